@@ -1,0 +1,237 @@
+"""The one place that starts child processes.
+
+Every child leads a process group of its own (a new session), so that its whole family can be ended together: connectors
+fork workers that survive a SIGTERM to their parent. Children inherit nothing of our environment but a fixed list of names.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+# Names that a child may see: where programs and certificates are, which language and time zone, which proxy. No secrets.
+ALLOWED = (
+    "PATH HOME USER LOGNAME LANG LANGUAGE LC_ALL LC_CTYPE TZ TMPDIR TMP TEMP "
+    "HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy ALL_PROXY all_proxy "
+    "SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS "
+    "XDG_CACHE_HOME XDG_DATA_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR LD_LIBRARY_PATH"
+).split()
+# A child started with this in its environment can be found and ended again, even after its parent was killed.
+MARK = "RESOURCE_AIRBYTE_MARK"
+GRACE = 5.0
+
+
+class DeadlineExceeded(Exception):
+    """A child was still running at its deadline; it and its group have been killed. Holds what it had written by then."""
+
+    def __init__(self, seconds: float, stdout: bytes, stderr: bytes) -> None:
+        super().__init__(f"still running after {seconds:g} s")
+        self.seconds, self.stdout, self.stderr = seconds, stdout, stderr
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a child ended: its exit code (negative: the signal that killed it) and everything it wrote."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+def environment(extra: Mapping[str, str] | None = None, *, also: Iterable[str] = ()) -> dict[str, str]:
+    """The environment of a child: the allowed names of ours, those named in `also`, and `extra`."""
+    kept = {name: os.environ[name] for name in (*ALLOWED, *also) if name in os.environ}
+    return {**kept, **(extra or {})}
+
+
+def own_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a child that runs our own code: also our settings, and the way to a package that is not installed."""
+    ours = {name: value for name, value in os.environ.items() if name.startswith("AIRBYTE_")}
+    here = str(Path(__file__).resolve().parent.parent)
+    kept = {"PYTHONPATH": here, "PYTHONUTF8": "1", **ours, **(extra or {})}
+    return environment(kept, also=["PYTHONPYCACHEPREFIX", "NO_COLOR", "COVERAGE_PROCESS_START"])
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command that runs one of our own modules with the interpreter that runs this one."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+class Child:
+    """A started process and its group."""
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        self.popen = popen
+        self.pid = popen.pid
+        self.stdin: IO[bytes] | None = popen.stdin
+        self.stdout: IO[bytes] | None = popen.stdout
+        self.stderr: IO[bytes] | None = popen.stderr
+
+    @property
+    def code(self) -> int | None:
+        """The exit code, None while it runs."""
+        return self.popen.poll()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, once it has ended; DeadlineExceeded (without a kill) when it has not by then."""
+        try:
+            return self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise DeadlineExceeded(timeout or 0.0, b"", b"") from None
+
+    def terminate(self) -> None:
+        """Ask the whole group to end."""
+        signal_group(self.pid, signal.SIGTERM)
+
+    def end(self, grace: float = GRACE) -> int:
+        """End the whole group: ask, wait for the leader at most `grace` seconds, then kill whoever is left."""
+        if self.code is None and grace > 0:
+            self.terminate()
+            try:
+                self.popen.wait(grace)
+            except subprocess.TimeoutExpired:
+                pass  # it had its chance; the kill below does not ask
+        signal_group(self.pid, signal.SIGKILL)
+        return self.popen.wait()
+
+
+def start(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    env: Mapping[str, str],
+    stdin: int | IO[Any] | None = subprocess.DEVNULL,
+    stdout: int | IO[Any] | None = subprocess.DEVNULL,
+    stderr: int | IO[Any] | None = subprocess.DEVNULL,
+    cwd: str | os.PathLike[str] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Child:
+    """Start a child in a session and process group of its own. Its streams are closed unless given."""
+    popen = subprocess.Popen(
+        argv, env=dict(env), stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, pass_fds=pass_fds, start_new_session=True
+    )
+    return Child(popen)
+
+
+def run(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    timeout: float,
+    env: Mapping[str, str],
+    input: bytes | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Completed:
+    """Run a child to its end and return what it wrote. At the deadline its group is killed and DeadlineExceeded raised."""
+    pipe = subprocess.PIPE
+    stdin = pipe if input is not None else subprocess.DEVNULL
+    child = start(argv, env=env, stdin=stdin, stdout=pipe, stderr=pipe, cwd=cwd, pass_fds=pass_fds)
+    try:
+        stdout, stderr = child.popen.communicate(input, timeout)
+    except subprocess.TimeoutExpired:
+        signal_group(child.pid, signal.SIGKILL)
+        stdout, stderr = child.popen.communicate()
+        raise DeadlineExceeded(timeout, stdout, stderr) from None
+    except BaseException:  # Ctrl-C while we wait: leave no orphan
+        child.end(grace=0)
+        raise
+    signal_group(child.pid, signal.SIGKILL)  # workers that outlived their parent
+    return Completed(child.popen.returncode, stdout, stderr)
+
+
+def signal_group(pgid: int, number: int) -> None:
+    """Send a signal to a whole process group; one that is gone already is no error."""
+    try:
+        os.killpg(pgid, number)
+    except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
+        pass
+
+
+class Tail:
+    """Reads a child's stream to its end in a thread and keeps the last lines, each also handed to `line` as it comes."""
+
+    def __init__(self, stream: IO[bytes], *, keep: int = 40, line: Any = None) -> None:
+        self._stream, self._keep, self._line = stream, keep, line
+        self.lines: list[str] = []
+        self._thread = threading.Thread(target=self._read, daemon=True, name="tail")
+        self._thread.start()
+
+    def _read(self) -> None:
+        for raw in iter(lambda: self._stream.readline(65536), b""):
+            text = raw.decode("utf-8", "replace").rstrip()
+            self.lines = [*self.lines[-self._keep + 1 :], text]
+            if self._line is not None:
+                self._line(text)
+
+    def text(self, wait: float = 1.0) -> str:
+        """The lines kept; waits at most `wait` seconds for the stream's end."""
+        self._thread.join(wait)
+        return "\n".join(self.lines)
+
+
+def sweep(mark: str) -> list[int]:
+    """Kill every process that was started with this mark, and return their ids. For what a killed parent left behind."""
+    found = list(marked(mark))
+    for pid in found:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue  # it ended by itself, or belongs to somebody else
+    return found
+
+
+def marked(mark: str) -> Iterator[int]:
+    """The ids of all processes but this one whose environment bears this mark."""
+    import psutil
+
+    for process in psutil.process_iter(["pid"]):
+        try:
+            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
+                yield process.pid
+        except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+            continue  # gone, or somebody else's
+
+
+def alive(pid: int, started: float | None = None) -> bool:
+    """Whether this process runs; with `started` (seconds since the epoch) also whether it is the same one, not a reused id."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return started is None or abs(process.create_time() - started) < 1.0
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_gone(pid: int, timeout: float) -> bool:
+    """Wait until a process that need not be our child has ended; False when it still runs after `timeout` seconds."""
+    import psutil
+
+    try:
+        psutil.Process(pid).wait(max(timeout, 0.0))
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return False
+    return True
+
+
+def started_at(pid: int | None = None) -> float:
+    """When a process (this one, by default) was started, in seconds since the epoch."""
+    import psutil
+
+    return float(psutil.Process(pid).create_time())
+
+
+def deadline(seconds: float) -> float:
+    """The monotonic moment `seconds` from now."""
+    return time.monotonic() + seconds

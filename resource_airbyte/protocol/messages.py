@@ -1,0 +1,169 @@
+"""The messages of the Airbyte protocol (version 0.3.x), one JSON object per line, as far as an engine reads them.
+
+Shapes follow airbyte-protocol 0.18. Unknown keys are ignored. What only passes through (a record's data, a state) stays
+undecoded as `Raw`; numbers that the protocol calls integers may come as floats, since real connectors send both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+
+class StreamDescriptor(Struct, frozen=True, omit_defaults=True):
+    """What names a stream. Used as the key for everything that is counted or stored per stream."""
+
+    name: str
+    namespace: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.namespace}.{self.name}" if self.namespace else self.name
+
+
+class Record(Struct, gc=False):
+    """One record: `data` is its JSON text, `emitted_at` milliseconds since the epoch."""
+
+    stream: str
+    data: Raw
+    emitted_at: int | float = 0
+    namespace: str | None = None
+    meta: Raw | None = None
+
+
+class StateStats(Struct):
+    """How many records a state covers since the state before it."""
+
+    recordCount: float | None = None
+    rejectedRecordCount: float | None = None
+
+
+class StreamState(Struct):
+    stream_descriptor: StreamDescriptor
+    stream_state: Raw | None = None
+
+
+class GlobalState(Struct):
+    shared_state: Raw | None = None
+    stream_states: list[StreamState] = []
+
+
+class State(Struct):
+    """The payload of a STATE message. `type` is absent in the oldest connectors, which means LEGACY."""
+
+    type: str = "LEGACY"
+    stream: StreamState | None = None
+    global_: GlobalState | None = msgspec.field(default=None, name="global")
+    data: Raw | None = None
+    sourceStats: StateStats | None = None
+    destinationStats: StateStats | None = None
+
+
+class Log(Struct):
+    level: str = "INFO"
+    message: str = ""
+    stack_trace: str | None = None
+
+
+class ErrorTrace(Struct):
+    """Why a connector gives up. `message` is for the user, `internal_message` for whoever reads logs."""
+
+    message: str = ""
+    internal_message: str | None = None
+    stack_trace: str | None = None
+    failure_type: str | None = None
+    stream_descriptor: StreamDescriptor | None = None
+
+
+class Estimate(Struct):
+    name: str = ""
+    type: str = "STREAM"
+    namespace: str | None = None
+    row_estimate: float | None = None
+    byte_estimate: float | None = None
+
+
+class StreamStatus(Struct):
+    """`status` is STARTED, RUNNING, COMPLETE or INCOMPLETE."""
+
+    stream_descriptor: StreamDescriptor
+    status: str
+
+
+class Trace(Struct):
+    type: str
+    emitted_at: float | None = None
+    error: ErrorTrace | None = None
+    estimate: Estimate | None = None
+    stream_status: StreamStatus | None = None
+
+
+class ConnectorConfig(Struct):
+    config: dict[str, Any]
+
+
+class Control(Struct):
+    """A connector's wish to change something of the platform's: today only its own configuration (rotated tokens)."""
+
+    type: str
+    connectorConfig: ConnectorConfig | None = None
+
+
+class ConnectionStatus(Struct):
+    status: str
+    message: str | None = None
+
+
+class Message(Struct, gc=False):
+    """One line of a connector. Exactly one of the payloads is set, the one that `type` names."""
+
+    type: str
+    record: Record | None = None
+    state: Raw | None = None
+    log: Log | None = None
+    trace: Trace | None = None
+    control: Control | None = None
+    connectionStatus: ConnectionStatus | None = None
+    catalog: Raw | None = None
+    spec: Raw | None = None
+
+
+decode = msgspec.json.Decoder(Message).decode
+decode_state = msgspec.json.Decoder(State).decode
+encode = msgspec.json.Encoder().encode
+
+
+class Stream(Struct, omit_defaults=True):
+    """A stream as a source describes it."""
+
+    name: str
+    json_schema: dict[str, Any] = {}
+    supported_sync_modes: list[str] = []
+    namespace: str | None = None
+    source_defined_cursor: bool | None = None
+    default_cursor_field: list[str] | None = None
+    source_defined_primary_key: list[list[str]] | None = None
+    is_resumable: bool | None = None
+    is_file_based: bool | None = None
+
+
+class ConfiguredStream(Struct, omit_defaults=True):
+    """A stream and how it is to be synced; generation ids per compat rules of the platform."""
+
+    stream: Stream
+    sync_mode: str
+    destination_sync_mode: str
+    cursor_field: list[str] | None = None
+    primary_key: list[list[str]] | None = None
+    generation_id: int | None = None
+    minimum_generation_id: int | None = None
+    sync_id: int | None = None
+
+    @property
+    def descriptor(self) -> StreamDescriptor:
+        return StreamDescriptor(self.stream.name, self.stream.namespace)
+
+
+class ConfiguredCatalog(Struct):
+    streams: list[ConfiguredStream]
