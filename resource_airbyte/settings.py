@@ -1,7 +1,7 @@
 """Every setting's value, and where it came from: flag > environment > project file > user file > default.
 
-`config/schema.json` is the one truth of their names, types, defaults, environment variables and meanings; this module only
-reads it. Neither a YAML nor a JSON Schema library is imported unless a file asks for it, because every command loads this.
+`config/schema.json` is the one truth of their names, types, defaults, environment variables and meanings; this module
+only reads it. Neither a YAML nor a JSON Schema library is imported unless a file asks for it: every command loads this.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Settings:
         environ: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> Settings:
-        """Read every layer. A flag that is None was not given. Raises UsageError for an unknown name or an unfit value."""
+        """Read every layer; a flag that is None was not given. UsageError for an unknown name or an unfit value."""
         environ = os.environ if environ is None else environ
         cwd = Path.cwd() if cwd is None else cwd
         values, origins = {}, {}
@@ -109,13 +109,13 @@ class Settings:
             yield Setting(name, value, self._origins[name], entry["description"])
 
     def environment(self) -> dict[str, str]:
-        """Everything that is not a default, as environment variables: how a child process of ours gets the same settings."""
+        """What is not a default, as environment variables: how a child process of ours gets the same settings."""
         changed = [name for name in properties() if self._origins[name] != "default"]
         return {properties()[name]["env"]: _as_text(getattr(self, name)) for name in changed}
 
 
 def shipped(relative: str) -> Path:
-    """A file or directory that travels with the program (config/, docker/, test/): in a clone, or in an installed wheel."""
+    """A file that travels with the program (under config/, docker/ or test/), in a clone or in an installed wheel."""
     package = Path(__file__).resolve().parent
     inside = package / "shipped"
     return (inside if inside.is_dir() else package.parent) / relative
