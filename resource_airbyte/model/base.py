@@ -1,0 +1,34 @@
+"""What every wire shape has in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Wire(BaseModel):
+    """A JSON body of the API. Unknown fields are ignored: an older or newer Airbyte may send more than we know."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+    def wire(self) -> dict[str, Any]:
+        """The JSON object as it travels: wire names, absent fields left out (clients crash on an explicit null)."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def fold(value: Any) -> Any:
+    """Airbyte reads its enumerations without regard to case."""
+    return value.lower() if isinstance(value, str) else value
+
+
+EnumT = TypeVar("EnumT")
+AnyCase = Annotated[EnumT, BeforeValidator(fold)]
+
+
+class Pagination(Wire):
+    """A page of a list: how many rows, after how many."""
+
+    page_size: int | None = None
+    row_offset: int | None = None

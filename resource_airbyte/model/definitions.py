@@ -1,0 +1,86 @@
+"""Connector definitions and specifications, of sources and of destinations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resource_airbyte.model.base import Wire
+from resource_airbyte.model.jobs import SynchronousJobRead
+
+
+class SourceDefinitionIdRequestBody(Wire):
+    source_definition_id: str
+
+
+class DestinationDefinitionIdRequestBody(Wire):
+    destination_definition_id: str
+
+
+class SourceDefinitionIdWithWorkspaceId(SourceDefinitionIdRequestBody):
+    workspace_id: str
+
+
+class DestinationDefinitionIdWithWorkspaceId(DestinationDefinitionIdRequestBody):
+    workspace_id: str
+
+
+class DefinitionRead(Wire):
+    """What both kinds of definition say. `runnable` and `whyNot` are ours: can this runtime run it, and if not, why."""
+
+    name: str
+    docker_repository: str
+    docker_image_tag: str
+    documentation_url: str | None = None
+    icon: str | None = None
+    protocol_version: str | None = None
+    custom: bool | None = None
+    support_level: str | None = None
+    release_stage: str | None = None
+    release_date: str | None = None
+    language: str | None = None
+    runnable: bool | None = None
+    why_not: str | None = None
+
+
+class SourceDefinitionRead(DefinitionRead):
+    source_definition_id: str
+    source_type: str | None = None
+
+    @property
+    def definition_id(self) -> str:
+        return self.source_definition_id
+
+
+class DestinationDefinitionRead(DefinitionRead):
+    destination_definition_id: str
+    supports_refreshes: bool | None = None
+
+    @property
+    def definition_id(self) -> str:
+        return self.destination_definition_id
+
+
+class SourceDefinitionReadList(Wire):
+    source_definitions: list[SourceDefinitionRead]
+
+
+class DestinationDefinitionReadList(Wire):
+    destination_definitions: list[DestinationDefinitionRead]
+
+
+class SpecificationRead(Wire):
+    """What both kinds of specification say; `connectionSpecification` is a JSON schema."""
+
+    documentation_url: str | None = None
+    connection_specification: dict[str, Any] | None = None
+    advanced_auth: dict[str, Any] | None = None
+    job_info: SynchronousJobRead
+
+
+class SourceDefinitionSpecificationRead(SpecificationRead):
+    source_definition_id: str
+
+
+class DestinationDefinitionSpecificationRead(SpecificationRead):
+    destination_definition_id: str
+    supported_destination_sync_modes: list[str] | None = None
