@@ -177,8 +177,8 @@ class Tail:
 
 
 def sweep(mark: str) -> list[int]:
-    """Kill every process that was started with this mark, and return their ids. For what a killed parent left behind."""
-    found = list(marked(mark))
+    """Kill every process whose mark begins so, and return their ids. For what a killed parent left behind."""
+    found = list(marked(mark)) if mark else []
     for pid in found:
         try:
             os.kill(pid, signal.SIGKILL)
@@ -187,13 +187,18 @@ def sweep(mark: str) -> list[int]:
     return found
 
 
+def mine() -> str:
+    """The mark that this process itself was started with; empty when it has none."""
+    return os.environ.get(MARK, "")
+
+
 def marked(mark: str) -> Iterator[int]:
-    """The ids of all processes but this one whose environment bears this mark."""
+    """The ids of all processes but this one whose environment bears a mark that begins so."""
     import psutil
 
     for process in psutil.process_iter(["pid"]):
         try:
-            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
+            if process.pid != os.getpid() and process.environ().get(MARK, "").startswith(mark):
                 yield process.pid
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             continue  # gone, or somebody else's

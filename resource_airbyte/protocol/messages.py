@@ -1,7 +1,8 @@
 """The messages of the Airbyte protocol (version 0.3.x), one JSON object per line, as far as an engine reads them.
 
 Shapes follow airbyte-protocol 0.18. Unknown keys are ignored. What only passes through (a record's data, a state) stays
-undecoded as `Raw`; numbers that the protocol calls integers may come as floats, since real connectors send both.
+undecoded as `Raw`; an absent one is empty, and false (msgspec knows no `Raw | None`). Numbers that the protocol calls
+integers may come as floats, since real connectors send both.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Record(Struct, gc=False):
     data: Raw
     emitted_at: int | float = 0
     namespace: str | None = None
-    meta: Raw | None = None
+    meta: Raw = Raw()
 
 
 class StateStats(Struct):
@@ -41,11 +42,11 @@ class StateStats(Struct):
 
 class StreamState(Struct):
     stream_descriptor: StreamDescriptor
-    stream_state: Raw | None = None
+    stream_state: Raw = Raw()
 
 
 class GlobalState(Struct):
-    shared_state: Raw | None = None
+    shared_state: Raw = Raw()
     stream_states: list[StreamState] = []
 
 
@@ -55,7 +56,7 @@ class State(Struct):
     type: str = "LEGACY"
     stream: StreamState | None = None
     global_: GlobalState | None = msgspec.field(default=None, name="global")
-    data: Raw | None = None
+    data: Raw = Raw()
     sourceStats: StateStats | None = None
     destinationStats: StateStats | None = None
 
@@ -120,13 +121,13 @@ class Message(Struct, gc=False):
 
     type: str
     record: Record | None = None
-    state: Raw | None = None
+    state: Raw = Raw()
     log: Log | None = None
     trace: Trace | None = None
     control: Control | None = None
     connectionStatus: ConnectionStatus | None = None
-    catalog: Raw | None = None
-    spec: Raw | None = None
+    catalog: Raw = Raw()
+    spec: Raw = Raw()
 
 
 decode = msgspec.json.Decoder(Message).decode

@@ -1,0 +1,238 @@
+"""The process of one attempt: it is told what to do over a socket, and tells what happened over the same.
+
+It never opens the metadata database, and it ends when its parent's end of the socket closes. Run as
+`python -m resource_airbyte.engine.main.attempt DESCRIPTOR`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Raw
+
+from ... import process
+from ...protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
+from ...protocol.seams import Checkpoint, Destination, Source, StateKey, StreamSetup, WriteSetup
+from ..connectors.child import ChildDestination, ChildSource, Program
+from ..orchestrator import assignment as wire
+from ..replication.counts import Counts, Fault
+from ..replication.replicate import Replication
+
+
+class Channel:
+    """The socket to the parent. Messages out may come from any thread; those that want an answer are numbered."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.set_inheritable(False)
+        self._incoming = self._socket.makefile("rb")
+        self._write = threading.Lock()
+        self._acked = threading.Condition()
+        self._number = 0
+        self._stored = 0
+
+    def assignment(self) -> wire.Assignment:
+        message = wire.from_parent(self._incoming.readline())
+        assert isinstance(message, wire.Assignment)
+        return message
+
+    def listen(self, stop: Callable[[bool], None]) -> None:
+        """Handle what the parent says until its end closes; then nobody is left to work for."""
+        for line in self._incoming:
+            message = wire.from_parent(line)
+            if isinstance(message, wire.Stop):
+                stop(message.drain)
+            elif isinstance(message, wire.Ack):
+                with self._acked:
+                    self._stored = max(self._stored, message.number)
+                    self._acked.notify_all()
+        process.sweep(process.mine())
+        os._exit(1)
+
+    def send(self, message: Any) -> None:
+        data = wire.encode(message) + b"\n"
+        with self._write:
+            self._socket.sendall(data)
+
+    def numbered(self, make: Callable[[int], Any]) -> int:
+        """Send a message that the parent acknowledges; returns its number."""
+        with self._write:
+            self._number += 1
+            self._socket.sendall(wire.encode(make(self._number)) + b"\n")
+            return self._number
+
+    def wait_stored(self, number: int | None = None) -> None:
+        """Until the parent has stored everything up to this number; by default all that was sent."""
+        wanted = self._number if number is None else number
+        with self._acked:
+            self._acked.wait_for(lambda: self._stored >= wanted)
+
+
+class Teller:
+    """The replication's Report: everything goes over the channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def committed(self, checkpoint: Checkpoint) -> None:
+        position = wire.Position(
+            checkpoint.key.kind,
+            checkpoint.key.stream,
+            checkpoint.generation,
+            checkpoint.epoch,
+            checkpoint.sequence,
+            Raw(checkpoint.payload),
+        )
+        self._channel.numbered(lambda number: wire.Saved(number, position))
+
+    def progress(self, counts: dict[StreamDescriptor, Counts]) -> None:
+        self._channel.send(wire.Stats(told(counts)))
+
+    def line(self, level: str, origin: str, text: str) -> None:
+        self._channel.send(wire.Line(level, origin, text))
+
+    def reconfigured(self, configuration: dict[str, Any]) -> None:
+        number = self._channel.numbered(lambda number: wire.Reconfigured(number, "source", configuration))
+        self._channel.wait_stored(number)
+
+
+def told(counts: dict[StreamDescriptor, Counts]) -> list[wire.StreamCounts]:
+    return [
+        wire.StreamCounts(
+            stream.name,
+            stream.namespace,
+            records_emitted=count.read,
+            bytes_emitted=count.size,
+            state_messages_emitted=count.states,
+            records_committed=count.committed,
+            estimated_records=count.estimated_records,
+            estimated_bytes=count.estimated_bytes,
+            status=count.status,
+        )
+        for stream, count in counts.items()
+    ]
+
+
+def failure(fault: Fault) -> wire.Failure:
+    return wire.Failure(
+        fault.origin,
+        fault.type,
+        fault.message,
+        fault.internal,
+        fault.stacktrace,
+        fault.stream,
+        fault.from_trace,
+        time.time(),
+    )
+
+
+def checkpoint(position: wire.Position) -> Checkpoint:
+    key = StateKey(position.kind, position.stream)
+    return Checkpoint(key, position.generation, position.epoch, position.sequence, bytes(position.state))
+
+
+def setup(job: wire.Assignment) -> WriteSetup:
+    pairs = zip(job.catalog.streams, job.targets, strict=True)
+    return WriteSetup(
+        job.connection_id,
+        job.fence,
+        tuple(_stream(job, configured, target) for configured, target in pairs),
+        tuple(checkpoint(position) for position in job.positions if position.state),
+        job.commit_interval,
+    )
+
+
+def _stream(job: wire.Assignment, configured: ConfiguredStream, target: wire.Target) -> StreamSetup:
+    return StreamSetup(
+        stream=target.stream,
+        name=target.name,
+        namespace=target.namespace,
+        json_schema=configured.stream.json_schema,
+        destination_sync_mode=configured.destination_sync_mode,
+        primary_key=tuple(tuple(path) for path in configured.primary_key or ()),
+        cursor=tuple(configured.cursor_field or ()),
+        generation=target.generation,
+        minimum_generation=target.minimum_generation,
+        sync_id=job.job,
+        epoch=target.epoch,
+        sequence=target.sequence,
+        resumable=bool(configured.stream.is_resumable),
+    )
+
+
+def destination_catalog(job: wire.Assignment) -> ConfiguredCatalog:
+    """The catalog in the destination's names, with the generations that it needs (protocol 0.3: generation_id and so on)."""
+    streams = []
+    for configured, target in zip(job.catalog.streams, job.targets, strict=True):
+        old = configured.stream
+        stream = Stream(target.name, old.json_schema, old.supported_sync_modes, target.namespace)
+        streams.append(
+            ConfiguredStream(
+                stream,
+                configured.sync_mode,
+                configured.destination_sync_mode,
+                configured.cursor_field,
+                configured.primary_key,
+                target.generation,
+                target.minimum_generation,
+                job.job,
+            )
+        )
+    return ConfiguredCatalog(streams)
+
+
+def build_source(job: wire.Assignment, teller: Teller) -> Source:
+    return ChildSource(_program(job, job.source), job.source.configuration, lambda text: teller.line("INFO", "source", text))
+
+
+def build_destination(job: wire.Assignment, teller: Teller) -> Destination:
+    side = job.destination
+    if side.native is not None:
+        from ... import native
+
+        return native.destination(side.native, side.configuration)
+    program = _program(job, side)
+    return ChildDestination(
+        program, side.configuration, destination_catalog(job), lambda text: teller.line("INFO", "destination", text)
+    )
+
+
+def _program(job: wire.Assignment, side: wire.Side) -> Program:
+    return Program(side.name, side.argv, {**side.env, process.MARK: job.mark})
+
+
+def main() -> None:
+    channel = Channel(int(sys.argv[1]))
+    job = channel.assignment()
+    teller = Teller(channel)
+    replication = Replication(
+        build_source(job, teller),
+        build_destination(job, teller),
+        job.catalog,
+        setup(job),
+        [checkpoint(position) for position in job.positions],
+        teller,
+        fresh=job.fresh,
+        source_silence=job.source_silence,
+        destination_silence=job.destination_silence,
+    )
+    listener = threading.Thread(
+        target=channel.listen, args=(lambda drain: replication.stop(drain=drain),), daemon=True, name="parent"
+    )
+    listener.start()
+    outcome = replication.run()
+    channel.wait_stored()
+    channel.send(wire.Finished(told(outcome.counts), [failure(fault) for fault in outcome.faults], outcome.stopped))
+    # Nothing is left to do, and libraries that tidy up after themselves only make the caller wait.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""What an attempt and its parent say to each other: JSON lines over a socket that the attempt inherits.
+
+The parent sends one `Assignment` (secrets too: the socket is the only place where they travel), then `Ack`s, and `Stop`
+when the attempt is to end. The attempt sends `Saved` for each checkpoint that the destination committed, `Stats`, `Line`s for the log,
+`Reconfigured` when a connector changed its configuration, and at its end `Finished`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from ...protocol.messages import ConfiguredCatalog, StreamDescriptor
+
+
+class Side(Struct):
+    """One of the two connectors: how to start it and with which configuration. `native` names one that runs inside the attempt."""
+
+    name: str
+    version: str
+    argv: list[str]
+    env: dict[str, str]
+    configuration: dict[str, Any]
+    native: str | None = None
+
+
+class Position(Struct):
+    """A stored checkpoint: `kind` is stream, global or legacy; `state` the state message's payload, empty when there is none."""
+
+    kind: str
+    stream: StreamDescriptor | None
+    generation: int
+    epoch: int
+    sequence: int
+    state: Raw = Raw()
+
+
+class Target(Struct):
+    """How the destination is to name a stream, and where its rows stand in the history of the stream."""
+
+    stream: StreamDescriptor
+    name: str
+    namespace: str | None
+    generation: int
+    minimum_generation: int
+    epoch: int
+    sequence: int
+
+
+class Assignment(Struct, tag="assignment"):
+    """All that an attempt needs. `catalog` is the source's, in the protocol's words; `targets` go with its streams, in order.
+
+    `fresh` says that no state can exist for any stream, so that the source need not wait for the destination's checkpoints.
+    """
+
+    job: int
+    attempt: int
+    connection_id: str
+    fence: int
+    mark: str
+    source: Side
+    destination: Side
+    catalog: ConfiguredCatalog
+    targets: list[Target]
+    positions: list[Position]
+    fresh: bool
+    commit_interval: float
+    source_silence: float
+    destination_silence: float
+    log_level: str = "INFO"
+
+
+class Ack(Struct, tag="ack"):
+    """Everything up to this number is stored."""
+
+    number: int
+
+
+class Stop(Struct, tag="stop"):
+    """End: at the next checkpoint (`drain`), or now."""
+
+    drain: bool
+
+
+class Saved(Struct, tag="saved"):
+    """The destination has committed this; wants an `Ack`."""
+
+    number: int
+    position: Position
+
+
+class Reconfigured(Struct, tag="reconfigured"):
+    """A connector changed its own configuration; wants an `Ack` before anything else it says is handled (rule 9)."""
+
+    number: int
+    side: str
+    configuration: dict[str, Any]
+
+
+class StreamCounts(Struct, omit_defaults=True, rename="camel"):
+    """What happened to one stream in one attempt. `records_committed` is absent while, or because, nobody says."""
+
+    name: str
+    namespace: str | None = None
+    records_emitted: int = 0
+    bytes_emitted: int = 0
+    state_messages_emitted: int = 0
+    records_committed: int | None = None
+    estimated_records: int | None = None
+    estimated_bytes: int | None = None
+    status: str | None = None
+
+
+class Stats(Struct, tag="stats"):
+    streams: list[StreamCounts]
+
+
+class Line(Struct, tag="line"):
+    """A line for the attempt's log. `origin` is source, destination or replication."""
+
+    level: str
+    origin: str
+    text: str
+
+
+class Failure(Struct, omit_defaults=True):
+    """Why an attempt failed, in the words of Airbyte's FailureReason."""
+
+    origin: str
+    type: str
+    message: str
+    internal: str | None = None
+    stacktrace: str | None = None
+    stream: StreamDescriptor | None = None
+    from_trace: bool = False
+    at: float = 0.0
+
+
+class Finished(Struct, tag="finished"):
+    """The attempt's end. It succeeded when there is no failure and it was not stopped."""
+
+    streams: list[StreamCounts]
+    failures: list[Failure]
+    stopped: bool = False
+
+
+FromParent = Assignment | Ack | Stop
+FromAttempt = Saved | Reconfigured | Stats | Line | Finished
+
+encode = msgspec.json.Encoder().encode
+from_parent = msgspec.json.Decoder(FromParent).decode
+from_attempt = msgspec.json.Decoder(FromAttempt).decode

@@ -1,0 +1,74 @@
+"""What is counted in an attempt, and how a failure is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ...errors import ConnectorError, ResourceError
+from ...protocol.messages import ErrorTrace, StreamDescriptor
+
+
+@dataclass
+class Counts:
+    """One stream in one attempt: records and bytes read from the source, handed to the destination, committed by it.
+
+    `committed` is None while, or because, the destination does not say. `claimed` is the source's own count, from its states.
+    """
+
+    read: int = 0
+    size: int = 0
+    handed: int = 0
+    states: int = 0
+    claimed: int = 0
+    committed: int | None = None
+    estimated_records: int | None = None
+    estimated_bytes: int | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A failure in the words of Airbyte's FailureReason. `origin` is source, destination or replication."""
+
+    origin: str
+    type: str
+    message: str
+    internal: str | None = None
+    stacktrace: str | None = None
+    stream: StreamDescriptor | None = None
+    from_trace: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended. It succeeded when there is no fault and it was not stopped."""
+
+    counts: dict[StreamDescriptor, Counts]
+    faults: list[Fault] = field(default_factory=list)
+    stopped: bool = False
+
+
+def from_trace(origin: str, trace: ErrorTrace) -> Fault:
+    """Rule 8: an ERROR trace is a failure, with its own message, type and stream."""
+    return Fault(
+        origin,
+        trace.failure_type or "system_error",
+        trace.message or trace.internal_message or f"the {origin} failed without saying why",
+        trace.internal_message,
+        trace.stack_trace,
+        trace.stream_descriptor,
+        from_trace=True,
+    )
+
+
+def from_error(origin: str, error: Exception) -> Fault:
+    """A failure of ours or of a connector, as an exception told it."""
+    if isinstance(error, ConnectorError):
+        stack = error.details.get("stack_trace")
+        return Fault(error.origin or origin, error.failure_type, error.message, error.hint, str(stack) if stack else None)
+    if isinstance(error, ResourceError):
+        return Fault(origin, "config_error", f"{error.message}. {error.hint}" if error.hint else error.message)
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    return Fault(origin, "system_error", f"{type(error).__name__}: {error}", stacktrace=text)

@@ -1,0 +1,65 @@
+"""The gate (rule 2): whether what an attempt moved is all that there was."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from ...protocol.messages import StreamDescriptor
+from ...protocol.seams import Ended
+from .counts import Counts, Fault
+
+STDERR_LINES = 15
+
+
+def complete(counts: Mapping[StreamDescriptor, Counts], ended_well: bool) -> frozenset[StreamDescriptor]:
+    """The streams that are complete: they said so; or no stream said anything and the source ended well."""
+    if any(count.status is not None for count in counts.values()):
+        return frozenset(stream for stream, count in counts.items() if count.status == "COMPLETE")
+    return frozenset(counts) if ended_well else frozenset()
+
+
+def judge_source(
+    counts: Mapping[StreamDescriptor, Counts], ended: Ended, failed: bool, lost: Collection[str]
+) -> list[Fault]:
+    """What is wrong with a source that has ended by itself. `failed`: it sent an ERROR trace; `lost`: lines it garbled."""
+    faults = []
+    if lost:
+        count = "1 line" if len(lost) == 1 else f"{len(lost)} lines"
+        message = f"{count} of the source could not be read, so records are missing; the first begins: {next(iter(lost))}"
+        faults.append(Fault("source", "system_error", message))
+    if ended.code != 0 and not failed:
+        faults.append(Fault("source", "system_error", _death(ended), internal=ended.stderr or None))
+    done = complete(counts, ended_well=ended.code == 0 and not failed)
+    missing = [stream for stream in counts if stream not in done]
+    if missing and not faults and not failed:
+        faults += [Fault("source", "transient_error", _incomplete(s, counts[s]), stream=s) for s in missing]
+    return faults
+
+
+def judge_counts(counts: Mapping[StreamDescriptor, Counts], done: Collection[StreamDescriptor]) -> list[Fault]:
+    """Records read = handed over = committed, for every stream that is complete; unknown is not equal, and not different."""
+    faults = []
+    for stream in done:
+        count = counts[stream]
+        if count.handed != count.read:
+            faults.append(_difference(stream, "read from the source", count.read, "handed over", count.handed))
+        elif count.committed is not None and count.committed != count.handed:
+            faults.append(_difference(stream, "handed over", count.handed, "committed by the destination", count.committed))
+    return faults
+
+
+def _difference(stream: StreamDescriptor, before: str, more: int, after: str, less: int) -> Fault:
+    message = f"stream {stream}: {more:,} records {before}, but {less:,} {after}: a difference of {more - less:,}"
+    return Fault("replication", "system_error", message, stream=stream)
+
+
+def _death(ended: Ended) -> str:
+    how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"ended with exit code {ended.code}"
+    tail = "\n".join(ended.stderr.splitlines()[-STDERR_LINES:])
+    return f"the source {how} without saying why" + (f"; its last words were:\n{tail}" if tail else "")
+
+
+def _incomplete(stream: StreamDescriptor, count: Counts) -> str:
+    if count.status is None:
+        return f"stream {stream}: the source ended without a word about it, though it reported on other streams"
+    return f"stream {stream}: the source ended while the stream was {count.status}, so it is not complete"
