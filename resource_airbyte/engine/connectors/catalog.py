@@ -1,0 +1,276 @@
+"""Which connectors exist, what is known of each, and how each would be run here.
+
+The facts of the public connectors travel with the package (`connectors.json`); a user's own definitions are handed in.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ... import __version__
+from ...errors import Ambiguous, NotFound
+
+Kind = Literal["source", "destination"]
+# "command" is for a user's own definitions only: a program on this machine.
+Launcher = Literal["native", "venv", "manifest", "docker", "command"]
+
+DOCUMENTATION = "https://docs.airbyte.com/integrations/"
+LOCAL = "file://"
+
+# Connectors that this package brings itself, by the public one that each stands in for (same definition id, same keys),
+# and the module that speaks the protocol for it as a command.
+NATIVE: Mapping[str, str] = {"destination-duckdb": "resource_airbyte.native.duckdb"}
+
+# Newer than the facts, and known to install and run: 6.2.24 of faker is a year old and pulls a CDK four majors behind;
+# 0.0.48 is the first of hardcoded-records on the CDK that the manifest connectors use too.
+VERIFIED: Mapping[str, str] = {"source-faker": "7.2.1", "source-hardcoded-records": "0.0.48"}
+
+# Published, but no version of it starts.
+BROKEN: Mapping[str, str] = {
+    "destination-glassflow": "its published package fails at import, for want of a class that its client library dropped",
+}
+
+LATER: Mapping[str, str] = {
+    "manifest": "a YAML manifest connector: its launcher is not part of this version",
+    "docker": "published as a container image only: the container launcher is not part of this version",
+}
+
+
+@dataclass(frozen=True)
+class Connector:
+    """One connector definition.
+
+    `short` is the last part of the repository ("source-faker"), `version` the one used where none is pinned, `package`
+    its name in the Python package registry. `why_not` says in plain words what is missing where `runnable` is false.
+    """
+
+    definition_id: str
+    kind: Kind
+    name: str
+    repository: str
+    short: str
+    version: str
+    launcher: Launcher
+    runnable: bool = True
+    why_not: str | None = None
+    package: str | None = None
+    support_level: str = "community"
+    release_stage: str = "alpha"
+    documentation_url: str | None = None
+    language: str | None = None
+    category: str | None = None
+    supports_refreshes: bool = False
+    custom: bool = False
+    command: tuple[str, ...] | None = None
+
+    @property
+    def bare(self) -> str:
+        """The short name without its kind: "faker"."""
+        return self.short.removeprefix(f"{self.kind}-")
+
+
+class Fact(msgspec.Struct):
+    """One record of `connectors.json`."""
+
+    name: str
+    id: str
+    type: Kind
+    repo: str
+    tag: str
+    lang: str
+    sub: str
+    support: str
+    stage: str
+    docs: str
+    pypi: str | None = None
+    refreshes: bool = False
+    base: str | None = None
+    oss: bool = True
+
+
+class Facts(msgspec.Struct):
+    as_of: str
+    connectors: list[Fact]
+
+
+class Catalog:
+    """The known connectors, public ones and custom ones. Immutable."""
+
+    def __init__(self, connectors: Iterable[Connector]) -> None:
+        self._by_id = {connector.definition_id: connector for connector in connectors}
+
+    @classmethod
+    def load(cls) -> Catalog:
+        """The public connectors."""
+        return _public()
+
+    def with_custom(self, connectors: Iterable[Connector]) -> Catalog:
+        """A catalog that also has these definitions (see `custom`); one with a known id takes the known one's place."""
+        return Catalog([*self._by_id.values(), *connectors])
+
+    def __iter__(self) -> Iterator[Connector]:
+        return iter(self._by_id.values())
+
+    def all(self, kind: Kind | None = None) -> list[Connector]:
+        """Every connector of this kind, by display name."""
+        chosen = [connector for connector in self if kind in (None, connector.kind)]
+        return sorted(chosen, key=lambda connector: (connector.name.casefold(), connector.short))
+
+    def get(self, definition_id: str) -> Connector:
+        """The connector with this definition id. Raises NotFound."""
+        try:
+            return self._by_id[definition_id.lower()]
+        except KeyError:
+            raise NotFound(
+                f"There is no connector definition {definition_id}.",
+                hint="Name the connector instead, for example source-faker.",
+                details={"definition_id": definition_id},
+            ) from None
+
+    def find(self, text: str, kind: Kind | None = None) -> Connector:
+        """The connector that a person means.
+
+        `text` is a short name with or without its kind in front, a repository, a display name or a definition id.
+        Raises NotFound with a suggestion, or Ambiguous with the list of what it could be.
+        """
+        wanted = text.strip().casefold()
+        among = [connector for connector in self if kind in (None, connector.kind)]
+        for names in (_exact_names, _loose_names, _display_names):
+            found = [connector for connector in among if wanted in names(connector)]
+            if len(found) > 1:
+                raise _ambiguous(text, kind, found)
+            if found:
+                return found[0]
+        raise _not_found(text, kind, among)
+
+
+def custom(
+    kind: Kind,
+    definition_id: str,
+    name: str,
+    repository: str,
+    version: str,
+    *,
+    documentation_url: str | None = None,
+) -> Connector:
+    """A user's own definition.
+
+    Its repository is that of a public connector (another version of it, under another name), a container image, or
+    `file://` and the absolute path of a program on this machine that speaks the protocol.
+    """
+    base = Connector(definition_id.lower(), kind, name, repository, _short(repository), version, "docker", custom=True)
+    base = replace(base, documentation_url=documentation_url, support_level="none", release_stage="custom")
+    if repository.startswith(LOCAL):
+        return _local(base)
+    public = next((known for known in Catalog.load() if known.repository == repository and known.kind == kind), None)
+    if public is None:
+        return replace(base, runnable=False, why_not=LATER["docker"])
+    return replace(
+        base,
+        launcher=public.launcher,
+        runnable=public.runnable,
+        why_not=public.why_not,
+        package=public.package,
+        language=public.language,
+        category=public.category,
+        supports_refreshes=public.supports_refreshes,
+    )
+
+
+@lru_cache(maxsize=1)
+def _public() -> Catalog:
+    text = files(__package__).joinpath("connectors.json").read_bytes()
+    return Catalog(_connector(fact) for fact in msgspec.json.decode(text, type=Facts).connectors)
+
+
+def _connector(fact: Fact) -> Connector:
+    short = _short(fact.repo)
+    launcher = _launcher(fact, short)
+    why_not = BROKEN.get(short) or LATER.get(launcher)
+    native = launcher == "native"
+    return Connector(
+        definition_id=fact.id,
+        kind=fact.type,
+        name=fact.name,
+        repository=fact.repo,
+        short=short,
+        version=__version__ if native else VERIFIED.get(short, fact.tag),
+        launcher=launcher,
+        runnable=why_not is None,
+        why_not=why_not,
+        package=fact.pypi,
+        support_level=fact.support,
+        release_stage=fact.stage,
+        documentation_url=DOCUMENTATION + fact.docs,
+        language="python" if native else fact.lang,
+        category=fact.sub,
+        # Natives keep generations apart row by row; that is what one must know before asking for a refresh.
+        supports_refreshes=native or fact.refreshes,
+    )
+
+
+def _launcher(fact: Fact, short: str) -> Launcher:
+    if short in NATIVE:
+        return "native"
+    if fact.pypi is not None:
+        return "venv"
+    return "manifest" if fact.lang == "manifest-only" else "docker"
+
+
+def _local(connector: Connector) -> Connector:
+    path = Path(connector.repository.removeprefix(LOCAL))
+    problem = None
+    if not path.is_absolute():
+        problem = f"{connector.repository} does not name an absolute path (three slashes: file:///opt/…)"
+    elif not os.access(path, os.X_OK) or path.is_dir():
+        problem = f"{path} is not there, or not an executable file"
+    return replace(connector, launcher="command", command=(str(path),), runnable=problem is None, why_not=problem)
+
+
+def _short(repository: str) -> str:
+    return re.sub(r"\.\w+$", "", repository.rsplit("/", 1)[-1])
+
+
+def _exact_names(connector: Connector) -> set[str]:
+    """Names that mean one connector only. A custom definition of a public repository does not take the public one's."""
+    if connector.custom and connector.launcher != "command":
+        return {connector.definition_id}
+    return {connector.definition_id, connector.repository.casefold(), connector.short.casefold()}
+
+
+def _loose_names(connector: Connector) -> set[str]:
+    """Names that a person chose: those of custom definitions count as much as the short ones of public connectors."""
+    return {connector.bare.casefold(), *(_display_names(connector) if connector.custom else ())}
+
+
+def _display_names(connector: Connector) -> set[str]:
+    return {connector.name.casefold()}
+
+
+def _ambiguous(text: str, kind: Kind | None, found: list[Connector]) -> Ambiguous:
+    listed = ", ".join(f"{one.repository} ({one.name}, {one.definition_id})" for one in found)
+    return Ambiguous(
+        f"{text!r} fits more than one {kind or 'connector'}: {listed}.",
+        hint=f"Use the repository or the definition id, for example {found[0].repository}.",
+        details={"matches": [one.definition_id for one in found]},
+    )
+
+
+def _not_found(text: str, kind: Kind | None, among: list[Connector]) -> NotFound:
+    names = {name: one for one in among for name in (one.name.casefold(), one.bare.casefold(), one.short.casefold())}
+    close = difflib.get_close_matches(text.casefold(), names, n=3, cutoff=0.7)
+    near = dict.fromkeys(names[name].short for name in close)
+    what = f"{kind} connector" if kind else "connector"
+    example = f"{kind or 'source'}-{'duckdb' if kind == 'destination' else 'faker'}"
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Use Airbyte's name of it, for example {example}."
+    return NotFound(f"There is no {what} called {text!r}.", hint=hint, details={"suggestions": list(near)})

@@ -1,0 +1,92 @@
+"""What uv's complaint means, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ...errors import InstallFailed
+from .catalog import Connector
+
+KEPT_LINES = 12
+
+
+@dataclass(frozen=True)
+class _Reason:
+    """A complaint that we know: how to recognise it, what it comes down to, and the next thing to do."""
+
+    pattern: str
+    what: str
+    hint: str
+    failure_type: str = "config_error"
+
+
+# The first that fits counts. In the texts {package}, {version}, {default} and {python} are filled in.
+REASONS = (
+    _Reason(
+        r"network was disabled|not found in the cache",
+        "it is not in the cache, and the network is switched off",
+        "Install it once with the network: unset AIRBYTE_OFFLINE and repeat the command.",
+    ),
+    _Reason(
+        r"No interpreter found|Failed to (inspect|query) Python|Querying Python at|not a valid Python",
+        "there is no usable Python at {python}",
+        "Set AIRBYTE_CONNECTOR_PYTHON to the path of a Python interpreter, or unset it.",
+    ),
+    _Reason(
+        r"current Python version|requires[- ]python|no wheels? with a matching Python",
+        "it does not support the Python at {python}",
+        "Set AIRBYTE_CONNECTOR_PYTHON to another Python interpreter, or choose another version of the connector.",
+    ),
+    _Reason(
+        r"Failed to fetch|error sending request|dns error|tcp connect error|could not connect|time(d )?out|certificate",
+        "the package registry cannot be reached",
+        "Check the network and proxy settings, and repeat the command.",
+        "transient_error",
+    ),
+    _Reason(
+        r"No space left on device",
+        "the disk is full",
+        "Make room, or set AIRBYTE_CACHE_DIR to a directory on another disk.",
+    ),
+    _Reason(
+        r"Permission denied|Read-only file system",
+        "its files cannot be written",
+        "Set AIRBYTE_CACHE_DIR to a directory that you can write to.",
+    ),
+    _Reason(
+        r"there is no version of {package}==",
+        "there is no such version",
+        "Version {default} is known to exist; leave the version out to use it.",
+    ),
+    _Reason(
+        r"{package} was not found in the package registry",
+        "there is no such package",
+        "The connector is not published as a Python package, or the registry in use does not carry it.",
+    ),
+    _Reason(
+        r"No solution found",
+        "what it requires does not exist or does not fit together",
+        "Choose another version; {default} is the one used where none is given.",
+    ),
+)
+
+
+def explained(connector: Connector, version: str, python: str, said: str) -> InstallFailed:
+    """The error for an installation that uv gave up, with uv's last lines."""
+    package = str(connector.package)
+    words = {"package": package, "version": version, "default": connector.version, "python": python}
+    reason = next((known for known in REASONS if _fits(known, package, said)), None)
+    what = f", because {reason.what.format(**words)}" if reason else ""
+    lines = "\n".join(said.strip().splitlines()[-KEPT_LINES:]) or "nothing"
+    return InstallFailed(
+        f"{connector.short} {version} could not be installed{what}. uv said:\n{lines}",
+        hint=reason.hint.format(**words) if reason else "Repeat the command; uv's words above name the cause.",
+        details={"package": package, "version": version},
+        failure_type=reason.failure_type if reason else "system_error",
+        origin=connector.kind,
+    )
+
+
+def _fits(reason: _Reason, package: str, said: str) -> bool:
+    return re.search(reason.pattern.replace("{package}", re.escape(package)), said, re.IGNORECASE) is not None

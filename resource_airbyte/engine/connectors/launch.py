@@ -1,0 +1,110 @@
+"""How each connector is started. `Launchers.prepare` makes sure that it can be, and says with which command."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ... import __version__, process
+from ...errors import NotExecutable
+from ...settings import Settings
+from .catalog import NATIVE, Connector, Kind
+from .venv import Environments
+
+Report = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    """Nobody wants to hear."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A connector, ready to be started: append the protocol's arguments to `argv`. `env` is the whole environment.
+
+    `native` names a connector of this package, which may run inside an attempt instead.
+    """
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    native: str | None = None
+    name: str = "connector"
+    version: str = ""
+    origin: Kind = "source"
+
+    @property
+    def label(self) -> str:
+        """For messages: "source-faker 7.2.1"."""
+        return f"{self.name} {self.version}".rstrip()
+
+
+class Launchers:
+    """Every way of starting a connector. Holds no state but where environments lie."""
+
+    def __init__(self, environments: Environments) -> None:
+        self._environments = environments
+
+    @classmethod
+    def of(cls, settings: Settings) -> Launchers:
+        return cls(
+            Environments(
+                settings.cache_dir / "connectors",
+                python=settings.connector_python,
+                offline=settings.offline,
+                timeout=settings.install_timeout,
+            )
+        )
+
+    def prepare(self, connector: Connector, version: str | None = None, report: Report = _silent) -> Launch:
+        """Install the connector if need be, telling `report` what takes long, and return how to start it.
+
+        `version` defaults to the connector's own. A native connector has this program's version, whichever is asked for.
+        Raises NotExecutable for a connector that no launcher can run, InstallFailed, UsageError for an unfit version.
+        """
+        if not connector.runnable:
+            raise not_runnable(connector)
+        version = version or connector.version
+        if connector.launcher == "native":
+            argv, version = tuple(process.python(NATIVE[connector.short])), __version__
+            return Launch(argv, process.own_environment(), connector.short, connector.short, version, connector.kind)
+        if connector.launcher == "command":
+            argv = connector.command or ()
+        else:
+            argv = self._environments.prepare(connector, version, report)
+        return Launch(argv, process.environment({"PYTHONUTF8": "1"}), None, connector.short, version, connector.kind)
+
+    def fingerprint(self, connector: Connector, version: str | None = None) -> str:
+        """What changes whenever something else would be started; found without installing or starting anything."""
+        if connector.launcher == "native":
+            return _of_files([str(path) for path in _native_sources()])
+        if connector.launcher == "command":
+            return _of_files(connector.command or ())
+        return self._environments.key(connector, version or connector.version)
+
+
+def not_runnable(connector: Connector) -> NotExecutable:
+    """The error for a connector that cannot run here."""
+    return NotExecutable(
+        f"{connector.short} cannot run here: {connector.why_not}.",
+        hint="Use one that does: Python sources such as source-faker, and the destination destination-duckdb.",
+        details={"connector": connector.short, "launcher": connector.launcher},
+    )
+
+
+@lru_cache(maxsize=1)
+def _native_sources() -> tuple[Path, ...]:
+    return tuple(sorted((Path(process.__file__).parent / "native").rglob("*.py")))
+
+
+def _of_files(paths: list[str] | tuple[str, ...]) -> str:
+    """A digest of names, sizes and times of change; a word that is no file counts as itself."""
+    digest = hashlib.sha256(__version__.encode())
+    for path in paths:
+        digest.update(path.encode() + b"\0")
+        if Path(path).is_file():
+            status = Path(path).stat()
+            digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())
+    return digest.hexdigest()[:16]
