@@ -1,4 +1,4 @@
-"""Where an API answers. No import but the standard library's: the runtimes hand these out on paths that must be fast."""
+"""Where an API answers. Nothing but the standard library is imported: runtimes hand these out where speed matters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 class Endpoint:
     """An Airbyte API: `base_url` ends in `/api` (routes are `/v1/...` below it).
 
-    `socket` is a Unix socket that answers the same API, preferred over TCP when given. `token` goes out as a bearer token.
+    `socket` is a Unix socket that answers the same API, preferred over TCP when given. `token` is a bearer token.
     """
 
     base_url: str

@@ -1,8 +1,8 @@
 """Which configuration keys are paths of the local file system.
 
-Such a path, when relative, is meant relative to the content file that names it: the file then works from any directory,
-and the daemon, whose own directory is another one, gets an absolute path. Each line of the table needs a reason, because
-to a connector that runs in a container a path means something else.
+Such a path, when relative, is meant relative to the content file that names it: the file then works from any
+directory, and the daemon, whose own directory is another one, gets an absolute path. Each line of the table needs a
+reason, because to a connector that runs in a container a path means something else.
 """
 
 from __future__ import annotations

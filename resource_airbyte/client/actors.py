@@ -1,0 +1,107 @@
+"""Sources and destinations, and their definitions: one code, two sets of names."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from resource_airbyte.client.transport import Transport
+from resource_airbyte.model.actors import (
+    ActorCreate,
+    ActorRead,
+    ActorUpdate,
+    CheckConnectionRead,
+    DestinationRead,
+    DestinationReadList,
+    SourceDiscoverSchemaRead,
+    SourceRead,
+    SourceReadList,
+)
+from resource_airbyte.model.definitions import (
+    DefinitionRead,
+    DestinationDefinitionRead,
+    DestinationDefinitionReadList,
+    DestinationDefinitionSpecificationRead,
+    SourceDefinitionRead,
+    SourceDefinitionReadList,
+    SourceDefinitionSpecificationRead,
+    SpecificationRead,
+)
+
+ReadT = TypeVar("ReadT", bound=ActorRead)
+
+
+class Definitions:
+    """The connectors of one kind. Every one is listed, the ones that cannot run here too."""
+
+    def __init__(self, transport: Transport, side: str, probe_timeout: float) -> None:
+        self._transport, self.side, self._probe_timeout = transport, side, probe_timeout
+
+    def list(self) -> list[DefinitionRead]:
+        path = f"/v1/{self.side}_definitions/list"
+        if self.side == "source":
+            return [*self._transport.call(path, {}, SourceDefinitionReadList).source_definitions]
+        return [*self._transport.call(path, {}, DestinationDefinitionReadList).destination_definitions]
+
+    def get(self, definition_id: str) -> DefinitionRead:
+        source = self.side == "source"
+        returns: type[DefinitionRead] = SourceDefinitionRead if source else DestinationDefinitionRead
+        body = {f"{self.side}DefinitionId": definition_id}
+        return self._transport.call(f"/v1/{self.side}_definitions/get", body, returns)
+
+    def specification(self, definition_id: str, workspace_id: str) -> SpecificationRead:
+        """What its configuration must look like; may install the connector, so it is given the time for that."""
+        source = self.side == "source"
+        returns: type[SpecificationRead] = SourceDefinitionSpecificationRead
+        if not source:
+            returns = DestinationDefinitionSpecificationRead
+        body = {f"{self.side}DefinitionId": definition_id, "workspaceId": workspace_id}
+        path = f"/v1/{self.side}_definition_specifications/get"
+        return self._transport.call(path, body, returns, timeout=self._probe_timeout)
+
+
+class Actors(Generic[ReadT]):
+    """The sources, or the destinations, of a workspace."""
+
+    def __init__(self, transport: Transport, side: str, read: type[ReadT], probe_timeout: float) -> None:
+        self._transport, self.side, self._read, self._probe_timeout = transport, side, read, probe_timeout
+
+    def create(self, body: ActorCreate) -> ReadT:
+        return self._transport.call(f"/v1/{self.side}s/create", body, self._read, timeout=self._probe_timeout)
+
+    def get(self, actor_id: str) -> ReadT:
+        return self._transport.call(f"/v1/{self.side}s/get", self._id(actor_id), self._read)
+
+    def update(self, body: ActorUpdate) -> ReadT:
+        return self._transport.call(f"/v1/{self.side}s/update", body, self._read, timeout=self._probe_timeout)
+
+    def delete(self, actor_id: str) -> None:
+        self._transport.command(f"/v1/{self.side}s/delete", self._id(actor_id))
+
+    def list(self, workspace_id: str) -> list[ReadT]:
+        returns: Any = SourceReadList if self.side == "source" else DestinationReadList
+        answer = self._transport.call(f"/v1/{self.side}s/list", {"workspaceId": workspace_id}, returns)
+        return list(getattr(answer, f"{self.side}s"))
+
+    def check(self, actor_id: str) -> CheckConnectionRead:
+        """Let the connector try its configuration; may install the connector first."""
+        path = f"/v1/{self.side}s/check_connection"
+        return self._transport.call(path, self._id(actor_id), CheckConnectionRead, timeout=self._probe_timeout)
+
+    def _id(self, actor_id: str) -> dict[str, str]:
+        return {f"{self.side}Id": actor_id}
+
+
+class Sources(Actors[SourceRead]):
+    def __init__(self, transport: Transport, probe_timeout: float) -> None:
+        super().__init__(transport, "source", SourceRead, probe_timeout)
+
+    def discover(self, source_id: str, *, cached: bool = True) -> SourceDiscoverSchemaRead:
+        """The streams that it has; `cached` lets the server answer from memory while nothing has changed."""
+        body = {"sourceId": source_id, **({} if cached else {"disable_cache": True})}
+        path = "/v1/sources/discover_schema"
+        return self._transport.call(path, body, SourceDiscoverSchemaRead, timeout=self._probe_timeout)
+
+
+class Destinations(Actors[DestinationRead]):
+    def __init__(self, transport: Transport, probe_timeout: float) -> None:
+        super().__init__(transport, "destination", DestinationRead, probe_timeout)

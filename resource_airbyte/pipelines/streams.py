@@ -1,0 +1,223 @@
+"""From the streams that a file names to the catalog that a connection syncs, checked against what the source has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from resource_airbyte.errors import InvalidDocument
+from resource_airbyte.model.catalog import (
+    AirbyteCatalog,
+    AirbyteStream,
+    AirbyteStreamAndConfiguration,
+    AirbyteStreamConfiguration,
+    suggest,
+)
+from resource_airbyte.pipelines.document import StreamDocument
+from resource_airbyte.pipelines.near import did_you_mean, near
+
+# (stream, key, message, hint) → the error that points at the line
+Fault = Callable[[StreamDocument, str, str, str | None], InvalidDocument]
+Key = tuple[str | None, str]
+# What to do instead of a mode that the destination does not have.
+_STEP_DOWN = {"append_dedup": "append", "overwrite_dedup": "overwrite", "append": "overwrite", "overwrite": "append"}
+
+
+def configure(
+    available: AirbyteCatalog, wanted: Sequence[StreamDocument] | None, modes: Collection[str], fault: Fault
+) -> AirbyteCatalog:
+    """The whole catalog of the source, the wanted streams selected; `wanted` None selects all.
+
+    `modes` are the destination's sync modes; empty means that they are not known. The streams that are not wanted stay
+    in the catalog unselected, so that choosing them later needs no new discovery.
+    """
+    streams = {_key(entry.stream): entry.stream for entry in available.streams if entry.stream is not None}
+    if wanted is None:
+        chosen = {key: best(stream, modes) for key, stream in streams.items()}
+    else:
+        chosen = {}
+        for each in wanted:
+            stream = _named(streams, each, fault)
+            chosen[_key(stream)] = _checked(stream, each, modes, fault)
+    return AirbyteCatalog(
+        streams=[
+            AirbyteStreamAndConfiguration(stream=stream, config=chosen.get(key) or _unselected(stream, modes))
+            for key, stream in streams.items()
+        ]
+    )
+
+
+def best(stream: AirbyteStream, modes: Collection[str]) -> AirbyteStreamConfiguration:
+    """The best way to sync a stream that both ends support."""
+    config = suggest(stream)
+    config.suggested = None
+    while modes and config.destination_sync_mode not in modes:
+        lower = _STEP_DOWN[config.destination_sync_mode]
+        if _STEP_DOWN[lower] == config.destination_sync_mode and lower not in modes:
+            break  # neither of the two; the server will say so
+        config.destination_sync_mode = lower  # type: ignore[assignment]
+    return config
+
+
+def covers(catalog: AirbyteCatalog, wanted: Sequence[StreamDocument] | None) -> bool:
+    """Whether every wanted stream is in the catalog."""
+    names = {entry.stream.name for entry in catalog.streams if entry.stream is not None}
+    return bool(names) and all(each.name in names for each in wanted or ())
+
+
+def differences(current: AirbyteCatalog, wanted: AirbyteCatalog) -> list[str]:
+    """What syncing `wanted` would change, a line each; empty when nothing would."""
+    before, after = _selected(current), _selected(wanted)
+    lines = [f"stream {_title(key)}: added, {_words(after[key])}" for key in after if key not in before]
+    lines += [f"stream {_title(key)}: removed" for key in before if key not in after]
+    for key in after:
+        if key in before and _words(before[key]) != _words(after[key]):
+            lines.append(f"stream {_title(key)}: {_words(before[key])} → {_words(after[key])}")
+    return lines
+
+
+def merged(current: AirbyteCatalog, wanted: AirbyteCatalog) -> AirbyteCatalog:
+    """`wanted`, with what a file cannot say (selected fields, mappers, aliases) kept as it is now."""
+    before = {_key(each.stream): each.config for each in current.streams if each.stream is not None}
+    streams = []
+    for entry in wanted.streams:
+        old = before.get(_key(entry.stream)) if entry.stream is not None else None
+        kept = _kept(old) if old is not None else {}
+        config = entry.config.model_copy(update=kept) if entry.config is not None else None
+        streams.append(AirbyteStreamAndConfiguration(stream=entry.stream, config=config))
+    return AirbyteCatalog(streams=streams)
+
+
+_SAID_BY_A_FILE = {"sync_mode", "destination_sync_mode", "cursor_field", "primary_key", "selected", "suggested"}
+
+
+def _kept(config: AirbyteStreamConfiguration) -> dict[str, Any]:
+    names = set(AirbyteStreamConfiguration.model_fields) - _SAID_BY_A_FILE
+    return {name: getattr(config, name) for name in names if getattr(config, name) is not None}
+
+
+def _key(stream: AirbyteStream) -> Key:
+    return stream.namespace, stream.name
+
+
+def _named(streams: dict[Key, AirbyteStream], wanted: StreamDocument, fault: Fault) -> AirbyteStream:
+    matches = [
+        stream
+        for (namespace, name), stream in streams.items()
+        if name == wanted.name and wanted.namespace in (None, namespace)
+    ]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        namespaces = ", ".join(str(stream.namespace) for stream in matches)
+        raise fault(wanted, "name", f"the stream {wanted.name!r} is in several namespaces: {namespaces}", "add `namespace`")
+    names = [name for _, name in streams]
+    close = near(wanted.name, names)
+    listed = ", ".join(sorted(names)[:20]) + (" …" if len(names) > 20 else "")
+    hint = f"did you mean {close[0]!r}? the source has: {listed}" if close else f"the source has: {listed}"
+    raise fault(wanted, "name", f"the source has no stream {wanted.name!r}", hint)
+
+
+def _checked(
+    stream: AirbyteStream, wanted: StreamDocument, modes: Collection[str], fault: Fault
+) -> AirbyteStreamConfiguration:
+    """The configuration that the file asks for, if source and destination can do it."""
+    config = best(stream, modes)
+    config.cursor_field = _cursor(stream, wanted, fault) or config.cursor_field
+    config.primary_key = _primary_key(stream, wanted, fault) or config.primary_key
+    supported = stream.supported_sync_modes or ["full_refresh"]
+    if wanted.sync_mode is not None:
+        if wanted.sync_mode not in supported:
+            message = f"the stream {stream.name!r} cannot be synced {wanted.sync_mode}"
+            raise fault(wanted, "sync_mode", message, f"it supports: {', '.join(supported)}")
+        config.sync_mode = wanted.sync_mode  # type: ignore[assignment]
+    elif config.cursor_field and "incremental" in supported and wanted.destination_sync_mode != "overwrite":
+        config.sync_mode = "incremental"
+    config.destination_sync_mode = _destination_mode(config, wanted, modes, fault)  # type: ignore[assignment]
+    if config.sync_mode == "incremental" and not config.cursor_field and not stream.source_defined_cursor:
+        raise fault(wanted, "cursor_field", f"incremental needs a cursor_field for {stream.name!r}", _fields_hint(stream))
+    return config
+
+
+def _destination_mode(
+    config: AirbyteStreamConfiguration, wanted: StreamDocument, modes: Collection[str], fault: Fault
+) -> str:
+    mode = wanted.destination_sync_mode or _natural(config)
+    while wanted.destination_sync_mode is None and modes and mode not in modes and _STEP_DOWN[mode] in modes:
+        mode = _STEP_DOWN[mode]
+    if modes and mode not in modes:
+        message = f"the destination cannot write {wanted.name!r} with {mode}"
+        raise fault(wanted, "destination_sync_mode", message, f"it supports: {', '.join(sorted(modes))}")
+    if mode.endswith("_dedup") and not config.primary_key:
+        message = f"{mode} needs a primary_key for {wanted.name!r}"
+        raise fault(wanted, "primary_key", message, "name the fields that make a row unique: primary_key: [id]")
+    return mode
+
+
+def _natural(config: AirbyteStreamConfiguration) -> str:
+    """How to write what is read this way."""
+    if config.sync_mode == "full_refresh":
+        return "overwrite"
+    return "append_dedup" if config.primary_key else "append"
+
+
+def _cursor(stream: AirbyteStream, wanted: StreamDocument, fault: Fault) -> list[str] | None:
+    if wanted.cursor_field is None:
+        return None
+    own = stream.default_cursor_field
+    if stream.source_defined_cursor and own and wanted.cursor_field != own:
+        message = f"the source itself defines the cursor of {stream.name!r}: {'.'.join(own)}"
+        raise fault(wanted, "cursor_field", message, "leave cursor_field out")
+    _known_field(stream, wanted, "cursor_field", wanted.cursor_field, fault)
+    return wanted.cursor_field
+
+
+def _primary_key(stream: AirbyteStream, wanted: StreamDocument, fault: Fault) -> list[list[str]] | None:
+    if wanted.primary_key is None:
+        return None
+    own = stream.source_defined_primary_key
+    if own and sorted(wanted.primary_key) != sorted(own):
+        fields = ", ".join(".".join(path) for path in own)
+        message = f"the source itself defines the primary key of {stream.name!r}: {fields}"
+        raise fault(wanted, "primary_key", message, "leave primary_key out")
+    for path in wanted.primary_key:
+        _known_field(stream, wanted, "primary_key", path, fault)
+    return own or wanted.primary_key
+
+
+def _known_field(stream: AirbyteStream, wanted: StreamDocument, key: str, path: list[str], fault: Fault) -> None:
+    fields = (stream.json_schema or {}).get("properties") or {}
+    if fields and path[0] not in fields:
+        hint = did_you_mean(path[0], fields) or _fields_hint(stream)
+        raise fault(wanted, key, f"the stream {stream.name!r} has no field {path[0]!r}", hint)
+
+
+def _fields_hint(stream: AirbyteStream) -> str | None:
+    fields = list((stream.json_schema or {}).get("properties") or {})
+    return f"its fields are: {', '.join(fields[:20])}{' …' if len(fields) > 20 else ''}" if fields else None
+
+
+def _unselected(stream: AirbyteStream, modes: Collection[str]) -> AirbyteStreamConfiguration:
+    return best(stream, modes).model_copy(update={"selected": False})
+
+
+def _selected(catalog: AirbyteCatalog) -> dict[Key, AirbyteStreamConfiguration]:
+    return {
+        _key(each.stream): each.config
+        for each in catalog.streams
+        if each.stream is not None and each.config is not None and each.config.selected is not False
+    }
+
+
+def _words(config: AirbyteStreamConfiguration) -> str:
+    """A configuration in words; equal words mean an equal sync."""
+    words = f"{config.sync_mode} {config.destination_sync_mode}"
+    if config.sync_mode == "incremental" and config.cursor_field:
+        words += f", cursor {'.'.join(config.cursor_field)}"
+    if config.destination_sync_mode.endswith("_dedup") and config.primary_key:
+        words += f", key {', '.join('.'.join(path) for path in config.primary_key)}"
+    return words
+
+
+def _title(key: Key) -> str:
+    return f"{key[0]}.{key[1]}" if key[0] else key[1]
