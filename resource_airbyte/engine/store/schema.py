@@ -1,0 +1,10 @@
+"""All tables: importing this module completes the metadata."""
+
+from __future__ import annotations
+
+from resource_airbyte.engine.store import actors, catalogs, connections, jobs, specifications, states, workspaces
+from resource_airbyte.engine.store.base import Base
+
+__all__ = ["actors", "catalogs", "connections", "jobs", "metadata", "specifications", "states", "workspaces"]
+
+metadata = Base.metadata

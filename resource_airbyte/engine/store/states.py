@@ -1,0 +1,192 @@
+"""Where the next sync of a stream starts.
+
+A row belongs to one generation (it grows when the destination's data starts anew) and one epoch (it grows whenever
+someone other than the running sync sets the state). Within them, `sequence` grows with each checkpoint. A checkpoint of
+an earlier epoch or generation, or one that was overtaken, is not stored (rule 4 of the data).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, cast
+
+from sqlalchemy import BigInteger, CursorResult, ForeignKey, Table, Text, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from resource_airbyte.engine.store.base import Base, now
+from resource_airbyte.errors import NotFound
+
+Kind = Literal["stream", "global", "legacy"]
+
+
+class StateKey(NamedTuple):
+    """Which state: a stream's, or the one of the whole connection (its name is empty)."""
+
+    kind: Kind
+    namespace: str | None
+    name: str
+
+
+GLOBAL = StateKey("global", None, "")
+LEGACY = StateKey("legacy", None, "")
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """`state` is the text of the STATE message's whole payload, as the source wrote it; None at the beginning."""
+
+    kind: Kind
+    namespace: str | None
+    name: str
+    generation: int
+    epoch: int
+    sequence: int
+    state: str | None
+    updated_at: float
+
+    @property
+    def key(self) -> StateKey:
+        return StateKey(self.kind, self.namespace, self.name)
+
+
+class State(Base):
+    """An absent namespace is stored as an empty one: SQL's NULL would be unequal to itself in the key."""
+
+    __tablename__ = "states"
+
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    namespace: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    generation: Mapped[int] = mapped_column(BigInteger)
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str | None] = mapped_column(Text)
+    updated_at: Mapped[float]
+
+
+_states = cast(Table, State.__table__)
+
+
+def load(tx: Session, connection_id: str) -> list[StreamState]:
+    """Every state of a connection, those without a value yet included."""
+    rows = tx.execute(
+        select(_states)
+        .where(_states.c.connection_id == connection_id)
+        .order_by(_states.c.kind, _states.c.namespace, _states.c.name)
+    )
+    return [
+        StreamState(
+            row.kind,
+            row.namespace or None,
+            row.name,
+            row.generation,
+            row.epoch,
+            row.sequence,
+            row.state,
+            row.updated_at,
+        )
+        for row in rows
+    ]
+
+
+def ensure(tx: Session, connection_id: str, keys: Iterable[StateKey | tuple[Kind, str | None, str]]) -> None:
+    """Make a row (generation, epoch and sequence 0, no state) for every key that has none."""
+    known = {state.key for state in load(tx, connection_id)}
+    for key in dict.fromkeys(_normal(key) for key in keys):
+        if key not in known:
+            _insert(tx, connection_id, key, epoch=0, state=None)
+
+
+def save(
+    tx: Session,
+    connection_id: str,
+    key: StateKey | tuple[Kind, str | None, str],
+    *,
+    generation: int,
+    epoch: int,
+    sequence: int,
+    state: str | None,
+) -> bool:
+    """Store a checkpoint. False, and nothing written, unless the row is of this very generation and epoch and was at a
+    lower sequence."""
+    changed = tx.execute(
+        update(_states)
+        .where(*_is(connection_id, _normal(key)))
+        .where(_states.c.generation == generation, _states.c.epoch == epoch, _states.c.sequence < sequence)
+        .values(sequence=sequence, state=state, updated_at=now())
+    )
+    return cast("CursorResult[Any]", changed).rowcount == 1
+
+
+def begin_generation(tx: Session, connection_id: str, key: StateKey | tuple[Kind, str | None, str]) -> StreamState:
+    """The stream starts anew: the next generation and epoch, sequence 0, no state."""
+    key = _normal(key)
+    changed = tx.execute(
+        update(_states)
+        .where(*_is(connection_id, key))
+        .values(
+            generation=_states.c.generation + 1, epoch=_states.c.epoch + 1, sequence=0, state=None, updated_at=now()
+        )
+    )
+    if cast("CursorResult[Any]", changed).rowcount != 1:
+        raise NotFound(f"connection {connection_id} has no state for {key}")
+    return next(state for state in load(tx, connection_id) if state.key == key)
+
+
+def replace(
+    tx: Session,
+    connection_id: str,
+    states: Mapping[StateKey, str | None] | Mapping[tuple[Kind, str | None, str], str | None],
+) -> None:
+    """Set the whole state of a connection: a new epoch, sequence 0 for every key; keys left out have no state then."""
+    wanted = {_normal(key): state for key, state in states.items()}
+    known = {state.key for state in load(tx, connection_id)}
+    for key in known:
+        tx.execute(
+            update(_states)
+            .where(*_is(connection_id, key))
+            .values(epoch=_states.c.epoch + 1, sequence=0, state=wanted.get(key), updated_at=now())
+        )
+    for key in wanted.keys() - known:
+        _insert(tx, connection_id, key, epoch=1, state=wanted[key])
+
+
+def _normal(key: StateKey | tuple[Kind, str | None, str]) -> StateKey:
+    kind, namespace, name = key
+    return StateKey(kind, namespace or None, name)
+
+
+def _is(connection_id: str, key: StateKey) -> list[Any]:
+    return [
+        _states.c.connection_id == connection_id,
+        _states.c.kind == key.kind,
+        _states.c.namespace == (key.namespace or ""),
+        _states.c.name == key.name,
+    ]
+
+
+def _insert(tx: Session, connection_id: str, key: StateKey, *, epoch: int, state: str | None) -> None:
+    tx.execute(
+        _states.insert().values(
+            connection_id=connection_id,
+            kind=key.kind,
+            namespace=key.namespace or "",
+            name=key.name,
+            generation=0,
+            epoch=epoch,
+            sequence=0,
+            state=state,
+            updated_at=now(),
+        )
+    )
+
+
+def reset(tx: Session, connection_id: str, key: StateKey | tuple[Kind, str | None, str], state: str | None) -> None:
+    """Set one state from outside a sync: a new epoch, sequence 0."""
+    tx.execute(
+        update(_states)
+        .where(*_is(connection_id, _normal(key)))
+        .values(epoch=_states.c.epoch + 1, sequence=0, state=state, updated_at=now())
+    )
