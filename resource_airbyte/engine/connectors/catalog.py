@@ -37,7 +37,7 @@ VERIFIED: Mapping[str, str] = {"source-faker": "7.2.1", "source-hardcoded-record
 
 # Published, but no version of it starts.
 BROKEN: Mapping[str, str] = {
-    "destination-glassflow": "its published package fails at import, for want of a class that its client library dropped",
+    "destination-glassflow": "its published package fails at import, missing a class that its client library dropped",
 }
 
 LATER: Mapping[str, str] = {
@@ -267,10 +267,12 @@ def _ambiguous(text: str, kind: Kind | None, found: list[Connector]) -> Ambiguou
 
 
 def _not_found(text: str, kind: Kind | None, among: list[Connector]) -> NotFound:
-    names = {name: one for one in among for name in (one.name.casefold(), one.bare.casefold(), one.short.casefold())}
-    close = difflib.get_close_matches(text.casefold(), names, n=3, cutoff=0.7)
-    near = dict.fromkeys(names[name].short for name in close)
+    names = {name: one for one in among for name in (one.name.casefold(), one.bare.casefold())}
+    # Without the kind in front, which all have in common and which would make all of them look alike.
+    wanted = text.strip().casefold().removeprefix("source-").removeprefix("destination-")
+    close = difflib.get_close_matches(wanted, names, n=3, cutoff=0.7)
+    near = list(dict.fromkeys(names[name].short for name in close))
     what = f"{kind} connector" if kind else "connector"
-    example = f"{kind or 'source'}-{'duckdb' if kind == 'destination' else 'faker'}"
+    example = "destination-duckdb" if kind == "destination" else "source-faker"
     hint = f"Did you mean {' or '.join(near)}?" if near else f"Use Airbyte's name of it, for example {example}."
-    return NotFound(f"There is no {what} called {text!r}.", hint=hint, details={"suggestions": list(near)})
+    return NotFound(f"There is no {what} called {text!r}.", hint=hint, details={"suggestions": near})

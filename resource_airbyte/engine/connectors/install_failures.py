@@ -78,7 +78,8 @@ def explained(connector: Connector, version: str, python: str, said: str) -> Ins
     words = {"package": package, "version": version, "default": connector.version, "python": python}
     reason = next((known for known in REASONS if _fits(known, package, said)), None)
     what = f", because {reason.what.format(**words)}" if reason else ""
-    lines = "\n".join(said.strip().splitlines()[-KEPT_LINES:]) or "nothing"
+    words_of_uv = [line for line in said.strip().splitlines() if not line.startswith("Using ")]
+    lines = "\n".join(words_of_uv[-KEPT_LINES:]) or "nothing"
     return InstallFailed(
         f"{connector.short} {version} could not be installed{what}. uv said:\n{lines}",
         hint=reason.hint.format(**words) if reason else "Repeat the command; uv's words above name the cause.",

@@ -61,7 +61,7 @@ class Launchers:
     def prepare(self, connector: Connector, version: str | None = None, report: Report = _silent) -> Launch:
         """Install the connector if need be, telling `report` what takes long, and return how to start it.
 
-        `version` defaults to the connector's own. A native connector has this program's version, whichever is asked for.
+        `version` defaults to the connector's own. A native connector has this program's version whatever is asked.
         Raises NotExecutable for a connector that no launcher can run, InstallFailed, UsageError for an unfit version.
         """
         if not connector.runnable:

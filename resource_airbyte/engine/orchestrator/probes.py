@@ -1,0 +1,89 @@
+"""Answering a probe: the one piece of code behind spec, check, discover and preview, wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...protocol.messages import StreamDescriptor
+from ...settings import Settings
+from ..connectors import probe as ask
+from ..connectors.launch import Launchers
+from ..connectors.probe import Answer, Ears
+from ..connectors.specs import Specs
+from ..secrets import Box
+from .base import Probe
+from .naming import destination_name
+
+Log = Callable[[str, str], None]
+Keep = Callable[[bytes], None]
+
+
+def _nowhere(_: bytes) -> None:
+    """The caller is content with the last new configuration in the result."""
+
+
+def run_probe(
+    probe: Probe,
+    *,
+    launchers: Launchers,
+    specs: Specs,
+    box: Box,
+    settings: Settings,
+    log: Log,
+    keep: Keep = _nowhere,
+) -> dict[str, Any]:
+    """Ask the connector and wait; the result is as `Orchestrator.probe` says.
+
+    `log` gets (level, text). `keep` gets each new configuration, sealed, at the moment when the connector asks for it; what
+    it has stored is safe even when the connector fails after that (rule 9).
+    """
+    connector, version = probe.connector, probe.version
+    ears = Ears(
+        log=lambda level, text: log(level, f"{connector.short}: {text}"),
+        waiting=lambda text: log("INFO", text),
+        keep=lambda configuration: keep(box.seal(configuration)),
+    )
+    if probe.kind == "spec":
+        return specs.get(connector, version, ears=ears)
+    launch = launchers.prepare(connector, version, ears.waiting)
+    configuration = box.open(probe.configuration) if probe.configuration is not None else {}
+    known = (specs.cached(connector, version) or {}).get("connectionSpecification")
+    if probe.kind == "check":
+        answer = ask.check(launch, configuration, settings.check_timeout, spec=known, ears=ears)
+        return {**answer.payload, **_renewed(answer, box)}
+    if probe.kind == "discover":
+        answer = ask.discover(launch, configuration, settings.discover_timeout, spec=known, ears=ears)
+        return {"catalog": answer.payload, **_renewed(answer, box)}
+    catalog, names = _tables_wanted(probe.arguments)
+    arguments = {"catalog": catalog, "limit": probe.arguments.get("limit", 5)}
+    answer = ask.preview(launch, configuration, arguments, settings.preview_timeout, spec=known, ears=ears)
+    return {"tables": [_by_source_name(table, names) for table in answer.payload.get("tables", [])]}
+
+
+def _renewed(answer: Answer, box: Box) -> dict[str, bytes]:
+    return {"configuration": box.seal(answer.configurations[-1])} if answer.configurations else {}
+
+
+def _tables_wanted(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[StreamDescriptor, StreamDescriptor]]:
+    """The streams of a preview as the destination knows them, in a configured catalog, and the source's names of them."""
+    form = [arguments.get(name) for name in ("namespaceDefinition", "namespaceFormat", "prefix")]
+    names = {}
+    for stream in arguments.get("streams", []):
+        source = StreamDescriptor(stream["name"], stream.get("namespace"))
+        names[StreamDescriptor(*destination_name(source, *form))] = source
+    return {"streams": [_configured(name) for name in names]}, names
+
+
+def _configured(name: StreamDescriptor) -> dict[str, Any]:
+    stream = {"name": name.name, "json_schema": {}, "supported_sync_modes": ["full_refresh"]}
+    if name.namespace is not None:
+        stream["namespace"] = name.namespace
+    return {"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "append"}
+
+
+def _by_source_name(table: dict[str, Any], names: Mapping[StreamDescriptor, StreamDescriptor]) -> dict[str, Any]:
+    written = StreamDescriptor(table["streamName"], table.get("streamNamespace"))
+    source = names.get(written, written)
+    named = {"streamName": source.name, "streamNamespace": source.namespace}
+    return {**table, **{name: value for name, value in named.items() if value is not None}}
