@@ -1,0 +1,77 @@
+"""The parent's end of an attempt: start the process, hand it its assignment, listen until it has ended."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+
+from ... import process
+from . import assignment as wire
+
+ENDING = 10.0  # seconds that a process may take to end after its last word
+BLOCK = 1 << 18
+
+
+class Conversation:
+    """One running attempt. `stop` and `kill` may be called from any thread, `messages` from one."""
+
+    def __init__(self, job: wire.Assignment, line: Callable[[str], None]) -> None:
+        ours, theirs = socket.socketpair()
+        self._socket, self._mark, self._write = ours, job.mark, threading.Lock()
+        with theirs:
+            self._child = process.start(
+                process.python("resource_airbyte.engine.main.attempt", str(theirs.fileno())),
+                env=process.own_environment({process.MARK: job.mark}),
+                stderr=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+            )
+        assert self._child.stderr is not None
+        self._tail = process.Tail(self._child.stderr, line=line)
+        self._send(job)
+
+    def messages(self) -> Iterator[list[wire.FromAttempt]]:
+        """What the attempt says, as many messages at a time as have come, until its end of the socket closes."""
+        rest = b""
+        while block := self._receive():
+            *lines, rest = (rest + block).split(b"\n")
+            if lines:
+                yield [wire.from_attempt(line) for line in lines]
+
+    def ack(self, number: int) -> None:
+        self._send(wire.Ack(number))
+
+    def stop(self, *, drain: bool) -> None:
+        """Ask it to end: at its next checkpoint, or now."""
+        self._send(wire.Stop(drain))
+
+    def kill(self) -> None:
+        """End it and its connectors now."""
+        self._child.end(grace=0)
+        process.sweep(self._mark)
+
+    def end(self) -> tuple[int, str]:
+        """Wait for the process to end, clear up after it, and return its exit code and last words on stderr."""
+        try:
+            code = self._child.wait(ENDING)
+        except process.DeadlineExceeded:
+            code = self._child.end(grace=0)
+        if code != 0:
+            process.sweep(self._mark)  # connectors that it could not end any more
+        self._socket.close()
+        return code, self._tail.text()
+
+    def _receive(self) -> bytes:
+        try:
+            return self._socket.recv(BLOCK)
+        except ConnectionResetError:
+            return b""  # killed with something unread on its side: the same as an end
+
+    def _send(self, message: wire.FromParent) -> None:
+        data = wire.encode(message) + b"\n"
+        try:
+            with self._write:
+                self._socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError, OSError):
+            return  # it has ended; whoever listens to `messages` finds out, and why

@@ -1,0 +1,237 @@
+"""The orchestrator of one machine: a queue, a few slots, and a process per attempt.
+
+A job waits while there is no free slot, while its back-off has not passed, and while another job writes to the same file.
+Jobs and attempts live in the store, so a daemon that is killed loses nothing: `recover` takes up what was left.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ... import process
+from ...errors import NotFound
+from ...settings import Settings
+from ..connectors import handover
+from ..connectors.catalog import Catalog
+from ..connectors.launch import Launchers
+from ..connectors.specs import Specs
+from ..secrets import Box
+from ..store import actors, connections, jobs
+from ..store.database import Database
+from .base import Probe
+from .probes import run_probe
+from .retry import Failed, Limits, delay
+from .run import PLATFORM, Result, Run, Tools
+
+log = logging.getLogger("worker")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A job in the queue: not to be started before `after` (monotonic), nor while another one writes to `file`."""
+
+    job: int
+    after: float
+    file: str | None
+
+
+class LocalOrchestrator:
+    """Runs jobs and probes on this machine. Jobs start only after `recover`."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        db: Database,
+        box: Box,
+        catalog: Callable[[], Catalog],
+        launchers: Launchers,
+        specs: Specs,
+        log_dir: Path,
+        mark: str,
+    ) -> None:
+        self._tools = Tools(settings, db, box, catalog, launchers, specs, log_dir, mark)
+        self._changed = threading.Condition()
+        self._queue: list[Waiting] = []
+        self._running: dict[Waiting, Run] = {}
+        self._closing = False
+
+    def submit(self, job_id: int) -> None:
+        self._enqueue(job_id, after=0.0)
+
+    def cancel(self, job_id: int) -> None:
+        with self._tools.db.begin() as tx:
+            if not jobs.set_status(tx, job_id, "cancelled"):
+                return
+        with self._changed:
+            self._queue = [waiting for waiting in self._queue if waiting.job != job_id]
+            runs = [run for run in self._running.values() if run.job_id == job_id]
+        for run in runs:
+            run.cancel()
+
+    def probe(self, probe: Probe) -> dict[str, Any]:
+        tools = self._tools
+        return run_probe(probe, launchers=tools.launchers, specs=self._specs, box=tools.box, settings=tools.settings, log=_probe_line)
+
+    def recover(self) -> None:
+        """End what a killed daemon left running, take up its jobs, and begin to work."""
+        swept = process.sweep(f"{self._tools.mark}:") if self._tools.mark else []
+        if swept:
+            log.warning("ended %d processes that an earlier daemon left behind", len(swept))
+        handover.sweep()
+        with self._tools.db.begin() as tx:
+            left = jobs.unfinished(tx)
+            for job in left:
+                for attempt in jobs.attempts(tx, [job.id])[job.id]:
+                    if attempt.status == "running":
+                        stats = {"streams": [], **(attempt.stats or {}), "interrupted": True}
+                        jobs.close_attempt(tx, job.id, attempt.number, "failed", stats, [_interrupted()])
+                        jobs.set_status(tx, job.id, "incomplete")
+        for job in left:
+            log.info("taking up job %d, which was left %s", job.id, job.status)
+            self.submit(job.id)
+        threading.Thread(target=self._dispatch, daemon=True, name="dispatcher").start()
+
+    def drain(self, timeout: float) -> None:
+        with self._changed:
+            self._closing = True
+            runs = list(self._running.values())
+            self._changed.notify_all()
+        for run in runs:
+            run.drain()
+        with self._changed:
+            if self._changed.wait_for(lambda: not self._running, timeout):
+                return
+            late = list(self._running.values())
+        for run in late:
+            log.warning("job %d had not reached a checkpoint after %g s and is killed", run.job_id, timeout)
+            run.kill()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running, 10.0)
+
+    def _enqueue(self, job_id: int, after: float) -> None:
+        waiting = Waiting(job_id, after, self._file(job_id))
+        with self._changed:
+            self._queue.append(waiting)
+            self._changed.notify_all()
+
+    def _file(self, job_id: int) -> str | None:
+        """The file that a job writes to, when its destination is one file: only one sync may have it at a time."""
+        with self._tools.db.read() as tx:
+            connection = connections.locked(tx, jobs.get(tx, job_id).connection_id)
+            try:
+                actor = actors.get(tx, connection.destination_id)
+            except NotFound:
+                return None  # deleted meanwhile: the attempt will say so
+            path = self._tools.box.open(actor.configuration).get("destination_path")
+        return str(Path(path).expanduser().resolve()) if isinstance(path, str) else None
+
+    def _dispatch(self) -> None:
+        while True:
+            with self._changed:
+                waiting = self._next()
+                while waiting is None and not self._closing:
+                    self._changed.wait(self._pause())
+                    waiting = self._next()
+                if self._closing or waiting is None:
+                    return
+                self._queue.remove(waiting)
+                run = self._running[waiting] = Run(self._tools, waiting.job)
+            threading.Thread(target=self._work, args=(waiting, run), daemon=True, name=f"job {waiting.job}").start()
+
+    def _next(self) -> Waiting | None:
+        """The first job that may start now."""
+        if len(self._running) >= self._tools.settings.max_concurrent_jobs:
+            return None
+        busy = {waiting.file for waiting in self._running if waiting.file}
+        now = time.monotonic()
+        return next((w for w in self._queue if w.after <= now and w.file not in busy), None)
+
+    def _pause(self) -> float | None:
+        """Seconds until the next back-off has passed; None when only a change can bring work."""
+        now = time.monotonic()
+        later = [waiting.after - now for waiting in self._queue if waiting.after > now]
+        return max(min(later), 0.0) if later else None
+
+    def _work(self, waiting: Waiting, run: Run) -> None:
+        try:
+            self._settle(run, self._guarded(run))
+        finally:
+            with self._changed:
+                del self._running[waiting]
+                self._changed.notify_all()
+
+    def _guarded(self, run: Run) -> Result | None:
+        """A fault of ours ends the job with a message, instead of leaving it running for ever."""
+        try:
+            return run.run()
+        except Exception as error:
+            log.exception("job %d", run.job_id)
+            reason = {**_interrupted(), "externalMessage": f"{type(error).__name__}: {error}", "failureType": "config_error"}
+            with self._tools.db.begin() as tx:
+                for attempt in jobs.attempts(tx, [run.job_id])[run.job_id]:
+                    if attempt.status == "running":
+                        jobs.close_attempt(tx, run.job_id, attempt.number, "failed", failures=[reason])
+            return Result()
+
+    def _settle(self, run: Run, result: Result | None) -> None:
+        """What becomes of the job after an attempt."""
+        if result is None or result.succeeded or run.cancelled:
+            return
+        if result.stopped:
+            self._set(run.job_id, "incomplete")  # the next start takes it up
+            return
+        pause = delay(self._failed(run.job_id), self._limits())
+        if pause is None:
+            self._set(run.job_id, "failed")
+        elif self._set(run.job_id, "incomplete"):
+            log.info("job %d is tried again in %g s", run.job_id, pause)
+            self._enqueue(run.job_id, time.monotonic() + pause)
+
+    def _set(self, job_id: int, status: jobs.Status) -> bool:
+        with self._tools.db.begin() as tx:
+            return jobs.set_status(tx, job_id, status)
+
+    def _failed(self, job_id: int) -> list[Failed]:
+        with self._tools.db.read() as tx:
+            attempts = jobs.attempts(tx, [job_id])[job_id]
+        return [Failed(_partial(attempt), _types(attempt)) for attempt in attempts]
+
+    def _limits(self) -> Limits:
+        settings = self._tools.settings
+        return Limits(
+            settings.retry_backoff,
+            settings.retry_max_successive_failures,
+            settings.retry_max_failures,
+            settings.retry_max_partial_failures,
+        )
+
+
+def _partial(attempt: jobs.Attempt) -> bool:
+    """Whether it committed something. One that was interrupted by a stop or a crash of ours is nobody's failure either."""
+    stats = attempt.stats or {}
+    return bool(stats.get("interrupted") or stats.get("checkpoints"))
+
+
+def _types(attempt: jobs.Attempt) -> frozenset[str]:
+    return frozenset(str(failure.get("failureType")) for failure in attempt.failures or [])
+
+
+def _interrupted() -> dict[str, Any]:
+    message = "Airbyte ended while this attempt was running; the next one goes on from the last checkpoint"
+    return {
+        "failureOrigin": PLATFORM,
+        "failureType": "system_error",
+        "externalMessage": message,
+        "timestamp": int(time.time() * 1000),
+    }
+
+
+def _probe_line(level: str, text: str) -> None:
+    log.log(logging.getLevelNamesMapping().get(level, logging.INFO), "%s", text)

@@ -1,0 +1,117 @@
+"""From a connection and a job to an attempt's assignment: catalog, generations and positions, as Airbyte's platform sets them.
+
+The rules are those of the platform's CatalogGenerationSetter, AttemptHandler and DefaultProtocolSerializer (compare Airbyte
+2.0): which streams begin a new generation, when older generations go, and how sync modes are told to a destination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...protocol.messages import ConfiguredStream, Stream, StreamDescriptor
+
+OVERWRITES = frozenset({"overwrite", "overwrite_dedup"})
+# What a destination that keeps generations is told; it learns from the generations that older rows have to go.
+WITH_GENERATIONS = {"overwrite": "append", "overwrite_dedup": "append_dedup", "update": "append", "soft_delete": "append"}
+WITHOUT_GENERATIONS = {"overwrite_dedup": "overwrite", "update": "append", "soft_delete": "append"}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job is to do: `refresh` is None, "truncate" or "merge"; `only` limits it to some streams (None: all)."""
+
+    refresh: str | None = None
+    only: frozenset[StreamDescriptor] | None = None
+
+
+@dataclass(frozen=True)
+class PlannedStream:
+    """A stream of the job: configured as the destination is to see it, and what becomes of its generation."""
+
+    configured: ConfiguredStream
+    overwrites: bool
+    refresh: str | None
+
+    @property
+    def descriptor(self) -> StreamDescriptor:
+        return self.configured.descriptor
+
+    def begins_generation(self, attempt: int) -> bool:
+        """Whether this attempt starts a new generation, and with it forgets the stream's state."""
+        full = self.configured.sync_mode == "full_refresh"
+        if attempt == 0:
+            return full or self.refresh is not None
+        return full and not self.configured.stream.is_resumable
+
+    def minimum_generation(self, generation: int) -> int:
+        """Rows of generations below this one go when the stream is complete; 0: none go."""
+        truncates = (self.configured.sync_mode == "full_refresh" and self.overwrites) or self.refresh == "truncate"
+        return generation if truncates else 0
+
+
+def planned(sync_catalog: Mapping[str, Any], work: Work, *, generations: bool) -> list[PlannedStream]:
+    """The selected streams of a connection's syncCatalog (camelCase, as the API has it) that this job is to sync.
+
+    `generations` tells whether the destination keeps generations itself.
+    """
+    streams = [_planned(entry, work, generations) for entry in sync_catalog.get("streams", [])]
+    return [stream for stream in streams if stream is not None]
+
+
+def _planned(entry: Mapping[str, Any], work: Work, generations: bool) -> PlannedStream | None:
+    config = entry.get("config") or {}
+    stream = _stream(entry["stream"], config)
+    descriptor = StreamDescriptor(stream.name, stream.namespace)
+    if not config.get("selected", True) or (work.only is not None and descriptor not in work.only):
+        return None
+    mode = config.get("destinationSyncMode", "append")
+    names = WITH_GENERATIONS if generations else WITHOUT_GENERATIONS
+    cursor, key = _cursor(config, stream), config.get("primaryKey") or stream.source_defined_primary_key
+    told = names.get(mode, mode)
+    configured = ConfiguredStream(stream, config.get("syncMode", "full_refresh"), told, cursor, key or None)
+    return PlannedStream(configured, mode in OVERWRITES, work.refresh)
+
+
+def _cursor(config: Mapping[str, Any], stream: Stream) -> list[str] | None:
+    chosen: list[str] | None = config.get("cursorField")
+    if stream.source_defined_cursor and stream.default_cursor_field:
+        return stream.default_cursor_field
+    return chosen or stream.default_cursor_field or None
+
+
+def _stream(stream: Mapping[str, Any], config: Mapping[str, Any]) -> Stream:
+    return Stream(
+        name=stream["name"],
+        json_schema=_selected(stream.get("jsonSchema") or {}, config),
+        supported_sync_modes=list(stream.get("supportedSyncModes") or ["full_refresh"]),
+        namespace=stream.get("namespace"),
+        source_defined_cursor=stream.get("sourceDefinedCursor"),
+        default_cursor_field=stream.get("defaultCursorField") or None,
+        source_defined_primary_key=stream.get("sourceDefinedPrimaryKey") or None,
+        is_resumable=stream.get("isResumable"),
+        is_file_based=stream.get("isFileBased"),
+    )
+
+
+def _selected(schema: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema with only the selected top-level fields, where field selection is on."""
+    if not config.get("fieldSelectionEnabled"):
+        return schema
+    chosen = {path["fieldPath"][0] for path in config.get("selectedFields") or [] if path.get("fieldPath")}
+    properties = {name: field for name, field in schema.get("properties", {}).items() if name in chosen}
+    return {**schema, "properties": properties}
+
+
+def state_without(state: dict[str, Any], begun: Sequence[StreamDescriptor]) -> dict[str, Any]:
+    """A GLOBAL state that no longer knows the streams that begin again."""
+    gone = {(stream.name, stream.namespace) for stream in begun}
+
+    def name(entry: dict[str, Any]) -> tuple[str, str | None]:
+        descriptor = entry["stream_descriptor"]
+        return descriptor["name"], descriptor.get("namespace")
+
+    whole = dict(state.get("global") or {})
+    whole["stream_states"] = [entry for entry in whole.get("stream_states", []) if name(entry) not in gone]
+    return {**state, "global": whole}

@@ -1,0 +1,301 @@
+"""One attempt of one job: opened in the store, prepared, run as a process, closed in the store."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ...errors import ConnectorError, ResourceError
+from ...settings import Settings
+from ..connectors.catalog import Catalog, Connector
+from ..connectors.launch import Launchers
+from ..connectors.redact import Redactor
+from ..connectors.specs import Specs
+from ..secrets import Box
+from ..store import actors, connections, jobs, states
+from ..store.database import Database
+from . import assignment as wire
+from .assign import assignment, refreshes
+from .conversation import Conversation
+from .joblog import JobLog
+
+SAVE_STATS = 0.5  # seconds between two writes of an attempt's statistics
+KILL_AFTER = 5.0  # seconds that a cancelled attempt has to end by itself
+PLATFORM = "airbyte_platform"
+log = logging.getLogger("worker")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every attempt needs, wired once. `catalog` is asked anew each time: custom connectors may have come."""
+
+    settings: Settings
+    db: Database
+    box: Box
+    catalog: Callable[[], Catalog]
+    launchers: Launchers
+    specs: Specs
+    log_dir: Path
+    mark: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """How an attempt ended. `stopped`: it was told to end before it was done."""
+
+    succeeded: bool = False
+    stopped: bool = False
+
+
+@dataclass
+class Opened:
+    """An attempt that the store knows as running, and the connectors that it needs."""
+
+    assignment: wire.Assignment
+    source: Connector
+    destination: Connector
+    source_id: str
+
+
+@dataclass
+class Heard:
+    """What an attempt said."""
+
+    finished: wire.Finished | None = None
+    stats: wire.Stats | None = None
+    saved: int = 0
+    failures: list[wire.Failure] = field(default_factory=list)
+
+
+class Run:
+    """One attempt. `run` blocks; `cancel` and `drain` come from other threads."""
+
+    def __init__(self, tools: Tools, job_id: int) -> None:
+        self._tools, self.job_id = tools, job_id
+        self._conversation: Conversation | None = None
+        self._lock = threading.Lock()
+        self.cancelled = False
+        self.draining = False
+
+    def run(self) -> Result | None:
+        """The result, None when the job was over before it began."""
+        opened = self._open()
+        if opened is None:
+            return None
+        job = opened.assignment
+        heard = Heard()
+        level = self._tools.settings.log_level
+        with JobLog(self._tools.log_dir, job.job, job.attempt, redact=self._redactor(opened), level=level) as lines:
+            try:
+                self._prepare(opened, lines)
+                self._converse(opened, lines, heard)
+            except ResourceError as error:
+                heard.failures.append(_failure(error))
+                lines.line("ERROR", "platform", f"{error.message} {error.hint or ''}".strip())
+            return self._close(opened, heard, lines)
+
+    def cancel(self) -> None:
+        """End it now: it is asked, and killed when it has not ended a little later."""
+        with self._lock:
+            self.cancelled = True
+            conversation = self._conversation
+        if conversation is not None:
+            conversation.stop(drain=False)
+            timer = threading.Timer(KILL_AFTER, conversation.kill)
+            timer.daemon = True
+            timer.start()
+
+    def drain(self) -> None:
+        """Let it reach its next checkpoint."""
+        with self._lock:
+            self.draining = True
+            conversation = self._conversation
+        if conversation is not None:
+            conversation.stop(drain=True)
+
+    def kill(self) -> None:
+        conversation = self._conversation
+        if conversation is not None:
+            conversation.kill()
+
+    def _open(self) -> Opened | None:
+        tools, catalog = self._tools, self._tools.catalog()
+        with tools.db.begin() as tx:
+            job = jobs.get(tx, self.job_id)
+            if job.finished:
+                return None
+            attempt = jobs.open_attempt(tx, job.id)
+            connection = connections.get(tx, job.connection_id)
+            source = catalog.get(actors.get(tx, connection.source_id).definition_id)
+            destination = catalog.get(actors.get(tx, connection.destination_id).definition_id)
+            mark = f"{tools.mark}:{job.id}:{attempt.number}."
+            told = assignment(
+                tx,
+                job,
+                attempt,
+                box=tools.box,
+                settings=tools.settings,
+                mark=mark,
+                generations=refreshes(destination),
+            )
+        return Opened(told, source, destination, connection.source_id)
+
+    def _redactor(self, opened: Opened) -> Callable[[str], str]:
+        """Takes both configurations' secrets out of a text."""
+        job, specs = opened.assignment, self._tools.specs
+
+        def of(connector: Connector, side: wire.Side) -> Redactor:
+            spec = specs.cached(connector, side.version) or {}
+            return Redactor(side.configuration, spec.get("connectionSpecification"))
+
+        source, destination = of(opened.source, job.source), of(opened.destination, job.destination)
+        return lambda text: destination(source(text))
+
+    def _prepare(self, opened: Opened, lines: JobLog) -> None:
+        """Install what is not installed, and say how both are started."""
+        job = opened.assignment
+        for side, connector in ((job.source, opened.source), (job.destination, opened.destination)):
+            launch = self._tools.launchers.prepare(connector, side.version, lambda text: lines.line("INFO", "platform", text))
+            side.name, side.version = launch.name, launch.version
+            side.argv, side.env, side.native = list(launch.argv), dict(launch.env), launch.native
+        modes = ", ".join(f"{s.descriptor} ({s.sync_mode} {s.destination_sync_mode})" for s in job.catalog.streams)
+        lines.line("INFO", "platform", f"attempt {job.attempt} of job {job.job}: {job.source.name} {job.source.version} → "
+                   f"{job.destination.name} {job.destination.version}: {modes or 'no streams'}")
+
+    def _converse(self, opened: Opened, lines: JobLog, heard: Heard) -> None:
+        with self._lock:
+            if self.cancelled or self.draining:
+                return
+            conversation = Conversation(opened.assignment, lambda text: lines.line("ERROR", "replication", text))
+            self._conversation = conversation
+        saved_at = 0.0
+        for batch in conversation.messages():
+            self._handle(batch, opened, conversation, lines, heard)
+            if heard.stats is not None and time.monotonic() - saved_at >= SAVE_STATS:
+                self._save_stats(opened.assignment, heard.stats)
+                saved_at = time.monotonic()
+        code, words = conversation.end()
+        if heard.finished is not None:
+            heard.failures += heard.finished.failures
+        elif not self.cancelled:
+            heard.failures.append(_death(code, words))
+
+    def _handle(
+        self,
+        batch: list[wire.FromAttempt],
+        opened: Opened,
+        conversation: Conversation,
+        lines: JobLog,
+        heard: Heard,
+    ) -> None:
+        """One batch: its checkpoints are stored in one transaction, then acknowledged together."""
+        saved = [message for message in batch if isinstance(message, wire.Saved)]
+        if saved:
+            self._store(opened.assignment.connection_id, saved, lines)
+            heard.saved += len(saved)
+        for message in batch:
+            if isinstance(message, wire.Line):
+                lines.line(message.level, message.origin, message.text)
+            elif isinstance(message, wire.Stats):
+                heard.stats = message
+            elif isinstance(message, wire.Finished):
+                heard.finished = message
+            elif isinstance(message, wire.Reconfigured):
+                with self._tools.db.begin() as tx:  # rule 9: stored before the attempt hears anything else
+                    actors.configure(tx, opened.source_id, self._tools.box.seal(message.configuration))
+        numbers = [message.number for message in batch if isinstance(message, wire.Saved | wire.Reconfigured)]
+        if numbers:
+            conversation.ack(max(numbers))
+
+    def _store(self, connection_id: str, saved: Iterable[wire.Saved], lines: JobLog) -> None:
+        latest = {(m.position.kind, m.position.stream): m.position for m in saved}
+        with self._tools.db.begin() as tx:
+            for position in latest.values():
+                stream = position.stream
+                key = states.StateKey(
+                    position.kind,  # type: ignore[arg-type]
+                    stream.namespace if stream else None,
+                    stream.name if stream else "",
+                )
+                stored = states.save(
+                    tx,
+                    connection_id,
+                    key,
+                    generation=position.generation,
+                    epoch=position.epoch,
+                    sequence=position.sequence,
+                    state=bytes(position.state).decode(),
+                )
+                if not stored:
+                    lines.line("WARN", "platform", f"did not store checkpoint {position.sequence} of {stream}: it was overtaken")
+
+    def _save_stats(self, job: wire.Assignment, stats: wire.Stats) -> None:
+        with self._tools.db.begin() as tx:
+            jobs.save_stats(tx, job.job, job.attempt, _stats(stats.streams))
+
+    def _close(self, opened: Opened, heard: Heard, lines: JobLog) -> Result:
+        job, finished = opened.assignment, heard.finished
+        stopped = self.cancelled or self.draining and (finished is None or finished.stopped)
+        if self.cancelled:
+            heard.failures.append(_told("manual_cancellation", "the job was cancelled"))
+        elif stopped:
+            heard.failures.append(_told("system_error", "Airbyte was stopped; the next start goes on from the last checkpoint"))
+        progress = {"checkpoints": heard.saved, "interrupted": stopped}
+        succeeded = finished is not None and not heard.failures and not stopped
+        counts = finished.streams if finished is not None else heard.stats.streams if heard.stats is not None else None
+        with self._tools.db.begin() as tx:
+            jobs.close_attempt(
+                tx,
+                job.job,
+                job.attempt,
+                "succeeded" if succeeded else "failed",
+                stats={**(_stats(counts) if counts is not None else {"streams": []}), **progress},
+                failures=[_reason(failure, lines) for failure in heard.failures],
+            )
+            if succeeded:
+                jobs.set_status(tx, job.job, "succeeded")
+        lines.line("INFO", "platform", f"attempt {job.attempt} of job {job.job} {'succeeded' if succeeded else 'failed'}")
+        return Result(succeeded, stopped)
+
+
+def _stats(streams: list[wire.StreamCounts]) -> dict[str, Any]:
+    return {"streams": msgspec.to_builtins(streams)}
+
+
+def _failure(error: ResourceError) -> wire.Failure:
+    origin = error.origin if isinstance(error, ConnectorError) and error.origin else PLATFORM
+    kind = error.failure_type if isinstance(error, ConnectorError) else "config_error"
+    message = f"{error.message} {error.hint}" if error.hint else error.message
+    return wire.Failure(origin, kind, message, at=time.time())
+
+
+def _told(kind: str, message: str) -> wire.Failure:
+    return wire.Failure(PLATFORM, kind, message, at=time.time())
+
+
+def _death(code: int, words: str) -> wire.Failure:
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    message = f"the process of the attempt {how} before it was done"
+    return wire.Failure(PLATFORM, "system_error", message, internal=words or None, at=time.time())
+
+
+def _reason(failure: wire.Failure, lines: JobLog) -> dict[str, Any]:
+    """Airbyte's FailureReason; its timestamp is in milliseconds."""
+    reason = {
+        "failureOrigin": failure.origin,
+        "failureType": failure.type,
+        "externalMessage": lines.redact(failure.message),
+        "internalMessage": lines.redact(failure.internal) if failure.internal else None,
+        "stacktrace": lines.redact(failure.stacktrace) if failure.stacktrace else None,
+        "timestamp": int((failure.at or time.time()) * 1000),
+        "fromTraceMessage": failure.from_trace or None,
+        "streamDescriptor": msgspec.to_builtins(failure.stream) if failure.stream is not None else None,
+    }
+    return {name: value for name, value in reason.items() if value is not None}

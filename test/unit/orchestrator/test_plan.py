@@ -1,0 +1,90 @@
+"""From a connection's catalog to what an attempt is told, as Airbyte's platform does it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resource_airbyte.engine.orchestrator.plan import Work, planned, state_without
+from resource_airbyte.protocol.messages import StreamDescriptor
+
+
+def entry(sync: str, destination: str, *, resumable: bool | None = None, **config: Any) -> dict[str, Any]:
+    stream = {"name": "s", "jsonSchema": {"properties": {"id": {}, "x": {}}}, "supportedSyncModes": ["full_refresh"]}
+    if resumable is not None:
+        stream["isResumable"] = resumable
+    return {"stream": stream, "config": {"syncMode": sync, "destinationSyncMode": destination, **config}}
+
+
+def one(item: dict[str, Any], work: Work = Work(), *, generations: bool = True) -> Any:
+    (stream,) = planned({"streams": [item]}, work, generations=generations)
+    return stream
+
+
+@pytest.mark.parametrize(
+    ("sync", "mode", "refresh", "told", "begins", "truncates"),
+    [
+        ("full_refresh", "overwrite", None, "append", True, True),
+        ("full_refresh", "overwrite_dedup", None, "append_dedup", True, True),
+        ("full_refresh", "append", None, "append", True, False),
+        ("incremental", "append", None, "append", False, False),
+        ("incremental", "append_dedup", None, "append_dedup", False, False),
+        ("incremental", "append_dedup", "truncate", "append_dedup", True, True),
+        ("incremental", "append", "merge", "append", True, False),
+    ],
+)
+def test_generations_on_the_first_attempt(
+    sync: str, mode: str, refresh: str | None, told: str, begins: bool, truncates: bool
+) -> None:
+    stream = one(entry(sync, mode), Work(refresh))
+    assert stream.configured.destination_sync_mode == told
+    assert stream.begins_generation(0) is begins
+    assert stream.minimum_generation(7) == (7 if truncates else 0)
+
+
+@pytest.mark.parametrize(
+    ("sync", "resumable", "refresh", "begins"),
+    [
+        ("full_refresh", None, None, True),
+        ("full_refresh", False, None, True),
+        ("full_refresh", True, None, False),
+        ("incremental", None, "truncate", False),
+    ],
+)
+def test_a_later_attempt_begins_anew_only_what_cannot_be_resumed(
+    sync: str, resumable: bool | None, refresh: str | None, begins: bool
+) -> None:
+    assert one(entry(sync, "append", resumable=resumable), Work(refresh)).begins_generation(1) is begins
+
+
+def test_a_destination_without_generations_is_told_the_plain_modes() -> None:
+    assert one(entry("full_refresh", "overwrite"), generations=False).configured.destination_sync_mode == "overwrite"
+    assert one(entry("full_refresh", "overwrite_dedup"), generations=False).configured.destination_sync_mode == "overwrite"
+
+
+def test_unselected_and_unasked_streams_are_left_out() -> None:
+    catalog = {"streams": [entry("full_refresh", "append", selected=False)]}
+    assert planned(catalog, Work(), generations=True) == []
+    other = Work(only=frozenset({StreamDescriptor("other")}))
+    assert planned({"streams": [entry("full_refresh", "append")]}, other, generations=True) == []
+
+
+def test_the_source_s_own_cursor_and_key_are_used_where_none_is_chosen() -> None:
+    item = entry("incremental", "append_dedup")
+    item["stream"] |= {"defaultCursorField": ["u"], "sourceDefinedPrimaryKey": [["id"]], "sourceDefinedCursor": True}
+    configured = one(item).configured
+    assert (configured.cursor_field, configured.primary_key) == (["u"], [["id"]])
+
+
+def test_field_selection_leaves_only_the_chosen_columns() -> None:
+    item = entry("full_refresh", "append", fieldSelectionEnabled=True, selectedFields=[{"fieldPath": ["id"]}])
+    assert list(one(item).configured.stream.json_schema["properties"]) == ["id"]
+
+
+def test_a_global_state_forgets_the_streams_that_begin_again() -> None:
+    states = [{"stream_descriptor": {"name": name}, "stream_state": {"at": 1}} for name in ("a", "b")]
+    state = {"type": "GLOBAL", "global": {"shared_state": {"lsn": 5}, "stream_states": states}}
+    kept = state_without(state, [StreamDescriptor("a")])
+    assert [s["stream_descriptor"]["name"] for s in kept["global"]["stream_states"]] == ["b"]
+    assert kept["global"]["shared_state"] == {"lsn": 5}

@@ -1,0 +1,335 @@
+"""One attempt over the two seams, with a scripted source and a destination that keeps everything in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from resource_airbyte.engine.replication.counts import Counts, Fault, Outcome
+from resource_airbyte.engine.replication.replicate import Replication
+from resource_airbyte.errors import ConnectorCrashed
+from resource_airbyte.protocol.chunk import Chunk
+from resource_airbyte.protocol.messages import (
+    ConfiguredCatalog,
+    ConfiguredStream,
+    ErrorTrace,
+    Record,
+    Stream,
+    StreamDescriptor,
+)
+from resource_airbyte.protocol.seams import (
+    BadLine,
+    Checkpoint,
+    Ended,
+    Event,
+    NewConfiguration,
+    SourceState,
+    StateKey,
+    Status,
+    StreamSetup,
+    WriteSetup,
+)
+
+A, B = StreamDescriptor("a"), StreamDescriptor("b")
+Step = Event | Callable[[], None]
+
+
+def records(stream: StreamDescriptor, count: int) -> Chunk:
+    made = [Record(stream.name, msgspec.Raw(b'{"n":%d}' % n)) for n in range(count)]
+    return Chunk(stream, made, [bytes(item.data) for item in made], 10 * count)
+
+
+def state(stream: StreamDescriptor | None, at: int, claimed: int | None = None) -> SourceState:
+    key = StateKey("stream", stream) if stream else StateKey("global")
+    return SourceState(key, b'{"type":"STREAM","at":%d}' % at, claimed)
+
+
+@dataclass
+class ScriptedSource:
+    """Says what it is told to say, then ends as it is told to end. A callable among the steps is called when its turn comes."""
+
+    steps: list[Step]
+    code: int = 0
+    stderr: str = ""
+    given: bytes | None = b"never read"
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def read(self, catalog: ConfiguredCatalog, state: bytes | None) -> Iterator[Event]:
+        self.given = state
+        for step in self.steps:
+            if self.stopped.is_set():
+                return
+            if isinstance(step, Event):
+                yield step
+            else:
+                step()
+
+    def ended(self) -> Ended:
+        return Ended(self.code, self.stderr)
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+
+@dataclass
+class MemoryDestination:
+    """Commits at every state. `swallow` records of each chunk are lost, `fail_at` is the write that fails."""
+
+    held: list[Checkpoint] = field(default_factory=list)
+    swallow: int = 0
+    fail_at: int | None = None
+    silent_counts: bool = False
+    wait: threading.Event | None = None
+    rows: dict[StreamDescriptor, int] = field(default_factory=dict)
+    complete: frozenset[StreamDescriptor] | None = None
+    closed: bool = False
+    writes: int = 0
+
+    def open(self, setup: WriteSetup) -> list[Checkpoint]:
+        self.setup = setup
+        return self.held
+
+    def write(self, chunk: Chunk) -> None:
+        self.writes += 1
+        if self.wait is not None:
+            self.wait.wait(10)
+        if self.writes == self.fail_at:
+            raise ConnectorCrashed("disk on fire", origin="destination")
+        self.rows[chunk.stream] = self.rows.get(chunk.stream, 0) + len(chunk) - self.swallow
+
+    def state(self, checkpoint: Checkpoint) -> None:
+        self.setup.committed(checkpoint)
+
+    def flush(self) -> None:
+        """Everything is committed at once here."""
+
+    def finish(self, complete: frozenset[StreamDescriptor]) -> dict[StreamDescriptor, int | None]:
+        self.complete = complete
+        return {s.stream: None if self.silent_counts else self.rows.get(s.stream, 0) for s in self.setup.streams}
+
+    def close(self) -> None:
+        self.closed = True
+        if self.wait is not None:
+            self.wait.set()
+
+
+@dataclass
+class Notes:
+    """A Report that remembers."""
+
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    configurations: list[dict[str, Any]] = field(default_factory=list)
+    on_configuration: Callable[[], None] = lambda: None
+
+    def committed(self, checkpoint: Checkpoint) -> None:
+        self.checkpoints.append(checkpoint)
+
+    def progress(self, counts: dict[StreamDescriptor, Counts]) -> None:
+        """Not looked at here."""
+
+    def line(self, level: str, origin: str, text: str) -> None:
+        self.lines.append(f"{level} {origin}: {text}")
+
+    def reconfigured(self, configuration: dict[str, Any]) -> None:
+        self.configurations.append(configuration)
+        self.on_configuration()
+
+
+def replication(
+    source: ScriptedSource,
+    destination: MemoryDestination,
+    notes: Notes,
+    *,
+    stored: tuple[Checkpoint, ...] = (),
+    **options: Any,
+) -> Replication:
+    catalog = ConfiguredCatalog([ConfiguredStream(Stream(s.name), "incremental", "append") for s in (A, B)])
+    streams = tuple(StreamSetup(s, s.name, None, {}, "append", (), (), 0, 0, 1, 0, 0) for s in (A, B))
+    return Replication(source, destination, catalog, WriteSetup("c", 1, streams), stored, notes, **options)
+
+
+def run(source: ScriptedSource, destination: MemoryDestination | None = None, notes: Notes | None = None, **options: Any) -> Outcome:
+    return replication(source, destination or MemoryDestination(), notes or Notes(), **options).run()
+
+
+def faults(outcome: Outcome) -> list[Fault]:
+    assert outcome.faults
+    return outcome.faults
+
+
+def test_everything_arrives_and_checkpoints_are_numbered_per_key() -> None:
+    notes, destination = Notes(), MemoryDestination()
+    steps: list[Step] = [records(A, 2), state(A, 1), records(B, 1), state(B, 1), records(A, 3), state(A, 2)]
+    outcome = run(ScriptedSource(steps), destination, notes)
+    assert outcome.faults == []
+    assert destination.rows == {A: 5, B: 1}
+    assert destination.complete == {A, B}
+    assert [(c.key.stream, c.sequence) for c in notes.checkpoints] == [(A, 1), (B, 1), (A, 2)]
+    assert (outcome.counts[A].read, outcome.counts[A].handed, outcome.counts[A].committed) == (5, 5, 5)
+
+
+def test_a_source_goes_on_from_the_stored_state() -> None:
+    stored = Checkpoint(StateKey("stream", A), 0, 3, 7, b'{"type":"STREAM","x":1,"sourceStats":{"recordCount":2}}')
+    source, notes = ScriptedSource([state(A, 9)]), Notes()
+    run(source, notes=notes, stored=(stored, Checkpoint(StateKey("global"), 0, 0, 0, b"")))
+    assert source.given == b'[{"type":"STREAM","x":1}]'
+    assert [(c.epoch, c.sequence) for c in notes.checkpoints] == [(3, 8)]
+
+
+def test_a_destination_that_is_ahead_wins_within_the_same_epoch_and_tells_the_store() -> None:
+    key = StateKey("stream", A)
+    stored, ahead = Checkpoint(key, 0, 1, 3, b'{"v":"old"}'), Checkpoint(key, 0, 1, 4, b'{"v":"new"}')
+    source, notes = ScriptedSource([]), Notes()
+    run(source, MemoryDestination(held=[ahead]), notes, stored=(stored,))
+    assert source.given == b'[{"v":"new"}]'
+    assert notes.checkpoints == [ahead]
+
+
+def test_a_destination_of_another_epoch_or_generation_never_wins() -> None:
+    key = StateKey("stream", A)
+    stored = Checkpoint(key, 1, 2, 0, b"")
+    for other in (Checkpoint(key, 1, 1, 9, b"{}"), Checkpoint(key, 0, 2, 9, b"{}")):
+        source = ScriptedSource([])
+        run(source, MemoryDestination(held=[other]), stored=(stored,))
+        assert source.given is None
+
+
+def test_an_error_trace_fails_the_attempt_in_the_connector_s_own_words() -> None:
+    trace = ErrorTrace("bad key", "401", "stack", "config_error", A)
+    (fault,) = faults(run(ScriptedSource([records(A, 1), trace], code=1)))
+    assert (fault.origin, fault.type, fault.message, fault.stream) == ("source", "config_error", "bad key", A)
+
+
+def test_an_error_trace_fails_the_attempt_even_with_exit_code_0() -> None:
+    assert faults(run(ScriptedSource([ErrorTrace("no")], code=0)))[0].message == "no"
+
+
+def test_a_crash_tells_the_last_words() -> None:
+    (fault,) = faults(run(ScriptedSource([records(A, 1)], code=3, stderr="Traceback\nKeyError: x")))
+    assert "exit code 3" in fault.message
+    assert "KeyError: x" in fault.message
+
+
+def test_a_killed_source_says_by_which_signal() -> None:
+    assert "signal 9" in faults(run(ScriptedSource([], code=-9)))[0].message
+
+
+def test_silence_about_one_stream_fails_where_another_spoke() -> None:
+    destination = MemoryDestination()
+    (fault,) = faults(run(ScriptedSource([records(A, 1), Status(A, "COMPLETE"), records(B, 1)]), destination))
+    assert fault.stream == B
+    assert destination.complete == {A}
+
+
+def test_an_incomplete_stream_fails_and_is_not_published() -> None:
+    destination = MemoryDestination()
+    steps: list[Step] = [Status(A, "COMPLETE"), Status(B, "STARTED"), Status(B, "INCOMPLETE")]
+    (fault,) = faults(run(ScriptedSource(steps), destination))
+    assert fault.stream == B
+    assert destination.complete == {A}
+
+
+def test_nothing_is_complete_when_a_source_without_statuses_crashes() -> None:
+    destination = MemoryDestination()
+    faults(run(ScriptedSource([records(A, 1)], code=1), destination))
+    assert destination.complete == frozenset()
+
+
+def test_a_garbled_record_fails_the_attempt_and_publishes_nothing() -> None:
+    destination = MemoryDestination()
+    (fault,) = faults(run(ScriptedSource([records(A, 1), BadLine('{"type":"RECORD', record=True)]), destination))
+    assert "could not be read" in fault.message
+    assert destination.complete == frozenset()
+
+
+def test_other_garbage_is_logged_and_harmless() -> None:
+    notes = Notes()
+    assert run(ScriptedSource([BadLine("hello", record=False)] * 9), notes=notes).faults == []
+    assert sum("hello" in line for line in notes.lines) == 5
+    assert any("9 lines" in line for line in notes.lines)
+
+
+def test_a_record_that_the_destination_loses_fails_the_gate() -> None:
+    found = faults(run(ScriptedSource([records(A, 5)]), MemoryDestination(swallow=2)))
+    assert "5 records handed over, but 3 committed" in found[0].message
+    assert "a difference of 2" in found[0].message
+
+
+def test_unknown_is_neither_equal_nor_a_failure() -> None:
+    outcome = run(ScriptedSource([records(A, 5)]), MemoryDestination(silent_counts=True))
+    assert outcome.faults == []
+    assert outcome.counts[A].committed is None
+
+
+def test_a_failing_destination_is_told_of_and_everything_is_closed() -> None:
+    source, destination = ScriptedSource([records(A, 1), records(A, 1)]), MemoryDestination(fail_at=2)
+    (fault,) = faults(run(source, destination))
+    assert (fault.origin, fault.message) == ("destination", "disk on fire")
+    assert destination.closed
+    assert source.stopped.is_set()
+
+
+def test_a_new_configuration_is_stored_before_the_source_goes_on() -> None:
+    order: list[str] = []
+    notes = Notes(on_configuration=lambda: order.append("stored"))
+    run(ScriptedSource([NewConfiguration({"token": 2}), lambda: order.append("went on")]), notes=notes)
+    assert order == ["stored", "went on"]
+
+
+def test_records_of_a_stream_that_was_not_asked_for_are_ignored_and_logged() -> None:
+    notes = Notes()
+    assert run(ScriptedSource([records(StreamDescriptor("x"), 3), state(StreamDescriptor("x"), 1)]), notes=notes).faults == []
+    assert any("stream x" in line for line in notes.lines)
+
+
+def test_draining_ends_at_the_next_checkpoint() -> None:
+    destination, notes = MemoryDestination(), Notes()
+    source = ScriptedSource([])
+    made = replication(source, destination, notes)
+    source.steps = [records(A, 1), lambda: made.stop(drain=True), records(A, 1), state(A, 1), records(A, 1)] + [state(A, 2)] * 50
+    outcome = made.run()
+    assert outcome.stopped
+    assert outcome.faults == []
+    assert destination.rows[A] == 2
+    assert destination.complete == frozenset()
+
+
+def test_a_source_that_ends_by_itself_while_draining_has_not_been_stopped() -> None:
+    source = ScriptedSource([])
+    made = replication(source, MemoryDestination(), Notes())
+    source.steps = [lambda: made.stop(drain=True), records(A, 1)]
+    outcome = made.run()
+    assert not outcome.stopped
+    assert outcome.faults == []
+
+
+def test_stopping_ends_now() -> None:
+    source = ScriptedSource([])
+    made = replication(source, MemoryDestination(), Notes())
+    source.steps = [lambda: made.stop(drain=False), *[records(A, 1)] * 3]
+    assert made.run().stopped
+
+
+def test_a_silent_source_is_ended_and_named() -> None:
+    source = ScriptedSource([])
+    source.steps = [lambda: source.stopped.wait(10) and None]  # type: ignore[list-item, return-value]
+    (fault,) = faults(run(source, source_silence=0.1))
+    assert (fault.origin, fault.type) == ("source", "heartbeat_timeout")
+    assert "AIRBYTE_SOURCE_SILENCE_TIMEOUT" in fault.message
+
+
+def test_a_slow_destination_is_not_the_source_s_silence() -> None:
+    destination = MemoryDestination(wait=threading.Event())
+    found = faults(run(ScriptedSource([records(A, 1)]), destination, source_silence=0.1, destination_silence=1.0))
+    assert found[0].type == "destination_timeout"
+
+
+def test_a_global_state_covers_every_stream() -> None:
+    notes = Notes()
+    run(ScriptedSource([records(A, 1), records(B, 1), state(None, 1)]), notes=notes)
+    assert [c.key.kind for c in notes.checkpoints] == ["global"]
