@@ -70,7 +70,10 @@ class DestinationUpdate(ActorUpdate):
 
 
 class ActorRead(Wire):
-    """What both kinds say; secrets in `connectionConfiguration` are masked."""
+    """What both kinds say; secrets in `connectionConfiguration` are masked.
+
+    `configurationChanged` is ours, in the answer to an update alone: whether anything differs now, secrets included.
+    """
 
     workspace_id: str
     name: str
@@ -82,6 +85,7 @@ class ActorRead(Wire):
     created_at: int | None = None
     num_connections: int | None = None
     docker_image_tag: str | None = None
+    configuration_changed: bool | None = None
 
 
 class SourceRead(ActorRead):

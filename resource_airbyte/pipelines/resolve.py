@@ -63,12 +63,14 @@ def connection(connections: Iterable[ConnectionRead], wanted: str) -> Connection
 
 
 def definition(definitions: Sequence[DefinitionRead], wanted: str, side: str) -> DefinitionRead:
-    """A connector by id, repository (`airbyte/source-faker`), its last part, that without the side, or display name."""
+    """A connector by id, repository (`airbyte/source-faker`), its last part (with or without the side), or title."""
     for each in definitions:
         if fits(each, wanted, side):
             return each
     known = [short(each.docker_repository) for each in definitions]
-    raise missing(wanted, f"{side} connector", known, f"resource-airbyte content list --type connectors --filter {side}")
+    raise missing(
+        wanted, f"{side} connector", known, f"resource-airbyte content list --type connectors --filter {side}"
+    )
 
 
 def fits(definition: DefinitionRead, wanted: str, side: str) -> bool:

@@ -110,7 +110,8 @@ def _named(streams: dict[Key, AirbyteStream], wanted: StreamDocument, fault: Fau
         return matches[0]
     if matches:
         namespaces = ", ".join(str(stream.namespace) for stream in matches)
-        raise fault(wanted, "name", f"the stream {wanted.name!r} is in several namespaces: {namespaces}", "add `namespace`")
+        message = f"the stream {wanted.name!r} is in several namespaces: {namespaces}"
+        raise fault(wanted, "name", message, "add `namespace`")
     names = [name for _, name in streams]
     close = near(wanted.name, names)
     listed = ", ".join(sorted(names)[:20]) + (" …" if len(names) > 20 else "")
@@ -135,7 +136,8 @@ def _checked(
         config.sync_mode = "incremental"
     config.destination_sync_mode = _destination_mode(config, wanted, modes, fault)  # type: ignore[assignment]
     if config.sync_mode == "incremental" and not config.cursor_field and not stream.source_defined_cursor:
-        raise fault(wanted, "cursor_field", f"incremental needs a cursor_field for {stream.name!r}", _fields_hint(stream))
+        message = f"incremental needs a cursor_field for {stream.name!r}"
+        raise fault(wanted, "cursor_field", message, _fields_hint(stream))
     return config
 
 

@@ -40,7 +40,9 @@ class Absent:
     def status(self) -> RuntimeStatus:
         raise self._refuse()
 
-    def logs(self, service: str | None, *, since: float | None = None, tail: int = 50, follow: bool = False) -> Iterator[str]:
+    def logs(
+        self, service: str | None, *, since: float | None = None, tail: int = 50, follow: bool = False
+    ) -> Iterator[str]:
         raise self._refuse()
 
     def endpoint(self) -> Endpoint:

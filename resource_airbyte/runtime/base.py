@@ -1,7 +1,7 @@
 """The seam between the commands and the Airbyte that they manage.
 
-A runtime never prints. It returns what came of a verb, raises an error from the tree in `errors`, and tells what takes a
-while through the `report` callable that it was chosen with.
+A runtime never prints. It returns what came of a verb, raises an error from the tree in `errors`, and tells what takes
+a while through the `report` callable that it was chosen with.
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ from resource_airbyte.errors import UsageError
 if TYPE_CHECKING:
     from resource_airbyte.settings import Settings
 
-__all__ = ["Credential", "Endpoint", "Outcome", "Report", "Runtime", "RuntimeStatus", "ServiceStatus", "choose", "silent"]
+__all__ = [
+    "Credential",
+    "Endpoint",
+    "Outcome",
+    "Report",
+    "Runtime",
+    "RuntimeStatus",
+    "ServiceStatus",
+    "choose",
+    "silent",
+]
 
 RUNTIMES = ("embedded", "compose", "remote")
 # Tells a person what is being done right now; one sentence a call, without a line end, never a secret.
@@ -33,7 +43,7 @@ class Outcome:
     """What a verb came to, when it did not fail.
 
     `changed` False means that it was so already (already installed, already running, not running, not installed): the
-    contract's exit code 2. `message` is one sentence, `details` its machine-readable form, `hint` the next command to type.
+    contract's exit code 2. `message` is one sentence, `details` its machine-readable form, `hint` the next command.
     """
 
     message: str
@@ -57,7 +67,10 @@ class ServiceStatus:
 
 @dataclass(frozen=True)
 class RuntimeStatus:
-    """The state of the whole runtime; times are seconds since the epoch, memory is in bytes, `problem` says what is wrong."""
+    """The state of the whole runtime.
+
+    Times are seconds since the epoch, memory is in bytes, `problem` says what is wrong.
+    """
 
     runtime: str
     installed: bool
@@ -83,7 +96,7 @@ class RuntimeStatus:
 
 @dataclass(frozen=True)
 class Credential:
-    """One thing that a client needs to know; `variable` is the name under which `credentials --format env` exports it."""
+    """One thing that a client needs to know; `credentials --format env` exports it under the name `variable`."""
 
     name: str
     value: str = field(repr=False)
@@ -95,8 +108,8 @@ class Credential:
 class Runtime(Protocol):
     """What every runtime can do.
 
-    Verbs return an Outcome with `changed` False where the contract says 2, and raise for the contract's 1. `endpoint` and
-    `credentials` raise NotInstalled before an install; `endpoint` does not look whether anybody listens there.
+    Verbs return an Outcome with `changed` False where the contract says 2, and raise for the contract's 1. `endpoint`
+    and `credentials` raise NotInstalled before an install; `endpoint` does not look whether anybody listens there.
     """
 
     name: str
@@ -105,7 +118,7 @@ class Runtime(Protocol):
     def install(self, *, force: bool = False, skip_validation: bool = False, link: Path | None = None) -> Outcome:
         """Make everything that a start needs. `force` repairs an existing install without touching its data.
 
-        `link` is where to put the launcher `resource-airbyte` (a file path); it is recorded, so that uninstall removes it.
+        `link` is where to put the launcher (a file path); it is recorded, so that uninstall removes it.
         """
 
     def uninstall(self, *, force: bool = False, keep_data: bool = False) -> Outcome:
@@ -115,7 +128,7 @@ class Runtime(Protocol):
         """Start it, and with `wait` return only when it is healthy; `timeout` in seconds (None: the setting)."""
 
     def stop(self, *, force: bool = False, timeout: float | None = None) -> Outcome:
-        """Stop it at the next checkpoint of running attempts; kill what is left after `timeout` seconds, or at once with `force`."""
+        """Stop it at the next checkpoint of running attempts; kill them after `timeout` s, `force`: now."""
 
     def restart(self, *, force: bool = False) -> Outcome:
         """Stop it if it runs, then start it."""
@@ -123,8 +136,10 @@ class Runtime(Protocol):
     def status(self) -> RuntimeStatus:
         """How it is, in well under a second. Never raises for something that is merely down."""
 
-    def logs(self, service: str | None, *, since: float | None = None, tail: int = 50, follow: bool = False) -> Iterator[str]:
-        """Lines (without line ends) of a service's log, or of all, oldest first: the last `tail` of those after `since`.
+    def logs(
+        self, service: str | None, *, since: float | None = None, tail: int = 50, follow: bool = False
+    ) -> Iterator[str]:
+        """Lines (without line ends) of a service's log, or of all, oldest first: the last `tail` since `since`.
 
         `since` is in seconds since the epoch. `follow` goes on for ever. A service that this runtime does not have:
         NotFound. No logs at all: no lines.

@@ -1,0 +1,193 @@
+"""A source or a destination: create it, change it, or see that it is as the file says."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidConfiguration, ResourceError
+from resource_airbyte.model.actors import (
+    ActorCreate,
+    ActorUpdate,
+    CheckConnectionRead,
+    DestinationCreate,
+    DestinationRead,
+    DestinationUpdate,
+    SourceCreate,
+    SourceRead,
+    SourceUpdate,
+)
+from resource_airbyte.model.definitions import DefinitionRead
+from resource_airbyte.pipelines import difference, paths, resolve, variables
+from resource_airbyte.pipelines.apply import Applied, Report, World
+from resource_airbyte.pipelines.document import ActorDocument, Document
+
+ActorRead_ = SourceRead | DestinationRead
+
+
+class ActorAction:
+    """`done` is the actor after `do`."""
+
+    def __init__(self, world: World, document: Document, actor: ActorDocument, report: Report) -> None:
+        self.world, self.document, self.actor, self.report = world, document, actor, report
+        client, source = world.client, actor.side == "source"
+        self.client: Any = client.sources if source else client.destinations
+        self.definitions = client.source_definitions if source else client.destination_definitions
+        self.done: ActorRead_ | None = None
+        self.changed = False
+
+    @cached_property
+    def current(self) -> ActorRead_ | None:
+        """The actor of that name, if there is one."""
+        known: list[Any] = [*(self.world.sources if self.actor.side == "source" else self.world.destinations)]
+        return resolve.find(known, self.actor.name, self.actor.side, resolve.actor_id, lambda each: str(each.name))
+
+    @cached_property
+    def definition(self) -> DefinitionRead:
+        """The connector. That of the current actor is looked up alone, which is much cheaper than the whole list."""
+        if self.current is not None:
+            mine = self.definitions.get(self.current.definition_id)
+            if resolve.fits(mine, self.actor.connector, self.actor.side):
+                return mine
+        wanted = resolve.definition(self.definitions.list(), self.actor.connector, self.actor.side)
+        if self.current is not None and getattr(wanted, "definition_id", "") != self.current.definition_id:
+            raise Conflict(
+                f"the {self.actor.side} {self.actor.name!r} exists already and uses another connector "
+                f"({self.current.connector_name})",
+                hint=f"choose another name, or: resource-airbyte content remove --type {self.actor.side} "
+                f"--name {self.actor.name!r}",
+            )
+        return wanted
+
+    @cached_property
+    def configuration(self) -> dict[str, Any]:
+        """The configuration as it goes to Airbyte: local paths absolute, numbers from variables as numbers."""
+        given: Any = self.actor.configuration
+        if variables.undecided(given):
+            definition_id = getattr(self.definition, "definition_id", "")
+            specification = self.definitions.specification(definition_id, self.world.client.workspace_id)
+            given = variables.as_asked(given, specification.connection_specification or {})
+        return paths.absolute(self.definition.docker_repository, given, self.document.base)
+
+    @property
+    def connector(self) -> str:
+        version = self.actor.version or (self.current and self.current.docker_image_tag)
+        return f"{resolve.short(self.definition.docker_repository)}{' ' + version if version else ''}"
+
+    def differences(self) -> list[str]:
+        """What the file changes in what is there now, as far as anybody can see; no values, they may be secrets."""
+        assert self.current is not None
+        found = difference.differences(self.current.connection_configuration, self.configuration)
+        veiled = set(self._veiled())
+        changed = [".".join(map(str, trail)) for trail, _, _ in found if trail not in veiled]
+        return [*changed, *(["version"] if self._other_version() else [])]
+
+    def _veiled(self) -> list[difference.Trail]:
+        assert self.current is not None
+        return [*difference.veiled(self.current.connection_configuration, self.configuration)]
+
+    def _other_version(self) -> bool:
+        assert self.current is not None
+        return self.actor.version is not None and self.actor.version != self.current.docker_image_tag
+
+    def describe(self) -> str:
+        what = f"{self.actor.side} {self.actor.name}"
+        if self.current is None:
+            return f"create {what} ({self.connector})"
+        changed = self.differences()
+        if changed:
+            return f"update {what}: {', '.join(changed)}"
+        return f"leave {what} as it is" if not self._veiled() else f"update {what}: secrets, if they differ"
+
+    def do(self) -> Applied:
+        if self.current is None:
+            return self._create()
+        if self.differences() or self._veiled():
+            return self._update(self.current)
+        self.done = self.current
+        return Applied(self.actor.side, self.actor.name, self.current.actor_id, "unchanged")
+
+    def _create(self) -> Applied:
+        self.report(f"creating {self.actor.side} {self.actor.name} ({self.connector})")
+        created: ActorRead_ = self._located(lambda: self.client.create(self._create_body()))
+        try:
+            self._check(created)
+        except ResourceError:
+            self.client.delete(created.actor_id)  # a thing that cannot work is not left behind
+            raise
+        self.done, self.changed = created, True
+        return Applied(self.actor.side, self.actor.name, created.actor_id, "created")
+
+    def _update(self, current: ActorRead_) -> Applied:
+        seen, veiled = bool(self.differences()), self._veiled()
+        if seen:
+            self.report(f"updating {self.actor.side} {self.actor.name} ({self.connector})")
+        updated: ActorRead_ = self._located(lambda: self.client.update(self._update_body(current)))
+        self.done = updated
+        if not seen and updated.configuration_changed is False:
+            return Applied(self.actor.side, self.actor.name, updated.actor_id, "unchanged")
+        self.changed = True
+        self._check(updated)
+        changes = difference.lines(current.connection_configuration, updated.connection_configuration)
+        if current.docker_image_tag != updated.docker_image_tag:
+            changes.append(f"version: {current.docker_image_tag} → {updated.docker_image_tag}")
+        if veiled and (not seen or updated.configuration_changed):
+            changes += [f"{'.'.join(map(str, trail))}: a secret, sent again" for trail in veiled]
+        return Applied(self.actor.side, self.actor.name, updated.actor_id, "updated", changes)
+
+    def _check(self, actor: ActorRead_) -> None:
+        """Let the connector try its configuration."""
+        self.report(f"checking {self.actor.side} {self.actor.name}")
+        checked: CheckConnectionRead = self.client.check(actor.actor_id)
+        if checked.status == "succeeded":
+            return
+        reason = checked.job_info.failure_reason
+        told = reason and (reason.external_message or reason.internal_message)
+        message = checked.message or told or "no reason given"
+        at = self.document.text.where(self.actor.at)
+        raise ConnectorFailed(
+            f"{at}: the check of {self.actor.side} {self.actor.name!r} failed: {message}",
+            hint="correct its configuration in the file and run the command again",
+            origin=self.actor.side,
+            failure_type="config_error",
+        )
+
+    def _located(self, call: Any) -> Any:
+        """Call the API; if it does not like the configuration, say on which line that stands."""
+        try:
+            return call()
+        except InvalidConfiguration as error:
+            at = self._trail(error.details.get("path"))
+            for key in self.actor.configured_at:
+                if (*self.actor.at, key) in self.document.text.positions:
+                    at = (key, *at)
+            where = self.document.text.where((*self.actor.at, *at))
+            raise InvalidConfiguration(f"{where}: {error.message}", hint=error.hint, details=error.details) from None
+
+    def _trail(self, path: Any) -> difference.Trail:
+        if isinstance(path, list):
+            return tuple(path)
+        parts = str(path or "").replace("$", "").replace("/", ".").strip(".").split(".")
+        return tuple(int(part) if part.isdigit() else part for part in parts if part)
+
+    def _create_body(self) -> ActorCreate:
+        definition_id = getattr(self.definition, "definition_id", "")
+        body = {
+            "workspaceId": self.world.client.workspace_id,
+            "name": self.actor.name,
+            "connectionConfiguration": self.configuration,
+            "dockerImageTag": self.actor.version,
+            f"{self.actor.side}DefinitionId": definition_id,
+        }
+        kind = SourceCreate if self.actor.side == "source" else DestinationCreate
+        return kind.model_validate(body)
+
+    def _update_body(self, current: ActorRead_) -> ActorUpdate:
+        body = {
+            "name": current.name,
+            "connectionConfiguration": self.configuration,
+            "dockerImageTag": self.actor.version or current.docker_image_tag,
+            f"{self.actor.side}Id": current.actor_id,
+        }
+        kind = SourceUpdate if self.actor.side == "source" else DestinationUpdate
+        return kind.model_validate(body)
