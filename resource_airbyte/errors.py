@@ -29,8 +29,9 @@
         ├── CheckpointLost         checkpoint_lost        1   409
         └── Fenced                 fenced                 1   409
 
-The exit code 2 is never an error of its own: by contract it means "already so, not found, not running, not executable or
-skipped". The codes travel in API error bodies, so that the client raises on its side what the server raised on its own.
+The exit code 2 is never an error of its own: by contract it means "already so, not found, not running, not executable
+or skipped". The codes travel in API error bodies, so that the client raises on its side what the server raised on its
+own.
 """
 
 from __future__ import annotations
@@ -173,7 +174,8 @@ class NotAvailable(RuntimeFault):
 class ConnectorError(ResourceError):
     """A connector did not do what was asked.
 
-    `origin` is "source" or "destination", `failure_type` one of Airbyte's (config_error, system_error, transient_error).
+    `origin` is "source" or "destination", `failure_type` one of Airbyte's (config_error, system_error,
+    transient_error).
     """
 
     code, http_status = "connector", 502
@@ -199,7 +201,9 @@ class InstallFailed(ConnectorError):
 
 
 class ConnectorCrashed(ConnectorError):
-    """It ended without an answer, or said something that is not the protocol; the message ends with its stderr's tail."""
+    """It ended without an answer, or said something that is not the protocol; the message ends with its stderr's
+    tail.
+    """
 
     code = "connector_crashed"
 

@@ -1,7 +1,8 @@
 """The one place that starts child processes.
 
 Every child leads a process group of its own (a new session), so that its whole family can be ended together: connectors
-fork workers that survive a SIGTERM to their parent. Children inherit nothing of our environment but a fixed list of names.
+fork workers that survive a SIGTERM to their parent. Children inherit nothing of our environment but a fixed list of
+names.
 """
 
 from __future__ import annotations
@@ -12,25 +13,28 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-# Names that a child may see: where programs and certificates are, which language and time zone, which proxy. No secrets.
-ALLOWED = (
-    "PATH HOME USER LOGNAME LANG LANGUAGE LC_ALL LC_CTYPE TZ TMPDIR TMP TEMP "
-    "HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy ALL_PROXY all_proxy "
-    "SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS "
-    "XDG_CACHE_HOME XDG_DATA_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR LD_LIBRARY_PATH"
-).split()
+# What a child may see: where programs and certificates are, which language and time zone, which proxy. No secrets.
+PLACES = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TMP", "TEMP", "LD_LIBRARY_PATH")
+DIRECTORIES = ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
+LOCALE = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy")
+ALLOWED = PLACES + DIRECTORIES + LOCALE + CERTIFICATES + PROXIES
 # A child started with this in its environment can be found and ended again, even after its parent was killed.
 MARK = "RESOURCE_AIRBYTE_MARK"
 GRACE = 5.0
 
 
 class DeadlineExceeded(Exception):
-    """A child was still running at its deadline; it and its group have been killed. Holds what it had written by then."""
+    """A child was still running at its deadline; it and its group have been killed. Holds what it had written by
+    then.
+    """
 
     def __init__(self, seconds: float, stdout: bytes, stderr: bytes) -> None:
         super().__init__(f"still running after {seconds:g} s")
@@ -53,7 +57,9 @@ def environment(extra: Mapping[str, str] | None = None, *, also: Iterable[str] =
 
 
 def own_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a child that runs our own code: also our settings, and the way to a package that is not installed."""
+    """The environment of a child that runs our own code: also our settings, and the way to a package that is not
+    installed.
+    """
     ours = {name: value for name, value in os.environ.items() if name.startswith("AIRBYTE_")}
     here = str(Path(__file__).resolve().parent.parent)
     kept = {"PYTHONPATH": here, "PYTHONUTF8": "1", **ours, **(extra or {})}
@@ -62,7 +68,13 @@ def own_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def python(module: str, *arguments: str) -> list[str]:
     """The command that runs one of our own modules with the interpreter that runs this one."""
-    return [sys.executable, "-m", module, *arguments]
+    return [
+        sys.executable,
+        "-P",
+        "-m",
+        module,
+        *arguments,
+    ]  # -P: a file in the working directory must not shadow a library
 
 
 class Child:
@@ -87,6 +99,10 @@ class Child:
         except subprocess.TimeoutExpired:
             raise DeadlineExceeded(timeout or 0.0, b"", b"") from None
 
+    def release(self) -> None:
+        """Let it outlive us: nobody here will wait for it."""
+        self.popen.returncode = 0  # without a code, Popen would complain when it is collected
+
     def terminate(self) -> None:
         """Ask the whole group to end."""
         signal_group(self.pid, signal.SIGTERM)
@@ -95,10 +111,8 @@ class Child:
         """End the whole group: ask, wait for the leader at most `grace` seconds, then kill whoever is left."""
         if self.code is None and grace > 0:
             self.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):  # it had its chance; the kill below does not ask
                 self.popen.wait(grace)
-            except subprocess.TimeoutExpired:
-                pass  # it had its chance; the kill below does not ask
         signal_group(self.pid, signal.SIGKILL)
         return self.popen.wait()
 
@@ -115,7 +129,14 @@ def start(
 ) -> Child:
     """Start a child in a session and process group of its own. Its streams are closed unless given."""
     popen = subprocess.Popen(
-        argv, env=dict(env), stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, pass_fds=pass_fds, start_new_session=True
+        argv,
+        env=dict(env),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        cwd=cwd,
+        pass_fds=pass_fds,
+        start_new_session=True,
     )
     return Child(popen)
 
@@ -129,7 +150,10 @@ def run(
     cwd: str | os.PathLike[str] | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Completed:
-    """Run a child to its end and return what it wrote. At the deadline its group is killed and DeadlineExceeded raised."""
+    """Run a child to its end and return what it wrote.
+
+    At the deadline its group is killed and DeadlineExceeded raised.
+    """
     pipe = subprocess.PIPE
     stdin = pipe if input is not None else subprocess.DEVNULL
     child = start(argv, env=env, stdin=stdin, stdout=pipe, stderr=pipe, cwd=cwd, pass_fds=pass_fds)
@@ -148,16 +172,14 @@ def run(
 
 def signal_group(pgid: int, number: int) -> None:
     """Send a signal to a whole process group; one that is gone already is no error."""
-    try:
+    with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
         os.killpg(pgid, number)
-    except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
-        pass
 
 
 class Tail:
-    """Reads a child's stream to its end in a thread and keeps the last lines, each also handed to `line` as it comes."""
+    """Reads a child's stream to its end in a thread, hands each line to `line`, and keeps the last ones."""
 
-    def __init__(self, stream: IO[bytes], *, keep: int = 40, line: Any = None) -> None:
+    def __init__(self, stream: IO[bytes], *, keep: int = 40, line: Callable[[str], None] | None = None) -> None:
         self._stream, self._keep, self._line = stream, keep, line
         self.lines: list[str] = []
         self._thread = threading.Thread(target=self._read, daemon=True, name="tail")
@@ -205,7 +227,9 @@ def marked(mark: str) -> Iterator[int]:
 
 
 def alive(pid: int, started: float | None = None) -> bool:
-    """Whether this process runs; with `started` (seconds since the epoch) also whether it is the same one, not a reused id."""
+    """Whether this process runs; with `started` (seconds since the epoch) also whether it is the same one, not a
+    reused id.
+    """
     import psutil
 
     try:
@@ -240,3 +264,29 @@ def started_at(pid: int | None = None) -> float:
 def deadline(seconds: float) -> float:
     """The monotonic moment `seconds` from now."""
     return time.monotonic() + seconds
+
+
+def memory(pid: int) -> int | None:
+    """The resident memory of a process in bytes, None when it is gone."""
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+
+
+def listener(port: int) -> str | None:
+    """Who listens on this TCP port, for a message: "process 4711, nginx"; None when the system does not tell."""
+    import psutil
+
+    try:
+        pids = [
+            found.pid
+            for found in psutil.net_connections(kind="tcp")
+            if found.status == psutil.CONN_LISTEN and found.laddr.port == port
+        ]
+        pid = next((pid for pid in pids if pid), None)
+        return None if pid is None else f"process {pid}, {psutil.Process(pid).name()}"
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None

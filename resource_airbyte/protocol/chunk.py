@@ -1,7 +1,7 @@
 """Chunks: runs of records of one stream, as they travel from a source to a destination.
 
-A chunk holds either protocol lines or an Arrow batch, and converts only when asked, so that child to child stays bytes and
-native to native stays Arrow.
+A chunk holds either protocol lines or an Arrow batch, and converts only when asked, so that child to child stays
+bytes and native to native stays Arrow.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class Chunk:
     """Records of one stream, in the order in which the source emitted them.
 
-    `records` are decoded envelopes whose data is still JSON text, `lines` the same records as whole protocol lines (no line
-    end). `size` is in bytes of protocol text. `arrow` is set instead of both when the source is native: the stream's own
-    columns, plus `emitted_at` in milliseconds as the last one.
+    `records` are decoded envelopes whose data is still JSON text, `lines` the same records as whole protocol lines
+    (no line end). `size` is in bytes of protocol text. `arrow` is set instead of both when the source is native: the
+    stream's own columns, plus `emitted_at` in milliseconds as the last one.
     """
 
     __slots__ = ("arrow", "lines", "records", "size", "stream")

@@ -1,7 +1,7 @@
 """From the bytes that a connector writes to events.
 
-Reads blocks, not lines: a blocking read of whatever the pipe holds, split at once, is several times faster than a line at
-a time. Each block becomes at most one chunk per stream, so a slow source shows its records as they come.
+Reads blocks, not lines: a blocking read of whatever the pipe holds, split at once, is several times faster than a
+line at a time. Each block becomes at most one chunk per stream, so a slow source shows its records as they come.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ GLOBAL = StateKey("global")
 
 
 def blocks(read: Callable[[int], bytes]) -> Iterator[list[bytes]]:
-    """Whole lines, a list per block read; a last line without a line end counts. Long lines are joined once, at their end."""
+    """Whole lines, a list per block read; a last line without a line end counts. Long lines are joined once, at their
+    end.
+    """
     parts: list[bytes] = []
     while block := read(BLOCK):
         lines = block.split(b"\n")

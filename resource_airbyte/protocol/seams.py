@@ -1,7 +1,9 @@
-"""The two seams of a sync: where records come from, and where they go. Child processes and native connectors stand behind both.
+"""The two seams of a sync: where records come from, and where they go. Child processes and native connectors stand
+behind both.
 
-Everything that a source says arrives as one of the events below, in the order in which it said it. A destination is used by
-one thread at a time; the checkpoints that it commits come back through a callback, possibly from a thread of its own.
+Everything that a source says arrives as one of the events below, in the order in which it said it. A destination is
+used by one thread at a time; the checkpoints that it commits come back through a callback, possibly from a thread of
+its own.
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ class StateKey:
 
 @dataclass(frozen=True)
 class SourceState:
-    """A STATE message. `payload` is its JSON text, to be handed on and stored unmodified; `records` the source's own count."""
+    """A STATE message.
+
+    `payload` is its JSON text, to be handed on and stored unmodified; `records` the source's own count.
+    """
 
     key: StateKey
     payload: bytes
@@ -69,7 +74,10 @@ class Source(Protocol):
     """Where records come from."""
 
     def read(self, catalog: ConfiguredCatalog, state: bytes | None) -> Iterator[Event]:
-        """Everything the source says, until it has ended. `state` is the JSON text for its --state, None for a fresh start."""
+        """Everything the source says, until it has ended.
+
+        `state` is the JSON text for its --state, None for a fresh start.
+        """
         ...
 
     def ended(self) -> Ended:
@@ -100,8 +108,9 @@ class Checkpoint:
 class StreamSetup:
     """One stream as a destination is to write it.
 
-    `stream` is the source's name of it, the key of chunks and counts; `name` and `namespace` are the destination's (prefix
-    and namespace mapping done; None: the destination's default). `primary_key` and `cursor` are paths, empty when there is none.
+    `stream` is the source's name of it, the key of chunks and counts; `name` and `namespace` are the destination's
+    (prefix and namespace mapping done; None: the destination's default). `primary_key` and `cursor` are paths, empty
+    when there is none.
     """
 
     stream: StreamDescriptor
@@ -161,7 +170,9 @@ class Destination(Protocol):
         ...
 
     def state(self, checkpoint: Checkpoint) -> None:
-        """Take a state that covers the records of its key written before it; hand it to `committed` once they are durable."""
+        """Take a state that covers the records of its key written before it; hand it to `committed` once they are
+        durable.
+        """
         ...
 
     def flush(self) -> None:
@@ -169,7 +180,8 @@ class Destination(Protocol):
         ...
 
     def finish(self, complete: frozenset[StreamDescriptor]) -> dict[StreamDescriptor, int | None]:
-        """End the input. Streams in `complete` are published whole; of the others exactly what their last state covers stays.
+        """End the input. Streams in `complete` are published whole; of the others exactly what their last state
+        covers stays.
 
         Returns how many of the records handed over in this attempt are committed per stream; None: it does not say.
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 import threading
 from collections import defaultdict, deque
@@ -52,7 +53,10 @@ class Program:
 
 
 def _widen(stream: Any) -> None:
-    """A larger pipe means fewer switches between writer and reader. Where the system has no such call, or no room, never mind."""
+    """A larger pipe means fewer switches between writer and reader.
+
+    Where the system has no such call, or no room, never mind.
+    """
     resize = getattr(fcntl, "F_SETPIPE_SZ", None)
     if resize is not None:
         try:
@@ -64,7 +68,9 @@ def _widen(stream: Any) -> None:
 class ChildSource:
     """A source in a process of its own. `line` gets each line of its stderr."""
 
-    def __init__(self, program: Program, configuration: Mapping[str, Any], line: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, program: Program, configuration: Mapping[str, Any], line: Callable[[str], None] | None = None
+    ) -> None:
         self._program, self._configuration, self._line = program, configuration, line
         self._child: process.Child | None = None
         self._tail: process.Tail | None = None
@@ -91,7 +97,7 @@ class ChildSource:
                 child.end(grace=0)
             yield from events(lambda size: os.read(descriptor, size))
             child.popen.wait()
-            process.signal_group(child.pid, process.signal.SIGKILL)  # workers that outlived it
+            process.signal_group(child.pid, signal.SIGKILL)  # workers that outlived it
 
     def ended(self) -> Ended:
         if self._child is None or self._child.code is None:
@@ -132,7 +138,7 @@ class ChildDestination:
         self._child = process.start(
             argv, env=self._program.env, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=given.descriptors
         )
-        assert self._child.stdin is not None and self._child.stderr is not None and self._child.stdout is not None
+        assert self._child.stderr is not None
         _widen(self._child.stdin)
         self._tail = process.Tail(self._child.stderr, line=self._line)
         self._answers = threading.Thread(target=self._listen, daemon=True, name="destination answers")
@@ -267,5 +273,3 @@ def _status(setup: StreamSetup, complete: bool) -> bytes:
         },
     }
     return encode({"type": "TRACE", "trace": trace})
-
-

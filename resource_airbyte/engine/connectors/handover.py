@@ -1,7 +1,8 @@
 """Documents for a connector's `--config`, `--catalog` and `--state`, without a trace (rule 7).
 
-On Linux they are memory files, named by their descriptor: nothing is on any disk, and they end with the process. Elsewhere
-they are 0600 files in a private directory, removed right after. The CDK opens --config twice, so a pipe will not do.
+On Linux they are memory files, named by their descriptor: nothing is on any disk, and they end with the process.
+Elsewhere they are 0600 files in a private directory, removed right after. The CDK opens --config twice, so a pipe
+will not do.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Handover:
 def handed_over(documents: Mapping[str, bytes]) -> Iterator[Handover]:
     """Keep these documents (flag without dashes → content) readable for a child started inside the block.
 
-    A memory file stays open in the child after the block; a temporary file is gone, so the block must outlive its reading.
+    A memory file stays open in the child after the block; a temporary file is gone, so the block must outlive its
+    reading.
     """
     with ExitStack() as stack:
         arguments: list[str] = []

@@ -167,7 +167,9 @@ def _stream(job: wire.Assignment, configured: ConfiguredStream, target: wire.Tar
 
 
 def destination_catalog(job: wire.Assignment) -> ConfiguredCatalog:
-    """The catalog in the destination's names, with the generations that it needs (protocol 0.3: generation_id and so on)."""
+    """The catalog in the destination's names, with the generations that it needs (protocol 0.3: generation_id and so
+    on).
+    """
     streams = []
     for configured, target in zip(job.catalog.streams, job.targets, strict=True):
         old = configured.stream
@@ -188,7 +190,9 @@ def destination_catalog(job: wire.Assignment) -> ConfiguredCatalog:
 
 
 def build_source(job: wire.Assignment, teller: Teller) -> Source:
-    return ChildSource(_program(job, job.source), job.source.configuration, lambda text: teller.line("INFO", "source", text))
+    return ChildSource(
+        _program(job, job.source), job.source.configuration, lambda text: teller.line("INFO", "source", text)
+    )
 
 
 def build_destination(job: wire.Assignment, teller: Teller) -> Destination:

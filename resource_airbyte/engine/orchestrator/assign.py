@@ -31,7 +31,10 @@ def key_of(stream: StreamDescriptor) -> states.StateKey:
 def begin(
     tx: Session, connection_id: str, streams: Iterable[PlannedStream], attempt: int
 ) -> tuple[dict[states.StateKey, states.StreamState], bool]:
-    """Begin the generations that this attempt begins. Returns all states by key, and whether every stream begins anew."""
+    """Begin the generations that this attempt begins.
+
+    Returns all states by key, and whether every stream begins anew.
+    """
     streams = list(streams)
     states.ensure(tx, connection_id, [key_of(stream.descriptor) for stream in streams] + [states.GLOBAL, states.LEGACY])
     begun = [stream.descriptor for stream in streams if stream.begins_generation(attempt)]
@@ -59,7 +62,9 @@ def _forget(tx: Session, connection_id: str, begun: list[StreamDescriptor], ever
 def assignment(
     tx: Session, job: jobs.Job, attempt: jobs.Attempt, *, box: Box, settings: Settings, mark: str, generations: bool
 ) -> wire.Assignment:
-    """The assignment of an attempt that was just opened, but for how its connectors are started (`Side.argv` is empty)."""
+    """The assignment of an attempt that was just opened, but for how its connectors are started (`Side.argv` is
+    empty).
+    """
     connection = connections.get(tx, job.connection_id)
     streams = planned(connection.sync_catalog, work_of(job), generations=generations)
     known, fresh = begin(tx, connection.id, streams, attempt.number)

@@ -1,8 +1,8 @@
 """What an attempt and its parent say to each other: JSON lines over a socket that the attempt inherits.
 
 The parent sends one `Assignment` (secrets too: the socket is the only place where they travel), then `Ack`s, and `Stop`
-when the attempt is to end. The attempt sends `Saved` for each checkpoint that the destination committed, `Stats`, `Line`s for the log,
-`Reconfigured` when a connector changed its configuration, and at its end `Finished`.
+when the attempt is to end. The attempt sends `Saved` for each checkpoint that the destination committed, `Stats`,
+`Line`s for the log, `Reconfigured` when a connector changed its configuration, and at its end `Finished`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from ...protocol.messages import ConfiguredCatalog, StreamDescriptor
 
 
 class Side(Struct):
-    """One of the two connectors: how to start it and with which configuration. `native` names one that runs inside the attempt."""
+    """One of the two connectors: how to start it and with which configuration. `native` names one that runs inside
+    the attempt.
+    """
 
     name: str
     version: str
@@ -27,7 +29,9 @@ class Side(Struct):
 
 
 class Position(Struct):
-    """A stored checkpoint: `kind` is stream, global or legacy; `state` the state message's payload, empty when there is none."""
+    """A stored checkpoint: `kind` is stream, global or legacy; `state` the state message's payload, empty when there
+    is none.
+    """
 
     kind: str
     stream: StreamDescriptor | None
@@ -50,9 +54,11 @@ class Target(Struct):
 
 
 class Assignment(Struct, tag="assignment"):
-    """All that an attempt needs. `catalog` is the source's, in the protocol's words; `targets` go with its streams, in order.
+    """All that an attempt needs. `catalog` is the source's, in the protocol's words; `targets` go with its streams,
+    in order.
 
-    `fresh` says that no state can exist for any stream, so that the source need not wait for the destination's checkpoints.
+    `fresh` says that no state can exist for any stream, so that the source need not wait for the destination's
+    checkpoints.
     """
 
     job: int

@@ -21,8 +21,8 @@ class Probe:
     """One question to a connector.
 
     `configuration` is sealed by the Box and opened only where the connector is launched (rule 7 of the data).
-    `arguments` is empty but for a preview, whose connector is the destination: `streams` (list of {"name", "namespace"}),
-    `namespaceDefinition`, `namespaceFormat`, `prefix` of the connection, and `limit` (rows per table).
+    `arguments` is empty but for a preview, whose connector is the destination: `streams` (list of {"name",
+    "namespace"}), `namespaceDefinition`, `namespaceFormat`, `prefix` of the connection, and `limit` (rows per table).
     """
 
     kind: ProbeKind

@@ -25,7 +25,10 @@ class JobLog:
         self._write = threading.Lock()
 
     def line(self, level: str, origin: str, text: str) -> None:
-        """`origin` is source, destination, replication or platform. A message of several lines stays one entry, indented."""
+        """`origin` is source, destination, replication or platform.
+
+        A message of several lines stays one entry, indented.
+        """
         if LEVELS.get(level.upper(), 20) < self._level:
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,7 +1,7 @@
 """The orchestrator of one machine: a queue, a few slots, and a process per attempt.
 
-A job waits while there is no free slot, while its back-off has not passed, and while another job writes to the same file.
-Jobs and attempts live in the store, so a daemon that is killed loses nothing: `recover` takes up what was left.
+A job waits while there is no free slot, while its back-off has not passed, and while another job writes to the same
+file. Jobs and attempts live in the store, so a daemon that is killed loses nothing: `recover` takes up what was left.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class LocalOrchestrator:
 
     def probe(self, probe: Probe) -> dict[str, Any]:
         tools = self._tools
-        return run_probe(probe, launchers=tools.launchers, specs=self._specs, box=tools.box, settings=tools.settings, log=_probe_line)
+        return run_probe(
+            probe, launchers=tools.launchers, specs=tools.specs, box=tools.box, settings=tools.settings, log=_probe_line
+        )
 
     def recover(self) -> None:
         """End what a killed daemon left running, take up its jobs, and begin to work."""
@@ -173,7 +175,11 @@ class LocalOrchestrator:
             return run.run()
         except Exception as error:
             log.exception("job %d", run.job_id)
-            reason = {**_interrupted(), "externalMessage": f"{type(error).__name__}: {error}", "failureType": "config_error"}
+            reason = {
+                **_interrupted(),
+                "externalMessage": f"{type(error).__name__}: {error}",
+                "failureType": "config_error",
+            }
             with self._tools.db.begin() as tx:
                 for attempt in jobs.attempts(tx, [run.job_id])[run.job_id]:
                     if attempt.status == "running":
@@ -214,7 +220,10 @@ class LocalOrchestrator:
 
 
 def _partial(attempt: jobs.Attempt) -> bool:
-    """Whether it committed something. One that was interrupted by a stop or a crash of ours is nobody's failure either."""
+    """Whether it committed something.
+
+    One that was interrupted by a stop or a crash of ours is nobody's failure either.
+    """
     stats = attempt.stats or {}
     return bool(stats.get("interrupted") or stats.get("checkpoints"))
 

@@ -1,7 +1,9 @@
-"""From a connection and a job to an attempt's assignment: catalog, generations and positions, as Airbyte's platform sets them.
+"""From a connection and a job to an attempt's assignment: catalog, generations and positions, as Airbyte's platform
+sets them.
 
-The rules are those of the platform's CatalogGenerationSetter, AttemptHandler and DefaultProtocolSerializer (compare Airbyte
-2.0): which streams begin a new generation, when older generations go, and how sync modes are told to a destination.
+The rules are those of the platform's CatalogGenerationSetter, AttemptHandler and DefaultProtocolSerializer (compare
+Airbyte 2.0): which streams begin a new generation, when older generations go, and how sync modes are told to a
+destination.
 """
 
 from __future__ import annotations
@@ -14,7 +16,12 @@ from ...protocol.messages import ConfiguredStream, Stream, StreamDescriptor
 
 OVERWRITES = frozenset({"overwrite", "overwrite_dedup"})
 # What a destination that keeps generations is told; it learns from the generations that older rows have to go.
-WITH_GENERATIONS = {"overwrite": "append", "overwrite_dedup": "append_dedup", "update": "append", "soft_delete": "append"}
+WITH_GENERATIONS = {
+    "overwrite": "append",
+    "overwrite_dedup": "append_dedup",
+    "update": "append",
+    "soft_delete": "append",
+}
 WITHOUT_GENERATIONS = {"overwrite_dedup": "overwrite", "update": "append", "soft_delete": "append"}
 
 

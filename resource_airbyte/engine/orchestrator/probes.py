@@ -35,8 +35,8 @@ def run_probe(
 ) -> dict[str, Any]:
     """Ask the connector and wait; the result is as `Orchestrator.probe` says.
 
-    `log` gets (level, text). `keep` gets each new configuration, sealed, at the moment when the connector asks for it; what
-    it has stored is safe even when the connector fails after that (rule 9).
+    `log` gets (level, text). `keep` gets each new configuration, sealed, at the moment when the connector asks for it;
+    what it has stored is safe even when the connector fails after that (rule 9).
     """
     connector, version = probe.connector, probe.version
     ears = Ears(
@@ -66,7 +66,9 @@ def _renewed(answer: Answer, box: Box) -> dict[str, bytes]:
 
 
 def _tables_wanted(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[StreamDescriptor, StreamDescriptor]]:
-    """The streams of a preview as the destination knows them, in a configured catalog, and the source's names of them."""
+    """A preview's streams as a configured catalog, in the destination's names; and what the source calls each of
+    them.
+    """
     form = [arguments.get(name) for name in ("namespaceDefinition", "namespaceFormat", "prefix")]
     names = {}
     for stream in arguments.get("streams", []):
@@ -86,4 +88,4 @@ def _by_source_name(table: dict[str, Any], names: Mapping[StreamDescriptor, Stre
     written = StreamDescriptor(table["streamName"], table.get("streamNamespace"))
     source = names.get(written, written)
     named = {"streamName": source.name, "streamNamespace": source.namespace}
-    return {**table, **{name: value for name, value in named.items() if value is not None}}
+    return {name: value for name, value in {**table, **named}.items() if value is not None}

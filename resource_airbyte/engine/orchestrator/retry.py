@@ -23,7 +23,9 @@ class Failed:
 
 @dataclass(frozen=True)
 class Limits:
-    """`backoff` in seconds, after the first, second, … complete failure in a row; the last value serves all further ones."""
+    """`backoff` in seconds, after the first, second, … complete failure in a row; the last value serves all further
+    ones.
+    """
 
     backoff: Sequence[float]
     successive: int

@@ -162,12 +162,18 @@ class Run:
         """Install what is not installed, and say how both are started."""
         job = opened.assignment
         for side, connector in ((job.source, opened.source), (job.destination, opened.destination)):
-            launch = self._tools.launchers.prepare(connector, side.version, lambda text: lines.line("INFO", "platform", text))
+            launch = self._tools.launchers.prepare(
+                connector, side.version, lambda text: lines.line("INFO", "platform", text)
+            )
             side.name, side.version = launch.name, launch.version
             side.argv, side.env, side.native = list(launch.argv), dict(launch.env), launch.native
         modes = ", ".join(f"{s.descriptor} ({s.sync_mode} {s.destination_sync_mode})" for s in job.catalog.streams)
-        lines.line("INFO", "platform", f"attempt {job.attempt} of job {job.job}: {job.source.name} {job.source.version} → "
-                   f"{job.destination.name} {job.destination.version}: {modes or 'no streams'}")
+        lines.line(
+            "INFO",
+            "platform",
+            f"attempt {job.attempt} of job {job.job}: {job.source.name} {job.source.version} → "
+            f"{job.destination.name} {job.destination.version}: {modes or 'no streams'}",
+        )
 
     def _converse(self, opened: Opened, lines: JobLog, heard: Heard) -> None:
         with self._lock:
@@ -234,7 +240,11 @@ class Run:
                     state=bytes(position.state).decode(),
                 )
                 if not stored:
-                    lines.line("WARN", "platform", f"did not store checkpoint {position.sequence} of {stream}: it was overtaken")
+                    lines.line(
+                        "WARN",
+                        "platform",
+                        f"did not store checkpoint {position.sequence} of {stream}: it was overtaken",
+                    )
 
     def _save_stats(self, job: wire.Assignment, stats: wire.Stats) -> None:
         with self._tools.db.begin() as tx:
@@ -242,11 +252,13 @@ class Run:
 
     def _close(self, opened: Opened, heard: Heard, lines: JobLog) -> Result:
         job, finished = opened.assignment, heard.finished
-        stopped = self.cancelled or self.draining and (finished is None or finished.stopped)
+        stopped = self.cancelled or (self.draining and (finished is None or finished.stopped))
         if self.cancelled:
             heard.failures.append(_told("manual_cancellation", "the job was cancelled"))
         elif stopped:
-            heard.failures.append(_told("system_error", "Airbyte was stopped; the next start goes on from the last checkpoint"))
+            heard.failures.append(
+                _told("system_error", "Airbyte was stopped; the next start goes on from the last checkpoint")
+            )
         progress = {"checkpoints": heard.saved, "interrupted": stopped}
         succeeded = finished is not None and not heard.failures and not stopped
         counts = finished.streams if finished is not None else heard.stats.streams if heard.stats is not None else None
@@ -261,7 +273,9 @@ class Run:
             )
             if succeeded:
                 jobs.set_status(tx, job.job, "succeeded")
-        lines.line("INFO", "platform", f"attempt {job.attempt} of job {job.job} {'succeeded' if succeeded else 'failed'}")
+        lines.line(
+            "INFO", "platform", f"attempt {job.attempt} of job {job.job} {'succeeded' if succeeded else 'failed'}"
+        )
         return Result(succeeded, stopped)
 
 

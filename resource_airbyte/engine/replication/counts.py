@@ -12,7 +12,8 @@ from ...protocol.messages import ErrorTrace, StreamDescriptor
 class Counts:
     """One stream in one attempt: records and bytes read from the source, handed to the destination, committed by it.
 
-    `committed` is None while, or because, the destination does not say. `claimed` is the source's own count, from its states.
+    `committed` is None while, or because, the destination does not say. `claimed` is the source's own count, from its
+    states.
     """
 
     read: int = 0
@@ -65,7 +66,9 @@ def from_error(origin: str, error: Exception) -> Fault:
     """A failure of ours or of a connector, as an exception told it."""
     if isinstance(error, ConnectorError):
         stack = error.details.get("stack_trace")
-        return Fault(error.origin or origin, error.failure_type, error.message, error.hint, str(stack) if stack else None)
+        return Fault(
+            error.origin or origin, error.failure_type, error.message, error.hint, str(stack) if stack else None
+        )
     if isinstance(error, ResourceError):
         return Fault(origin, "config_error", f"{error.message}. {error.hint}" if error.hint else error.message)
     import traceback

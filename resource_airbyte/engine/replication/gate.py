@@ -21,11 +21,16 @@ def complete(counts: Mapping[StreamDescriptor, Counts], ended_well: bool) -> fro
 def judge_source(
     counts: Mapping[StreamDescriptor, Counts], ended: Ended, failed: bool, lost: Collection[str]
 ) -> list[Fault]:
-    """What is wrong with a source that has ended by itself. `failed`: it sent an ERROR trace; `lost`: lines it garbled."""
+    """What is wrong with a source that has ended by itself.
+
+    `failed`: it sent an ERROR trace; `lost`: lines it garbled.
+    """
     faults = []
     if lost:
         count = "1 line" if len(lost) == 1 else f"{len(lost)} lines"
-        message = f"{count} of the source could not be read, so records are missing; the first begins: {next(iter(lost))}"
+        message = (
+            f"{count} of the source could not be read, so records are missing; the first begins: {next(iter(lost))}"
+        )
         faults.append(Fault("source", "system_error", message))
     if ended.code != 0 and not failed:
         faults.append(Fault("source", "system_error", _death(ended), internal=ended.stderr or None))
@@ -37,14 +42,18 @@ def judge_source(
 
 
 def judge_counts(counts: Mapping[StreamDescriptor, Counts], done: Collection[StreamDescriptor]) -> list[Fault]:
-    """Records read = handed over = committed, for every stream that is complete; unknown is not equal, and not different."""
+    """Records read = handed over = committed, for every stream that is complete; unknown is not equal, and not
+    different.
+    """
     faults = []
     for stream in done:
         count = counts[stream]
         if count.handed != count.read:
             faults.append(_difference(stream, "read from the source", count.read, "handed over", count.handed))
         elif count.committed is not None and count.committed != count.handed:
-            faults.append(_difference(stream, "handed over", count.handed, "committed by the destination", count.committed))
+            faults.append(
+                _difference(stream, "handed over", count.handed, "committed by the destination", count.committed)
+            )
     return faults
 
 

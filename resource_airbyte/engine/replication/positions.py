@@ -11,9 +11,11 @@ from ...protocol.seams import Checkpoint, StateKey
 
 
 def reconcile(stored: Iterable[Checkpoint], held: Iterable[Checkpoint]) -> dict[StateKey, Checkpoint]:
-    """The checkpoint that counts, per key. The destination's wins only within the same epoch and generation, when it is newer.
+    """The checkpoint that counts, per key. The destination's wins only within the same epoch and generation, when it
+    is newer.
 
-    A key that the store does not know stays unknown: what the destination holds for it belongs to another configuration.
+    A key that the store does not know stays unknown: what the destination holds for it belongs to another
+    configuration.
     """
     chosen = {checkpoint.key: checkpoint for checkpoint in stored}
     for found in held:

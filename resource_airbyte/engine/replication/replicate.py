@@ -72,7 +72,9 @@ class Replication:
         destination_silence: float = 3600.0,
     ) -> None:
         self._source, self._destination, self._catalog, self._report = source, destination, catalog, report
-        self._setup = replace(setup, committed=report.committed, log=lambda level, text: report.line(level, "destination", text))
+        self._setup = replace(
+            setup, committed=report.committed, log=lambda level, text: report.line(level, "destination", text)
+        )
         self._stored, self._fresh = stored, fresh
         self._silence = {"source": source_silence, "destination": destination_silence}
         self._counts = {stream.stream: Counts() for stream in setup.streams}
@@ -139,7 +141,9 @@ class Replication:
             self._belt.end()
 
     def _ordered(self) -> list[Checkpoint]:
-        """The chosen checkpoints that hold a state: a global or legacy one stands alone, else the streams' in catalog order."""
+        """The chosen checkpoints that hold a state: a global or legacy one stands alone, else the streams' in catalog
+        order.
+        """
         for kind in ("global", "legacy"):
             found = self._positions.get(StateKey(kind))
             if found is not None and found.payload:
@@ -155,7 +159,9 @@ class Replication:
         self._positions = reconcile(self._stored, held)
         for key, checkpoint in self._positions.items():
             if checkpoint is not stored.get(key):  # the destination is ahead: a kill came between the two commits
-                self._report.line("INFO", "replication", f"going on from the destination's checkpoint of {key.stream or key.kind}")
+                self._report.line(
+                    "INFO", "replication", f"going on from the destination's checkpoint of {key.stream or key.kind}"
+                )
                 self._report.committed(checkpoint)
 
     def _move(self) -> None:
@@ -276,7 +282,7 @@ class Replication:
     def _warn_of_claims(self) -> None:
         for stream, counts in self._counts.items():
             if counts.claimed > counts.read:
-                text = f"stream {stream}: the source's states speak of {counts.claimed:,} records, but it sent {counts.read:,}"
+                text = f"stream {stream}: the source counted {counts.claimed:,} records, but sent {counts.read:,}"
                 self._report.line("WARN", "replication", text)
 
     def _fail(self, fault: Fault) -> None:

@@ -23,6 +23,10 @@ PLAIN, SPACED = StreamDescriptor("users"), StreamDescriptor("users", "shop")
     ],
 )
 def test_names_follow_the_connection(
-    stream: StreamDescriptor, definition: str | None, form: str | None, prefix: str | None, expected: tuple[str, str | None]
+    stream: StreamDescriptor,
+    definition: str | None,
+    form: str | None,
+    prefix: str | None,
+    expected: tuple[str, str | None],
 ) -> None:
     assert destination_name(stream, definition, form, prefix) == expected

@@ -17,7 +17,10 @@ def entry(sync: str, destination: str, *, resumable: bool | None = None, **confi
     return {"stream": stream, "config": {"syncMode": sync, "destinationSyncMode": destination, **config}}
 
 
-def one(item: dict[str, Any], work: Work = Work(), *, generations: bool = True) -> Any:
+ALL = Work()
+
+
+def one(item: dict[str, Any], work: Work = ALL, *, generations: bool = True) -> Any:
     (stream,) = planned({"streams": [item]}, work, generations=generations)
     return stream
 
@@ -60,7 +63,9 @@ def test_a_later_attempt_begins_anew_only_what_cannot_be_resumed(
 
 def test_a_destination_without_generations_is_told_the_plain_modes() -> None:
     assert one(entry("full_refresh", "overwrite"), generations=False).configured.destination_sync_mode == "overwrite"
-    assert one(entry("full_refresh", "overwrite_dedup"), generations=False).configured.destination_sync_mode == "overwrite"
+    assert (
+        one(entry("full_refresh", "overwrite_dedup"), generations=False).configured.destination_sync_mode == "overwrite"
+    )
 
 
 def test_unselected_and_unasked_streams_are_left_out() -> None:

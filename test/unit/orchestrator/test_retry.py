@@ -27,7 +27,9 @@ PART = Failed(partial=True, types=frozenset({"transient_error"}))
         ([], None),
     ],
 )
-def test_complete_failures_wait_longer_each_time_and_partial_ones_do_not(failed: list[Failed], seconds: float | None) -> None:
+def test_complete_failures_wait_longer_each_time_and_partial_ones_do_not(
+    failed: list[Failed], seconds: float | None
+) -> None:
     assert delay(failed, LIMITS) == seconds
 
 

@@ -77,7 +77,10 @@ def test_state_payloads_are_handed_on_unmodified() -> None:
 
 @pytest.mark.parametrize(
     ("payload", "kind"),
-    [({"type": "GLOBAL", "global": {"shared_state": {}, "stream_states": []}}, "global"), ({"data": {"a": 1}}, "legacy")],
+    [
+        ({"type": "GLOBAL", "global": {"shared_state": {}, "stream_states": []}}, "global"),
+        ({"data": {"a": 1}}, "legacy"),
+    ],
 )
 def test_states_of_the_whole_connection_are_told_apart(payload: dict[str, object], kind: str) -> None:
     (found,) = all_events(line("STATE", state=payload))
@@ -89,9 +92,9 @@ def test_everything_else_is_an_event_of_its_own() -> None:
     descriptor = {"name": "a"}
     found = all_events(
         line("LOG", log={"level": "INFO", "message": "hello"}),
-        line("TRACE", trace={"type": "STREAM_STATUS", "emitted_at": 1.5, "stream_status": {"stream_descriptor": descriptor, "status": "STARTED"}}),
-        line("TRACE", trace={"type": "ESTIMATE", "estimate": {"name": "a", "type": "STREAM", "row_estimate": 10.0}}),
-        line("TRACE", trace={"type": "ERROR", "error": {"message": "no"}}),
+        line("TRACE", trace={"type": "STREAM_STATUS", "emitted_at": 1.5, "stream_status": {"stream_descriptor":
+        descriptor, "status": "STARTED"}}), line("TRACE", trace={"type": "ESTIMATE", "estimate": {"name": "a", "type":
+        "STREAM", "row_estimate": 10.0}}), line("TRACE", trace={"type": "ERROR", "error": {"message": "no"}}),
         line("CONTROL", control={"type": "CONNECTOR_CONFIG", "connectorConfig": {"config": {"t": 2}}}),
     )  # fmt: skip
     assert [type(event) for event in found] == [Log, Status, Estimate, ErrorTrace, NewConfiguration]
@@ -105,7 +108,9 @@ def test_what_is_not_the_protocol_is_a_bad_line_and_harms_nothing_else(text: byt
     assert not any(event.record for event in found if isinstance(event, BadLine))
 
 
-@pytest.mark.parametrize("text", [b'{"type":"RECORD","record":{"stream":"a","da', b'{"type":"RECORD","record":{"data":{}}}'])
+@pytest.mark.parametrize(
+    "text", [b'{"type":"RECORD","record":{"stream":"a","da', b'{"type":"RECORD","record":{"data":{}}}']
+)
 def test_a_garbled_record_is_known_to_be_lost(text: bytes) -> None:
     (found,) = all_events(text)
     assert isinstance(found, BadLine)

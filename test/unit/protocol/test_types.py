@@ -37,7 +37,11 @@ def test_a_property_has_the_type_that_airbyte_gives_it(field: dict[str, Any], ex
 
 def test_columns_keep_the_order_of_the_schema() -> None:
     schema = {"properties": {"z": {"type": "string"}, "a": {"type": "integer"}, "odd": True}}
-    assert [(column.name, column.type.value) for column in columns(schema)] == [("z", "string"), ("a", "integer"), ("odd", "json")]
+    assert [(column.name, column.type.value) for column in columns(schema)] == [
+        ("z", "string"),
+        ("a", "integer"),
+        ("odd", "json"),
+    ]
 
 
 def test_a_schema_without_properties_has_no_columns() -> None:

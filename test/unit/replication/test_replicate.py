@@ -50,7 +50,10 @@ def state(stream: StreamDescriptor | None, at: int, claimed: int | None = None) 
 
 @dataclass
 class ScriptedSource:
-    """Says what it is told to say, then ends as it is told to end. A callable among the steps is called when its turn comes."""
+    """Says what it is told to say, then ends as it is told to end.
+
+    A callable among the steps is called when its turn comes.
+    """
 
     steps: list[Step]
     code: int = 0
@@ -153,7 +156,9 @@ def replication(
     return Replication(source, destination, catalog, WriteSetup("c", 1, streams), stored, notes, **options)
 
 
-def run(source: ScriptedSource, destination: MemoryDestination | None = None, notes: Notes | None = None, **options: Any) -> Outcome:
+def run(
+    source: ScriptedSource, destination: MemoryDestination | None = None, notes: Notes | None = None, **options: Any
+) -> Outcome:
     return replication(source, destination or MemoryDestination(), notes or Notes(), **options).run()
 
 
@@ -283,7 +288,10 @@ def test_a_new_configuration_is_stored_before_the_source_goes_on() -> None:
 
 def test_records_of_a_stream_that_was_not_asked_for_are_ignored_and_logged() -> None:
     notes = Notes()
-    assert run(ScriptedSource([records(StreamDescriptor("x"), 3), state(StreamDescriptor("x"), 1)]), notes=notes).faults == []
+    assert (
+        run(ScriptedSource([records(StreamDescriptor("x"), 3), state(StreamDescriptor("x"), 1)]), notes=notes).faults
+        == []
+    )
     assert any("stream x" in line for line in notes.lines)
 
 
@@ -291,7 +299,9 @@ def test_draining_ends_at_the_next_checkpoint() -> None:
     destination, notes = MemoryDestination(), Notes()
     source = ScriptedSource([])
     made = replication(source, destination, notes)
-    source.steps = [records(A, 1), lambda: made.stop(drain=True), records(A, 1), state(A, 1), records(A, 1)] + [state(A, 2)] * 50
+    source.steps = [records(A, 1), lambda: made.stop(drain=True), records(A, 1), state(A, 1), records(A, 1)] + [
+        state(A, 2)
+    ] * 50
     outcome = made.run()
     assert outcome.stopped
     assert outcome.faults == []
