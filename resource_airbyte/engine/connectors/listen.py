@@ -14,8 +14,9 @@ from ... import process
 BLOCK = 1 << 16
 LONGEST_LINE = 64 << 20
 STDERR_KEPT = 16 << 10
-# How long the streams of an ended child are still read when something that left its group holds them open.
-DRAIN = 0.5
+# How long the streams of an ended child are still read when something that left its group holds them open: so long in
+# silence, and so long in any case.
+SILENCE, DRAIN = 0.5, 5.0
 
 
 class LineTooLong(Exception):
@@ -60,7 +61,6 @@ class Listener:
         self._lines = Lines(line)
         self._stderr = bytearray()
         self._end = process.deadline(seconds)
-        self._open = 0
 
     def hurry(self, seconds: float) -> None:
         """From now on it has at most this long."""
@@ -92,7 +92,7 @@ class Listener:
                     stream.close()
 
     def _reap(self, tell: int) -> None:
-        """Wait for the child's end and say so by closing a pipe: the one thing that a selector can hear on every system."""
+        """Wait for the child's end and say so by closing a pipe: that is what a selector hears on every system."""
         self._child.popen.wait()
         process.signal_group(self._child.pid, signal.SIGKILL)  # its workers would keep the streams open
         os.close(tell)
@@ -106,20 +106,22 @@ class Listener:
         running, next_tick = True, time.monotonic() + every
         while running or len(selector.get_map()):
             now = time.monotonic()
-            if running and now >= self._end:
-                return None
+            if now >= self._end:
+                break
             if now >= next_tick:
                 tick()
                 next_tick += every
-            ready = selector.select(max(min(self._end, next_tick) - now, 0) if running else DRAIN)
+            ready = selector.select(max(min(self._end, next_tick) - now, 0) if running else SILENCE)
             if not ready and not running:
                 break
             for key, _ in ready:
                 if key.fd == ended:
                     selector.unregister(ended)
-                    running = False
+                    running, self._end = False, process.deadline(DRAIN)
                 elif not self._read(key):
                     selector.unregister(key.fileobj)
+        if running:
+            return None
         self._lines.end()
         return self._child.popen.returncode
 

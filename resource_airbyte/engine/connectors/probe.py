@@ -1,8 +1,8 @@
 """spec, check, discover and preview: one question to a connector in a process of its own, one answer.
 
 What counts, in this order: a connection that the connector itself calls failed is an answer; an ERROR trace is a
-failure whatever the exit code (rule 8); an answer; its time being up; its end without an answer. Everything that it says
-is freed of the configuration's secrets before anybody else sees it.
+failure whatever the exit code (rule 8); an answer; its time being up; its end without an answer. All that it says is
+freed of the configuration's secrets before anybody else sees it.
 """
 
 from __future__ import annotations
@@ -296,7 +296,7 @@ class _Probe:
         )
 
     def _last_words(self) -> str:
-        """What it said last that may tell why: its stderr, else its last complaint, and lines that are not the protocol."""
+        """What it said last that may tell why: foreign lines, and its stderr or else its last complaint."""
         stderr = self.redact(self.listener.stderr) if self.listener is not None else ""
         words = []
         if self.foreign:

@@ -1,4 +1,4 @@
-"""Taking a configuration's secrets out of what a connector says (rule 7): it may quote URLs, headers, the whole of it."""
+"""Taking a configuration's secrets out of what a connector says (rule 7): it may quote URLs, headers, all of it."""
 
 from __future__ import annotations
 

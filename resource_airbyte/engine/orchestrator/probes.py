@@ -66,9 +66,7 @@ def _renewed(answer: Answer, box: Box) -> dict[str, bytes]:
 
 
 def _tables_wanted(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[StreamDescriptor, StreamDescriptor]]:
-    """A preview's streams as a configured catalog, in the destination's names; and what the source calls each of
-    them.
-    """
+    """A preview's streams as a configured catalog, in the destination's names, and the source's name of each."""
     form = [arguments.get(name) for name in ("namespaceDefinition", "namespaceFormat", "prefix")]
     names = {}
     for stream in arguments.get("streams", []):
