@@ -1,0 +1,169 @@
+"""The Destination seam over one DuckDB file."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ...protocol.chunk import Chunk
+from ...protocol.messages import StreamDescriptor
+from ...protocol.seams import Checkpoint, StateKey, StreamSetup, WriteSetup
+from . import tables
+from .database import Database, explained
+from .ledger import Ledger, compare, lost
+from .plan import Plan, plan
+from .specification import Configuration, configuration, refused
+from .writer import StreamWriter
+
+# Bytes of JSON that wait in memory, over all streams, before rows go where they need none.
+WAITING = 24 << 20
+# Bytes of JSON in one transaction: DuckDB keeps part of what is not committed in memory.
+TRANSACTION = 96 << 20
+
+
+def destination(given: dict[str, Any]) -> DuckDBDestination:
+    """A destination for this configuration; ConnectorError (config_error) when it cannot be one."""
+    return DuckDBDestination(configuration(given))
+
+
+class DuckDBDestination:
+    """Writes the streams of one sync. States come back only with their records, in one transaction (rules 1 and 4)."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._typing = ThreadPoolExecutor(1, "typing")
+        self._database: Database | None = None
+        self._writers: dict[StreamDescriptor, StreamWriter] = {}
+        self._pending: list[Checkpoint] = []
+        self._uncommitted = 0
+        self._last_commit = time.monotonic()
+
+    def open(self, setup: WriteSetup) -> list[Checkpoint]:
+        """See Destination.open. The file and the directories above it are made when they are not there."""
+        self._setup = setup
+        self._database = Database(self._configuration.path)
+        with explained(self._configuration.path):
+            self._ledger = Ledger(self._database, setup.connection_id, setup.fence)
+            self._ledger.take_over()
+            held = self._ledger.checkpoints()
+            self._refuse_gaps(held)
+            with self._database.transaction():
+                plans = self._plans()
+                self._ledger.check()
+            for number, made in enumerate(plans):
+                self._writers[made.setup.stream] = StreamWriter(
+                    self._database, self._ledger, made, self._typing, number
+                )
+        self._last_commit = time.monotonic()
+        return list(held.values())
+
+    def _refuse_gaps(self, held: dict[StateKey, Checkpoint]) -> None:
+        streams = {stream.stream: stream for stream in self._setup.streams}
+        for expected in self._setup.expected:
+            stream = streams.get(expected.key.stream) if expected.key.stream else None
+            outdated = stream and (stream.generation, stream.epoch) != (expected.generation, expected.epoch)
+            if expected.sequence <= 0 or outdated or (expected.key.stream and not stream):
+                continue
+            compare(held, expected, self._configuration.path)
+            if stream and not self._has_table(stream):
+                raise lost(expected, self._configuration.path, "has no table of it")
+
+    def _has_table(self, stream: StreamSetup) -> bool:
+        database, stage = self._opened, self._ledger.stage(stream.stream)
+        schema = stream.namespace or self._configuration.schema
+        if stage and stage.belongs_to(stream) and not stage.published:
+            schema, name = stage.schema, stage.table
+        else:
+            name = stream.name
+        return tables.kind(database, tables.TableName(database.catalog, schema, name)) is not None
+
+    @property
+    def _opened(self) -> Database:
+        if self._database is None:
+            raise RuntimeError("the destination is not open")
+        return self._database
+
+    def _plans(self) -> list[Plan]:
+        database, setup = self._opened, self._setup
+        plans = [plan(database, self._ledger, setup.connection_id, s, self._configuration.schema) for s in setup.streams]
+        taken: dict[tuple[str, str], StreamDescriptor] = {}
+        for made in plans:
+            other = taken.setdefault(made.final.key, made.setup.stream)
+            if other != made.setup.stream:
+                raise refused(
+                    f"The streams {other} and {made.setup.stream} would share the table {made.final}",
+                    hint="Give the connection a prefix or a namespace that keeps them apart",
+                )
+        return plans
+
+    def write(self, chunk: Chunk) -> None:
+        """See Destination.write."""
+        writer = self._writers[chunk.stream]
+        self._uncommitted += chunk.size
+        with explained(self._configuration.path):
+            writer.add(chunk)
+            self._bound_memory()
+        self._commit_if_due()
+
+    def _bound_memory(self) -> None:
+        while sum(writer.size for writer in self._writers.values()) > WAITING:
+            largest = max(self._writers.values(), key=lambda writer: writer.size)
+            largest.spill()
+
+    def state(self, checkpoint: Checkpoint) -> None:
+        """See Destination.state. A global or legacy state covers every stream."""
+        for writer in self._covered(checkpoint.key):
+            writer.seal()
+        self._pending.append(checkpoint)
+        self._commit_if_due()
+
+    def _covered(self, key: StateKey) -> list[StreamWriter]:
+        if key.stream is None:
+            return list(self._writers.values())
+        return [self._writers[key.stream]] if key.stream in self._writers else []
+
+    def _commit_if_due(self) -> None:
+        late = bool(self._pending) and time.monotonic() - self._last_commit >= self._setup.commit_interval
+        full = self._uncommitted >= TRANSACTION and (self._pending or self._opened.inside)
+        if late or full:
+            self.flush()
+
+    def flush(self) -> None:
+        """See Destination.flush."""
+        if self._pending or self._opened.inside:
+            self._commit(None)
+
+    def finish(self, complete: frozenset[StreamDescriptor]) -> dict[StreamDescriptor, int | None]:
+        """See Destination.finish. Staged tables of complete streams are swapped in by the transaction of the last rows (rule 3)."""
+        for stream in complete & self._writers.keys():
+            self._writers[stream].seal()
+        self._commit(complete)
+        return {stream: writer.committed for stream, writer in self._writers.items()}
+
+    def _commit(self, complete: frozenset[StreamDescriptor] | None) -> None:
+        """One transaction: covered rows, checkpoints, at the end the swaps, and the fence once more (rules 1, 3, 4, 5)."""
+        database, pending = self._opened, self._pending
+        with explained(self._configuration.path), database.transaction():
+            for writer in self._writers.values():
+                writer.before_commit()
+            for checkpoint in {checkpoint.key: checkpoint for checkpoint in pending}.values():
+                self._ledger.save(checkpoint)
+                for writer in self._covered(checkpoint.key):
+                    writer.cover()
+            if complete is not None:
+                for stream, writer in self._writers.items():
+                    writer.end(complete=stream in complete)
+            self._ledger.check()
+        self._pending, self._uncommitted, self._last_commit = [], 0, time.monotonic()
+        for writer in self._writers.values():
+            writer.after_commit()
+        for checkpoint in pending:  # only now: its records are durable (rule 1)
+            self._setup.committed(checkpoint)
+
+    def close(self) -> None:
+        """See Destination.close."""
+        self._typing.shutdown(wait=True, cancel_futures=True)
+        if self._database is not None:
+            self._database.close()
+            self._database = None

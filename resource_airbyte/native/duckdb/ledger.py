@@ -1,0 +1,168 @@
+"""What this connector remembers in the file itself: who may write, which states are committed, which tables are being built.
+
+It lies in the schema `airbyte_internal`, and each entry is written in the transaction of the rows that it speaks of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import CheckpointLost, Fenced
+from ...protocol.messages import StreamDescriptor
+from ...protocol.seams import Checkpoint, StateKey, StreamSetup
+from .database import Database
+from .names import quoted
+
+SCHEMA = "airbyte_internal"
+REFRESH = "Run the sync with --options refresh=true: it reads everything again"
+TABLES = {
+    "_airbyte_fences": "connection_id VARCHAR, fence BIGINT",
+    "_airbyte_checkpoints": (
+        "connection_id VARCHAR, kind VARCHAR, namespace VARCHAR, name VARCHAR, generation BIGINT, epoch BIGINT, "
+        "sequence BIGINT, fence BIGINT, state VARCHAR, committed_at TIMESTAMPTZ"
+    ),
+    "_airbyte_stages": (
+        "connection_id VARCHAR, namespace VARCHAR, name VARCHAR, generation BIGINT, epoch BIGINT, sync_id BIGINT, "
+        "schema_name VARCHAR, table_name VARCHAR, covered BOOLEAN, published BOOLEAN"
+    ),
+}
+_OF_KEY = "connection_id = ? AND kind = ? AND namespace IS NOT DISTINCT FROM ? AND name IS NOT DISTINCT FROM ?"
+_OF_STREAM = "connection_id = ? AND namespace IS NOT DISTINCT FROM ? AND name = ?"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A table that a stream is being built in, or was: `covered` once a state speaks of its rows, `published` once swapped."""
+
+    generation: int
+    epoch: int
+    sync_id: int
+    schema: str
+    table: str
+    covered: bool
+    published: bool
+
+    def belongs_to(self, setup: StreamSetup) -> bool:
+        return (self.generation, self.epoch) == (setup.generation, setup.epoch)
+
+
+class Ledger:
+    """The entries of one connection."""
+
+    def __init__(self, database: Database, connection_id: str, fence: int) -> None:
+        self._database, self._connection_id, self._fence = database, connection_id, fence
+        self._schema = f"{quoted(database.catalog)}.{SCHEMA}"
+
+    def take_over(self) -> None:
+        """Write our fence, unless a higher one is there (rule 5)."""
+        with self._database.transaction() as connection:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
+            for table, columns in TABLES.items():
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {self._schema}.{table} ({columns})")
+            if self._held() is None:
+                self._run("INSERT INTO {}._airbyte_fences VALUES (?, ?)", self._connection_id, self._fence)
+            self.check()
+
+    def check(self) -> None:
+        """Last thing of every transaction: still nobody newer, or Fenced (rule 5).
+
+        It writes the row: were a newer attempt to do so at the same time, DuckDB would refuse one of the two.
+        """
+        sql = "UPDATE {}._airbyte_fences SET fence = ? WHERE connection_id = ? AND fence <= ?"
+        if not self._run(sql, self._fence, self._connection_id, self._fence):
+            held = self._held()
+            raise Fenced(
+                f"A newer attempt (number {held}) writes to {self._database.path}; this one (number {self._fence}) may not",
+                details={"held": held, "ours": self._fence},
+            )
+
+    def _held(self) -> int | None:
+        rows = self._rows("SELECT max(fence) FROM {}._airbyte_fences WHERE connection_id = ?", self._connection_id)
+        return rows[0][0] if rows else None
+
+    def checkpoints(self) -> dict[StateKey, Checkpoint]:
+        """The checkpoints that are committed here."""
+        sql = (
+            "SELECT kind, namespace, name, generation, epoch, sequence, state FROM {}._airbyte_checkpoints "
+            "WHERE connection_id = ?"
+        )
+        found = [_checkpoint(row) for row in self._rows(sql, self._connection_id)]
+        return {checkpoint.key: checkpoint for checkpoint in found}
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint in the transaction of its records (rule 4)."""
+        self._run("DELETE FROM {}._airbyte_checkpoints WHERE " + _OF_KEY, *self._key(checkpoint.key))
+        self._run(
+            "INSERT INTO {}._airbyte_checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now())",
+            *self._key(checkpoint.key),
+            checkpoint.generation,
+            checkpoint.epoch,
+            checkpoint.sequence,
+            self._fence,
+            checkpoint.payload.decode("utf-8", "replace"),
+        )
+
+    def stage(self, stream: StreamDescriptor) -> Stage | None:
+        """What is known of the table that this stream is built in."""
+        sql = (
+            "SELECT generation, epoch, sync_id, schema_name, table_name, covered, published "
+            "FROM {}._airbyte_stages WHERE " + _OF_STREAM
+        )
+        rows = self._rows(sql, *self._stream(stream))
+        return Stage(*rows[0]) if rows else None
+
+    def save_stage(self, stream: StreamDescriptor, stage: Stage) -> None:
+        """Replace what is known of it."""
+        self.forget_stage(stream)
+        self._run(
+            "INSERT INTO {}._airbyte_stages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *self._stream(stream),
+            stage.generation,
+            stage.epoch,
+            stage.sync_id,
+            stage.schema,
+            stage.table,
+            stage.covered,
+            stage.published,
+        )
+
+    def forget_stage(self, stream: StreamDescriptor) -> None:
+        self._run("DELETE FROM {}._airbyte_stages WHERE " + _OF_STREAM, *self._stream(stream))
+
+    def _key(self, key: StateKey) -> tuple[Any, ...]:
+        stream = key.stream
+        return self._connection_id, key.kind, stream.namespace if stream else None, stream.name if stream else None
+
+    def _stream(self, stream: StreamDescriptor) -> tuple[Any, ...]:
+        return self._connection_id, stream.namespace, stream.name
+
+    def _run(self, sql: str, *values: Any) -> int:
+        return self._database.execute(sql.format(self._schema), list(values))
+
+    def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._database.rows(sql.format(self._schema), list(values))
+
+
+def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
+    kind, namespace, name, generation, epoch, sequence, state = row
+    stream = None if name is None else StreamDescriptor(name, namespace)
+    return Checkpoint(StateKey(kind, stream), generation, epoch, sequence, state.encode())
+
+
+def compare(held: dict[StateKey, Checkpoint], expected: Checkpoint, path: object) -> None:
+    """Raise CheckpointLost unless the file holds what the store's state was committed with, or a later one (rule 4)."""
+    found = held.get(expected.key)
+    same = found is not None and (found.generation, found.epoch) == (expected.generation, expected.epoch)
+    if found is None or not same or found.sequence < expected.sequence:
+        raise lost(expected, path, "does not hold it")
+
+
+def lost(expected: Checkpoint, path: object, why: str) -> CheckpointLost:
+    """The error of a state that the file knows nothing of: going on from it would leave a gap."""
+    of = f"the stream {expected.key.stream}" if expected.key.stream else "the connection"
+    return CheckpointLost(
+        f"The stored state of {of} (checkpoint {expected.sequence}) was committed into a table, but {path} {why}. "
+        "Was the file replaced, restored or edited?",
+        hint=REFRESH,
+    )

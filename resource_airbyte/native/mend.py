@@ -1,0 +1,83 @@
+"""Records whose text is not quite JSON, made JSON: NaN and Infinity, bytes that are not UTF-8, halves of surrogate pairs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+from msgspec import DecodeError, Raw
+from msgspec.json import Decoder
+
+_fields = Decoder(dict[str, Raw]).decode
+NOT_A_NUMBER = object()
+
+
+def change(field: str) -> str:
+    """The entry of `_airbyte_meta.changes` for a value that became NULL here (rule 6)."""
+    entry = {"field": field, "change": "NULLED", "reason": "DESTINATION_TYPECAST_ERROR"}
+    return json.dumps(entry, separators=(",", ":"), ensure_ascii=False)
+
+
+def mend(texts: Sequence[Raw | bytes], changes: pa.Array) -> tuple[list[bytes], pa.Array]:
+    """The texts, each a JSON object now, and the changes with those added that this needed."""
+    good: list[bytes] = []
+    found: list[str | None] = changes.to_pylist()
+    for at, text in enumerate(texts):
+        fitting, nulled = mended(bytes(text))
+        good.append(fitting)
+        if nulled:
+            found[at] = ",".join([*filter(None, [found[at]]), *map(change, nulled)])
+    return good, pa.array(found, pa.string())
+
+
+def mended(text: bytes) -> tuple[bytes, list[str]]:
+    """One record's text as a JSON object on one line, and the fields that had to be emptied for that."""
+    try:
+        text.decode()
+        _fields(text)
+        return (text.replace(b"\n", b" "), []) if b"\n" in text else (text, [])
+    except (UnicodeDecodeError, DecodeError, RecursionError):
+        return _rebuilt(text)
+
+
+def _rebuilt(text: bytes) -> tuple[bytes, list[str]]:
+    try:
+        found = json.loads(
+            text.decode("utf-8", "replace"), parse_constant=lambda _: NOT_A_NUMBER, parse_float=_finite, strict=False
+        )
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        return b"{}", ["*"]
+    nulled = [_plain(name) for name, value in found.items() if _holds_nan(value)]
+    clean = {_plain(name): _clean(value) for name, value in found.items()}
+    return json.dumps(clean, separators=(",", ":"), ensure_ascii=False).encode(), nulled
+
+
+def _finite(digits: str) -> Any:
+    number = float(digits)
+    return number if math.isfinite(number) else NOT_A_NUMBER
+
+
+def _holds_nan(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_nan, value.values()))
+    return any(map(_holds_nan, value)) if isinstance(value, list) else value is NOT_A_NUMBER
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_plain(name): _clean(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_clean(inner) for inner in value]
+    if isinstance(value, str):
+        return _plain(value)
+    return None if value is NOT_A_NUMBER else value
+
+
+def _plain(text: str) -> str:
+    """Half a surrogate pair has no place in UTF-8; it becomes the replacement character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,0 +1,239 @@
+"""Records to Arrow, in bulk: protocol JSON in, typed columns out, never row by row.
+
+A batch takes the fast road when all of it fits its schema: Arrow's own JSON reader for the plain fields, the JSON text
+itself for nested ones. When anything does not fit, the whole batch takes the tolerant road (coerce.py), which makes NULL
+of what cannot be cast and says so. Where both can go they give the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+from msgspec import DecodeError, Raw, defstruct
+from msgspec import field as struct_field
+from msgspec.json import Decoder
+
+from ..protocol.messages import Record
+from ..protocol.types import AirbyteType, Column
+from .coerce import Coercion
+from .mend import mend
+from .texts import large_texts
+
+BLOCK = 1 << 20
+UTC_MICROSECONDS = pa.timestamp("us", "UTC")
+# What a column is in Arrow. Times stay text: Arrow has no time with a zone, and cannot read the other kind from text.
+ARROW = {
+    AirbyteType.STRING: pa.string(),
+    AirbyteType.BOOLEAN: pa.bool_(),
+    AirbyteType.INTEGER: pa.int64(),
+    AirbyteType.NUMBER: pa.float64(),
+    AirbyteType.DATE: pa.date32(),
+    AirbyteType.TIMESTAMP_TZ: UTC_MICROSECONDS,
+    AirbyteType.TIMESTAMP: pa.timestamp("us"),
+    AirbyteType.TIME_TZ: pa.string(),
+    AirbyteType.TIME: pa.string(),
+    AirbyteType.JSON: pa.json_(pa.large_string()),
+}
+# Read as text first, and cast from there.
+TEMPORAL = {AirbyteType.DATE, AirbyteType.TIMESTAMP_TZ, AirbyteType.TIMESTAMP, AirbyteType.TIME_TZ, AirbyteType.TIME}
+CLOCK = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?"
+TIME = {AirbyteType.TIME: CLOCK + "$", AirbyteType.TIME_TZ: CLOCK + r"[+-](0\d|1[0-4]):[0-5]\d$"}
+ABSENT = Raw(b"")
+# Field names that may stand in a schema but upset a reader.
+ODD = re.compile("[\x00-\x1f\ud800-\udfff]")
+
+
+class Unfit(Exception):
+    """Something in the batch does not fit the schema; the tolerant road is for it."""
+
+
+class Typist:
+    """Types the records of one stream.
+
+    The tables it makes have columns `c0`, `c1`, … in the order of `columns`, then `extracted_at`, and `changes`: the inside
+    of the JSON array of `_airbyte_meta.changes`, NULL when there are none.
+    """
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.columns = tuple(columns)
+        self._plain = [(i, c) for i, c in enumerate(self.columns) if c.type is not AirbyteType.JSON]
+        self._nested = [(i, c) for i, c in enumerate(self.columns) if c.type is AirbyteType.JSON]
+        self._schema = pa.schema([(column.name, _read_as(column.type)) for _, column in self._plain])
+        self._split = splitter(self._nested)
+        self._coercion: Coercion | None = None
+        self._readable = not any(ODD.search(column.name) for column in self.columns)
+
+    def table(self, records: Sequence[Record]) -> pa.Table:
+        """The records' columns. Never fails for what a record says."""
+        texts = [record.data for record in records]
+        changes = source_changes(records)
+        try:
+            arrays = self._fast(texts)
+        except (Unfit, pa.ArrowException, DecodeError, RecursionError):
+            arrays, changes = self._tolerant(texts, changes)
+        emitted = pa.array([int(record.emitted_at) for record in records], pa.int64()).cast(pa.timestamp("ms", "UTC"))
+        names = [f"c{index}" for index in range(len(arrays))]
+        return pa.table([*arrays, emitted, changes], names=[*names, "extracted_at", "changes"])
+
+    def native(self, batch: pa.RecordBatch) -> pa.Table:
+        """The same from a batch that a native source made: its columns by name, `emitted_at` last."""
+        known = {name: index for index, name in enumerate(batch.schema.names[:-1])}
+        arrays = [self._native_column(batch, known, column) for column in self.columns]
+        emitted = batch.column(batch.num_columns - 1).cast(pa.int64()).cast(pa.timestamp("ms", "UTC"))
+        names = [f"c{index}" for index in range(len(arrays))]
+        return pa.table(
+            [*arrays, emitted, pa.nulls(batch.num_rows, pa.string())], names=[*names, "extracted_at", "changes"]
+        )
+
+    def _native_column(self, batch: pa.RecordBatch, known: dict[str, int], column: Column) -> pa.Array:
+        wanted = ARROW[column.type]
+        if column.name not in known:
+            return pa.nulls(batch.num_rows, wanted)
+        found = batch.column(known[column.name])
+        if found.type == wanted:
+            return found
+        if column.type is AirbyteType.JSON:
+            return as_json(found.cast(pa.large_string()))
+        return found.cast(wanted)
+
+    def _fast(self, texts: list[Raw]) -> list[pa.Array]:
+        if not self._readable:
+            raise Unfit
+        blob = b"\n".join(texts)
+        check_utf8(blob)
+        made: dict[int, Any] = dict(self._plain_columns(blob, texts))
+        made.update(self._nested_columns(blob, texts))
+        return [made[index] for index in range(len(self.columns))]
+
+    def _plain_columns(self, blob: bytes, texts: list[Raw]) -> list[tuple[int, Any]]:
+        if not self._plain:
+            return []
+        longest = max(map(len, texts)) + 1
+        block = BLOCK if longest * 2 < BLOCK else len(blob) + 1
+        table = pj.read_json(
+            pa.BufferReader(blob),
+            read_options=pj.ReadOptions(use_threads=False, block_size=block),
+            parse_options=pj.ParseOptions(explicit_schema=self._schema, unexpected_field_behavior="ignore"),
+        )
+        if table.num_rows != len(texts):
+            raise Unfit
+        return [(index, _fit(table.column(at), column.type)) for at, (index, column) in enumerate(self._plain)]
+
+    def _nested_columns(self, blob: bytes, texts: list[Raw]) -> list[tuple[int, Any]]:
+        if not self._nested:
+            return []
+        rows = self._split.decode_lines(blob)
+        if len(rows) != len(texts):
+            raise Unfit
+        return [(index, as_json(raw_column(rows, index))) for index, _ in self._nested]
+
+    def _tolerant(self, texts: list[Raw], changes: pa.Array) -> tuple[list[Any], pa.Array]:
+        if self._coercion is None:
+            self._coercion = Coercion(self.columns)
+        mended, changes = mend(texts, changes)
+        rows = splitter(list(enumerate(self.columns))).decode_lines(b"\n".join(mended))
+        table = self._coercion.run([raw_column(rows, i) for i in range(len(self.columns))], changes, len(texts))
+        arrays = [_from_coercion(table.column(i), column.type) for i, column in enumerate(self.columns)]
+        return arrays, table.column(len(self.columns))
+
+
+def splitter(columns: Sequence[tuple[int, Column]]) -> Decoder[Any]:
+    """A decoder that takes a record apart into the JSON texts of these fields; the last of several of one name counts."""
+    fields = [(f"f{index}", Raw, struct_field(default=ABSENT, name=column.name)) for index, column in columns]
+    return Decoder(defstruct("Row", fields, gc=False))
+
+
+def raw_column(rows: list[Any], index: int) -> pa.Array:
+    """The JSON texts of one field as an Arrow column: NULL where it is missing or null."""
+    texts = large_texts(list(map(attrgetter(f"f{index}"), rows)))
+    missing = pc.is_in(texts, value_set=pa.array(["", "null"], pa.large_string()))
+    return pc.if_else(missing, pa.scalar(None, pa.large_string()), texts) if missing.true_count else texts
+
+
+def as_json(texts: Any) -> Any:
+    """Text that is known to be JSON, marked as such: DuckDB then does not read it again."""
+    kind = ARROW[AirbyteType.JSON]
+    if isinstance(texts, pa.ChunkedArray):
+        return pa.chunked_array([pa.ExtensionArray.from_storage(kind, chunk) for chunk in texts.chunks], kind)
+    return pa.ExtensionArray.from_storage(kind, texts)
+
+
+def check_utf8(blob: bytes) -> None:
+    """Raise Unfit for bytes that are not UTF-8: Arrow's reader would take them."""
+    if blob.isascii():
+        return
+    offsets = pa.array([0, len(blob)], pa.int64()).buffers()[1]
+    try:
+        pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(blob)]).validate(full=True)
+    except pa.ArrowInvalid:
+        raise Unfit from None
+
+
+def source_changes(records: Sequence[Record]) -> pa.Array:
+    """The changes that the source itself declared, as the inside of a JSON array."""
+    if not any(map(attrgetter("meta"), records)):
+        return pa.nulls(len(records), pa.string())
+    return pa.array([_inside(record.meta) for record in records], pa.string())
+
+
+class _Meta(defstruct("_Meta", [("changes", Raw, ABSENT)])):  # type: ignore[misc]
+    """A record's meta, as far as it is kept."""
+
+
+_meta = Decoder(_Meta).decode
+
+
+def _inside(meta: Raw | None) -> str | None:
+    if meta is None or bytes(meta) == b"null":
+        return None
+    try:
+        listed = bytes(_meta(meta).changes).decode("utf-8", "replace").strip()
+    except DecodeError:
+        return None  # not the shape that the protocol gives it: there is nothing to keep
+    return listed[1:-1].strip() or None if listed.startswith("[") else None
+
+
+def _read_as(kind: AirbyteType) -> pa.DataType:
+    return pa.string() if kind in TEMPORAL else ARROW[kind]
+
+
+def _fit(column: pa.ChunkedArray, kind: AirbyteType) -> pa.ChunkedArray:
+    """The column in its final type; raises when a value would need the tolerant road."""
+    if kind is AirbyteType.NUMBER and not _all(pc.is_finite(column)):
+        raise Unfit  # NaN and Infinity, which Arrow's reader takes for numbers
+    if kind in TIME:
+        return _clock(column, kind)
+    if kind in (AirbyteType.TIMESTAMP, AirbyteType.TIMESTAMP_TZ):
+        return _moment(column, ARROW[kind])
+    return column.cast(ARROW[kind]) if kind in TEMPORAL else column
+
+
+def _moment(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    # Arrow reads "2024-04-08T18" and DuckDB does not: only texts with minutes have one meaning.
+    if not _all(pc.equal(pc.utf8_slice_codeunits(column, 13, 14), ":")):
+        raise Unfit
+    return column.cast(wanted)
+
+
+def _clock(column: pa.ChunkedArray, kind: AirbyteType) -> pa.ChunkedArray:
+    if kind is AirbyteType.TIME_TZ:
+        column = pc.replace_substring(column, "Z", "+00:00")
+    if not _all(pc.match_substring_regex(column, TIME[kind])):
+        raise Unfit
+    return column
+
+
+def _all(column: Any) -> bool:
+    return pc.all(column, min_count=0).as_py() is not False
+
+
+def _from_coercion(column: pa.ChunkedArray, kind: AirbyteType) -> Any:
+    if kind is AirbyteType.JSON:
+        return as_json(column.cast(pa.large_string()))
+    return column.cast(ARROW[kind])
