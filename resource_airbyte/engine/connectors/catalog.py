@@ -107,7 +107,7 @@ class Catalog:
     """The known connectors, public ones and custom ones. Immutable."""
 
     def __init__(self, connectors: Iterable[Connector]) -> None:
-        self._by_id = {connector.definition_id: connector for connector in connectors}
+        self._by_id = {connector.definition_id.lower(): connector for connector in connectors}
 
     @classmethod
     def load(cls) -> Catalog:
@@ -243,9 +243,10 @@ def _short(repository: str) -> str:
 
 def _exact_names(connector: Connector) -> set[str]:
     """Names that mean one connector only. A custom definition of a public repository does not take the public one's."""
+    definition_id = connector.definition_id.lower()
     if connector.custom and connector.launcher != "command":
-        return {connector.definition_id}
-    return {connector.definition_id, connector.repository.casefold(), connector.short.casefold()}
+        return {definition_id}
+    return {definition_id, connector.repository.casefold(), connector.short.casefold()}
 
 
 def _loose_names(connector: Connector) -> set[str]:

@@ -44,7 +44,7 @@ class Specs:
         try:
             kept = self._path(connector, version).read_bytes()
             return msgspec.json.decode(kept, type=dict[str, Any])
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
             return None
 
     def _path(self, connector: Connector, version: str | None) -> Path:

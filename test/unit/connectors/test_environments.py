@@ -1,0 +1,193 @@
+"""Where connector environments lie and what goes into them; nothing is installed here."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from resource_airbyte import process
+from resource_airbyte.engine.connectors import venv
+from resource_airbyte.engine.connectors.catalog import Catalog, Connector
+from resource_airbyte.engine.connectors.install_failures import explained
+from resource_airbyte.engine.connectors.launch import Launchers
+from resource_airbyte.engine.connectors.venv import Environments, overrides_for
+from resource_airbyte.errors import ConnectorError, InstallFailed, NotExecutable, UsageError
+
+FAKER = Catalog.load().find("source-faker")
+
+
+def make(target: Path) -> None:
+    """What an installed environment looks like from outside."""
+    (target / "bin").mkdir(parents=True)
+    (target / "bin" / "python").symlink_to(sys.executable)
+    (target / "bin" / "source-faker").touch()
+
+
+@pytest.fixture
+def no_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> str:
+        raise AssertionError("uv was wanted")
+
+    monkeypatch.setattr(venv, "_uv_binary", refuse)
+
+
+def test_the_key_changes_with_version_and_interpreter(tmp_path: Path) -> None:
+    mine, other = Environments(tmp_path), Environments(tmp_path, python="3.12")
+    assert mine.key(FAKER, "7.2.1") == Environments(tmp_path / "elsewhere").key(FAKER, "7.2.1")
+    assert len({mine.key(FAKER, "7.2.1"), mine.key(FAKER, "7.2.0"), other.key(FAKER, "7.2.1")}) == 3
+
+
+def test_the_key_changes_when_another_interpreter_is_replaced(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("one")
+    python.chmod(0o755)
+    before = Environments(tmp_path, python=str(python)).key(FAKER, "7.2.1")
+    python.write_text("another")
+    assert Environments(tmp_path, python=str(python)).key(FAKER, "7.2.1") != before
+
+
+@pytest.mark.parametrize("version", ["latest", "", "../../etc", "1.0/../..", ">=7", "7.2.1 --index x", "-1"])
+def test_only_an_exact_version_is_a_version(tmp_path: Path, version: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Environments(tmp_path).path(FAKER, version)
+    assert "7.2.1" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("short", "version", "overridden"),
+    [
+        ("source-file", "0.5.39", False),
+        ("source-file", "0.5.40", True),
+        ("source-file", "0.6.0", True),
+        ("source-s3", "4.14.2", False),
+        ("source-s3", "4.16.1", True),
+        ("source-faker", "7.2.1", False),
+    ],
+)
+def test_wrong_pins_are_overridden_where_they_are_wrong(short: str, version: str, overridden: bool) -> None:
+    assert bool(overrides_for(short, version)) is overridden
+
+
+@pytest.mark.usefixtures("no_uv")
+def test_an_installed_connector_is_ready_at_once_and_without_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environments = Environments(tmp_path)
+    make(environments.path(FAKER, "7.2.1"))
+    launchers = Launchers(environments)
+    monkeypatch.setattr(process.subprocess, "Popen", None)
+    launchers.prepare(FAKER)
+    started = time.perf_counter()
+    launch = launchers.prepare(FAKER)
+    assert time.perf_counter() - started < 0.005
+    assert [Path(word).name for word in launch.argv] == ["python", "source-faker"]
+    assert (launch.native, launch.label, launch.origin) == (None, "source-faker 7.2.1", "source")
+
+
+def test_an_environment_whose_interpreter_is_gone_counts_as_not_installed(tmp_path: Path, no_uv: None) -> None:
+    environments = Environments(tmp_path)
+    target = environments.path(FAKER, "7.2.1")
+    make(target)
+    (target / "bin" / "python").unlink()
+    (target / "bin" / "python").symlink_to("/nowhere/python3")
+    with pytest.raises(AssertionError, match="uv was wanted"):
+        environments.prepare(FAKER, "7.2.1", print)
+    assert not target.exists()
+
+
+def test_the_second_installer_says_that_it_waits_and_finds_the_work_done(tmp_path: Path, no_uv: None) -> None:
+    environments = Environments(tmp_path)
+    target = environments.path(FAKER, "7.2.1")
+    target.parent.mkdir(parents=True)
+    said = []
+    with open(target.with_name(f".{target.name}.lock"), "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def report(text: str) -> None:
+            said.append(text)
+            make(target)  # the first installer is done …
+            fcntl.flock(lock, fcntl.LOCK_UN)  # … and lets go
+
+        argv = environments.prepare(FAKER, "7.2.1", report)
+    assert said == ["Waiting for another process that is installing source-faker 7.2.1"]
+    assert argv == (str(target / "bin" / "python"), str(target / "bin" / "source-faker"))
+
+
+def test_what_a_killed_installer_left_is_swept_and_other_versions_are_not(tmp_path: Path, no_uv: None) -> None:
+    environments = Environments(tmp_path)
+    target = environments.path(FAKER, "7.2.1")
+    left, other = target.with_name(f".{target.name}.4711"), environments.path(FAKER, "7.2.0")
+    make(left)
+    make(other)
+    with pytest.raises(AssertionError, match="uv was wanted"):
+        environments.prepare(FAKER, "7.2.1", print)
+    assert not left.exists()
+    assert other.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_cache_that_cannot_be_written_to_is_a_clear_failure(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(InstallFailed, match="cannot be installed"):
+        Environments(tmp_path / "connectors").prepare(FAKER, "7.2.1", print)
+
+
+def test_a_cache_below_a_file_is_a_clear_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InstallFailed) as caught:
+        Environments(tmp_path / "file" / "connectors").prepare(FAKER, "7.2.1", print)
+    assert "AIRBYTE_CACHE_DIR" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("said", "what", "hint"),
+    [
+        ("Because there is no version of airbyte-source-faker==99 and you require", "no such version", "7.2.1"),
+        ("Because airbyte-source-faker was not found in the package registry", "no such package", "not published"),
+        ("Because airbyte-source-faker was not found in the cache", "network is switched off", "AIRBYTE_OFFLINE"),
+        ("cause: Failed to fetch: http://x\n cause: dns error", "registry cannot be reached", "network and proxy"),
+        ("error: No interpreter found for Python 3.19", "no usable Python at /py", "AIRBYTE_CONNECTOR_PYTHON"),
+        ("the current Python version (3.11.7) does not satisfy Python>=3.12", "not support the Python", "AIRBYTE_CONN"),
+        ("No space left on device (os error 28)", "disk is full", "AIRBYTE_CACHE_DIR"),
+        ("error: No solution found when resolving dependencies", "does not fit together", "another version"),
+        ("something never heard of", "could not be installed. uv said", "Repeat"),
+    ],
+)
+def test_what_uv_complains_of_is_explained(said: str, what: str, hint: str) -> None:
+    error = explained(FAKER, "99", "/py", said)
+    assert what in error.message
+    assert said.splitlines()[-1] in error.message
+    assert hint in str(error.hint)
+    assert isinstance(error, ConnectorError)
+
+
+def test_a_connector_that_cannot_run_is_not_prepared(tmp_path: Path) -> None:
+    with pytest.raises(NotExecutable, match="source-pokeapi cannot run here: a YAML manifest connector"):
+        Launchers(Environments(tmp_path)).prepare(Catalog.load().find("source-pokeapi"))
+
+
+def test_a_native_connector_has_a_command_and_a_name(tmp_path: Path) -> None:
+    duckdb: Connector = Catalog.load().find("destination-duckdb")
+    launch = Launchers(Environments(tmp_path)).prepare(duckdb, "0.6.0")
+    assert launch.native == "destination-duckdb"
+    assert launch.argv[0] == sys.executable
+    assert launch.version == duckdb.version
+
+
+def test_children_get_no_variable_that_is_not_on_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environments = Environments(tmp_path)
+    make(environments.path(FAKER, "7.2.1"))
+    monkeypatch.setenv("MY_SECRET", "hunter2")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", "/somewhere")
+    monkeypatch.setenv("UV_INDEX_MINE_PASSWORD", "for uv alone")
+    connector = Launchers(environments).prepare(FAKER).env
+    assert not {"MY_SECRET", "PYTHONDONTWRITEBYTECODE", "UV_CACHE_DIR", "UV_INDEX_MINE_PASSWORD"} & connector.keys()
+    uv = venv._uv_environment("mark")
+    assert {"UV_CACHE_DIR", "UV_INDEX_MINE_PASSWORD"} <= uv.keys()
+    assert "MY_SECRET" not in uv

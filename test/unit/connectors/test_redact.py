@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+
+from resource_airbyte.engine.connectors.redact import MASK, Redactor
+
+SPEC = {
+    "type": "object",
+    "properties": {
+        "host": {"type": "string"},
+        "credentials": {
+            "oneOf": [
+                {"properties": {"method": {"const": "plain"}}},
+                {"properties": {"blob": {"type": "string", "airbyte_secret": True}}},
+            ]
+        },
+    },
+}
+
+
+def test_what_the_specification_marks_is_masked_at_any_depth() -> None:
+    redact = Redactor({"host": "db.example", "credentials": {"blob": "s3cr3t!"}}, SPEC)
+    assert redact("db.example refused s3cr3t!") == f"db.example refused {MASK}"
+
+
+def test_without_a_specification_names_tell() -> None:
+    redact = Redactor({"api_key": "abcdef", "access_token": "tok-1", "table_name": "orders", "primary_key": "ident"})
+    assert redact("abcdef tok-1 orders ident") == f"{MASK} {MASK} orders ident"
+
+
+def test_a_secret_is_found_in_the_spellings_of_json_python_and_urls() -> None:
+    secret = 'a/b"c\nd ä'
+    redact = Redactor({"password": secret})
+    for text in (secret, json.dumps(secret), repr(secret), "https://x/?k=a%2Fb%22c%0Ad%20%C3%A4"):
+        assert "b" not in redact(text).replace(MASK, "")
+
+
+def test_each_long_line_of_a_key_is_masked() -> None:
+    key = "-----BEGIN KEY-----\nMIIEvAIBADANBgkqhkiG\n-----END KEY-----"
+    assert "MIIEvAIB" not in Redactor({"private_key": key})("bad line: MIIEvAIBADANBgkqhkiG")
+
+
+def test_a_secret_inside_another_leaves_no_rest() -> None:
+    redact = Redactor({"token": "abcd", "secret": "abcdefgh"})
+    assert redact("abcdefgh abcd") == f"{MASK} {MASK}"
+
+
+def test_a_password_in_a_url_is_masked_wherever_it_comes_from() -> None:
+    assert Redactor(None)("at postgres://me:hunter2@host/db") == f"at postgres://me:{MASK}@host/db"
+
+
+def test_values_too_short_to_be_told_apart_stay() -> None:
+    assert Redactor({"password": "abc"})("abc") == "abc"
