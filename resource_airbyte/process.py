@@ -284,7 +284,7 @@ def listener(port: int) -> str | None:
         pids = [
             found.pid
             for found in psutil.net_connections(kind="tcp")
-            if found.status == psutil.CONN_LISTEN and found.laddr.port == port
+            if found.status == psutil.CONN_LISTEN and found.laddr[1:2] == (port,)
         ]
         pid = next((pid for pid in pids if pid), None)
         return None if pid is None else f"process {pid}, {psutil.Process(pid).name()}"

@@ -178,7 +178,7 @@ def _read_yaml(path: Path) -> dict[str, tuple[Any, int]]:
         values = yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UsageError(f"Cannot read the settings in {path}: {error}", hint=f"Correct or remove {path}.") from None
-    if values is None:
+    if node is None:
         return {}
     if not isinstance(values, dict):
         raise UsageError(f"{path} must hold settings as `name: value` lines.", hint=f"Correct or remove {path}.")

@@ -1,0 +1,337 @@
+"""The embedded runtime: one daemon of our own on this machine, for the user who installed it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from resource_airbyte import process
+from resource_airbyte.client.endpoint import Endpoint
+from resource_airbyte.errors import Conflict, NotFound, NotInstalled, PortTaken, RuntimeFault, by_code
+from resource_airbyte.runtime import instance as daemon
+from resource_airbyte.runtime import logs
+from resource_airbyte.runtime.base import Credential, Outcome, Report, RuntimeStatus, ServiceStatus, silent
+from resource_airbyte.runtime.datadir import DATA, MARKER, REST, DataDir, Marker, new_marker
+from resource_airbyte.runtime.instance import Instance
+from resource_airbyte.settings import Settings
+
+MIGRATE = "resource_airbyte.engine.main.migrate"
+MIGRATE_TIMEOUT = 120.0
+# Which log a service of Airbyte writes here: one process serves both ports and runs the jobs.
+LOGS = {"webapp": "server.log", "server": "server.log", "worker": "worker.log"}
+ABSENT = {"temporal": "the daemon queues and runs the jobs itself", "postgres": "the database is a SQLite file"}
+START_HINT = "start it with: resource-airbyte manage start"
+INSTALL_HINT = "install it with: resource-airbyte manage install"
+
+
+class Embedded:
+    """See `runtime.base.Runtime`."""
+
+    name = "embedded"
+    services = tuple(LOGS)
+
+    def __init__(self, settings: Settings, *, report: Report = silent) -> None:
+        self._settings = settings
+        self._report = report
+        self._data = DataDir(settings.data_dir)
+
+    def install(self, *, force: bool = False, skip_validation: bool = False, link: Path | None = None) -> Outcome:
+        if not force and self._data.installed():
+            path = self._data.path
+            return Outcome(
+                f"resource-airbyte is already installed in {path}", False, {"data_dir": str(path)}, START_HINT
+            )
+        if not skip_validation:
+            self._validate()
+        created = self._data.make()
+        with self._alone():
+            marker = self._begin(created, link)
+            self._report("making the database")
+            self._prepare_database()
+        details = {"data_dir": str(self._data.path), "links": list(marker.links)}
+        return Outcome(f"resource-airbyte is installed in {self._data.path}", details=details, hint=START_HINT)
+
+    def uninstall(self, *, force: bool = False, keep_data: bool = False) -> Outcome:
+        marker = self._data.marker()
+        if marker is None or (marker.kept and keep_data):
+            return Outcome(f"resource-airbyte is not installed in {self._data.path}", False, hint=INSTALL_HINT)
+        with self._alone():
+            self._make_sure_it_is_stopped(force)
+            removed = self._remove(marker, keep_data)
+        kept = self._remove_directory(marker, keep_data)
+        details = {"removed": removed, "kept": kept, "cache_dir": str(self._settings.cache_dir)}
+        return Outcome(
+            f"resource-airbyte is removed from {self._data.path}", details=details, hint=self._left(kept, keep_data)
+        )
+
+    def start(self, *, wait: bool = True, timeout: float | None = None) -> Outcome:
+        timeout = self._settings.start_timeout if timeout is None else timeout
+        self._require_install()
+        self._data.check(sqlite=not self._settings.database_url)
+        began = time.monotonic()
+        with self._alone(timeout):
+            already = self._already_running(timeout)
+            if already is not None:
+                return Outcome(f"Airbyte is already running (process {already.pid})", False, self._ports(already))
+            self._report("starting Airbyte")
+            daemon.start(self._settings, self._data, wait=timeout if wait else None)
+        if not wait:
+            return Outcome("Airbyte is starting", hint="see how it goes with: resource-airbyte status")
+        return self._started(time.monotonic() - began)
+
+    def stop(self, *, force: bool = False, timeout: float | None = None) -> Outcome:
+        timeout = self._settings.stop_timeout if timeout is None else timeout
+        if not self._data.installed():
+            return Outcome("Airbyte is not running: it is not installed", False, hint=INSTALL_HINT)
+        with self._alone():
+            found = daemon.running(self._data)
+            if found is None:
+                return Outcome("Airbyte is not running", False, hint=START_HINT)
+            return self._stop(found, 0 if force else timeout)
+
+    def restart(self, *, force: bool = False) -> Outcome:
+        stopped = self.stop(force=force)
+        started = self.start()
+        return replace(started, message="Airbyte is restarted" if stopped.changed else started.message)
+
+    def status(self) -> RuntimeStatus:
+        if not self._data.installed():
+            return RuntimeStatus(self.name, False, False, False, hint=INSTALL_HINT)
+        found = daemon.running(self._data)
+        if found is None:
+            return self._down()
+        problem = daemon.health(found)
+        services = tuple(self._services(found, problem))
+        return RuntimeStatus(
+            runtime=self.name,
+            installed=True,
+            running=True,
+            healthy=problem is None,
+            services=services,
+            version=found.version,
+            started_at=found.started,
+            memory=process.memory(found.pid),
+            problem=problem,
+            hint=None
+            if problem is None
+            else "see `resource-airbyte logs`; then: resource-airbyte manage restart --force",
+            details={"pid": found.pid, "socket": found.socket, "data_dir": str(self._data.path)},
+        )
+
+    def logs(
+        self, service: str | None, *, since: float | None = None, tail: int = 50, follow: bool = False
+    ) -> Iterator[str]:
+        if service in ABSENT:
+            sentence = f"the embedded runtime has no {service}: {ABSENT[service]}."
+            raise NotFound(sentence, hint=f"its services are: {', '.join(LOGS)}")
+        if service is not None and service not in LOGS:
+            raise NotFound(f"there is no service {service!r}.", hint=f"choose one of: {', '.join(LOGS)}")
+        names = sorted(set(LOGS.values())) if service is None else [LOGS[service]]
+        return logs.read([self._data.logs / name for name in names], since=since, tail=tail, follow=follow)
+
+    def endpoint(self) -> Endpoint:
+        self._require_install()
+        found = daemon.running(self._data)
+        port = self._settings.webapp_port if found is None else found.webapp_port
+        socket = self._data.socket() if found is None else Path(found.socket)
+        return Endpoint(f"http://127.0.0.1:{port}/api", self._data.token(), socket)
+
+    def credentials(self) -> tuple[Credential, ...]:
+        endpoint = self.endpoint()
+        return (
+            Credential("url", endpoint.base_url, False, "AIRBYTE_URL", "where the API answers"),
+            Credential("socket", str(endpoint.socket), False, "AIRBYTE_SOCKET", "the same API on a Unix socket"),
+            Credential("token", endpoint.token or "", True, "AIRBYTE_TOKEN", "the bearer token of the API"),
+        )
+
+    # Install and uninstall
+
+    def _validate(self) -> None:
+        self._report("checking the data directory and the ports")
+        self._data.check(sqlite=not self._settings.database_url)
+        if daemon.running(self._data) is None:
+            for name in ("webapp_port", "server_port"):
+                check_port(getattr(self._settings, name), name)
+
+    def _begin(self, created: tuple[str, ...], link: Path | None) -> Marker:
+        """Write the marker before anything that it speaks of, so that even half an install can be removed."""
+        before = self._data.marker() if self._data.marker_file.exists() and not self._damaged() else None
+        links = {} if before is None else dict(before.links)
+        if link is not None:
+            links[str(link)] = _make_link(link)
+        was = () if before is None else tuple(name for name in before.created if name == ".")
+        marker = new_marker((*(created or was), MARKER, *DATA, *REST), links)
+        self._data.write_marker(marker)
+        self._data.write_token()
+        return marker
+
+    def _damaged(self) -> bool:
+        try:
+            self._data.marker()
+        except RuntimeFault:
+            return True
+        return False
+
+    def _prepare_database(self) -> None:
+        """In a child: the database is the engine's, and this side never loads it."""
+        done = process.run(
+            process.python(MIGRATE),
+            timeout=MIGRATE_TIMEOUT,
+            env=process.own_environment(self._settings.environment()),
+            cwd=self._data.path,
+        )
+        if done.code == 0:
+            return
+        error = _last_json(done.stdout).get("error")
+        if error:
+            raise by_code(error["code"])(error["message"], hint=error.get("hint"))
+        tail = done.stderr.decode("utf-8", "replace").strip()[-2000:]
+        raise RuntimeFault(
+            f"the database could not be made:\n{tail}", hint="then again: resource-airbyte manage install --force"
+        )
+
+    def _make_sure_it_is_stopped(self, force: bool) -> None:
+        found = daemon.running(self._data)
+        if found is None:
+            return
+        if not force:
+            hint = "stop it first: resource-airbyte manage stop (or add --force)"
+            raise Conflict(f"Airbyte is running (process {found.pid}).", hint=hint)
+        self._stop(found, self._settings.stop_timeout)
+
+    def _remove(self, marker: Marker, keep_data: bool) -> list[str]:
+        """Remove what is both recorded and of our making; the marker stays to the end."""
+        removed = [link for link, target in marker.links.items() if _remove_link(Path(link), target)]
+        names = REST if keep_data else (*DATA, *REST)
+        removed += self._data.remove(tuple(name for name in names if name in marker.created))
+        if keep_data:
+            self._data.write_marker(replace(marker, links={}, kept=True))
+        else:
+            self._data.marker_file.unlink()
+        return removed
+
+    def _remove_directory(self, marker: Marker, keep_data: bool) -> list[str]:
+        """Remove the directory if install made it and nothing is left in it; answer what is left."""
+        left = sorted(entry.name for entry in self._data.path.iterdir() if entry.name != MARKER)
+        if not left and not keep_data and "." in marker.created:
+            self._data.path.rmdir()
+        return left
+
+    def _left(self, kept: list[str], keep_data: bool) -> str:
+        cache = self._settings.cache_dir
+        cached = f"environments and specifications of connectors stay in {cache}; to remove them: rm -r {cache}"
+        if not kept:
+            return cached
+        why = "the data" if keep_data else "files that install did not make"
+        return f"{why} stayed in {self._data.path}: {', '.join(kept[:5])}. Also, {cached}"
+
+    # Start, stop and status
+
+    def _alone(self, timeout: float | None = None) -> contextlib.AbstractContextManager[None]:
+        return daemon.alone(self._data, self._settings.start_timeout if timeout is None else timeout)
+
+    def _require_install(self) -> None:
+        if not self._data.installed():
+            raise NotInstalled(f"resource-airbyte is not installed in {self._data.path}.", hint=INSTALL_HINT)
+
+    def _already_running(self, timeout: float) -> Instance | None:
+        """The daemon that runs already. One that is about to end is waited for; one that is stuck is an error."""
+        found = daemon.running(self._data)
+        if found is None:
+            return None
+        problem = daemon.health(found)
+        if problem is None:
+            return found
+        self._report("waiting for the last one to end")
+        if process.wait_gone(found.pid, timeout):
+            return None
+        raise RuntimeFault(
+            f"Airbyte runs (process {found.pid}), but {problem}.",
+            hint="end it with: resource-airbyte manage restart --force",
+        )
+
+    def _started(self, seconds: float) -> Outcome:
+        found = daemon.running(self._data)
+        if found is None:
+            raise RuntimeFault("the daemon ended as soon as it was ready.", hint="see: resource-airbyte logs")
+        where = f"http://localhost:{found.webapp_port}"
+        details = {**self._ports(found), "seconds": round(seconds, 2)}
+        return Outcome(f"Airbyte is running at {where} (process {found.pid}, {seconds:.1f} s)", details=details)
+
+    def _stop(self, found: Instance, timeout: float) -> Outcome:
+        if timeout > 0:
+            self._report(f"stopping Airbyte; running syncs have {timeout:g} s to reach their next checkpoint")
+        if daemon.stop(found, timeout) or timeout == 0:
+            return Outcome("Airbyte is stopped", details={"pid": found.pid})
+        sentence = f"Airbyte is stopped; what was not done after {timeout:g} s was killed"
+        return Outcome(sentence, details={"pid": found.pid, "killed": True}, hint="the next start resumes those jobs")
+
+    def _down(self) -> RuntimeStatus:
+        last = daemon.recorded(self._data)
+        problem = None if last is None else f"the last daemon (process {last.pid}) ended without cleaning up"
+        details = {"data_dir": str(self._data.path)}
+        return RuntimeStatus(self.name, True, False, False, problem=problem, hint=START_HINT, details=details)
+
+    def _services(self, found: Instance, problem: str | None) -> Iterator[ServiceStatus]:
+        well = problem is None
+        for name, port in (("webapp", found.webapp_port), ("server", found.server_port)):
+            yield ServiceStatus(name, True, well, f"http://localhost:{port}", port, found.pid)
+        yield ServiceStatus("worker", True, well, None, None, found.pid, "in the same process")
+
+    def _ports(self, found: Instance) -> dict[str, Any]:
+        return {
+            "pid": found.pid,
+            "webapp_port": found.webapp_port,
+            "server_port": found.server_port,
+            "socket": found.socket,
+        }
+
+
+def check_port(port: int, setting: str) -> None:
+    """Raise PortTaken if somebody listens there now. The daemon finds out for sure when it starts to listen."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            holder = process.listener(port) or error.strerror
+            sentence = f"port {port} is taken ({holder})."
+            variable = f"AIRBYTE_{setting.upper()}"
+            raise PortTaken(sentence, hint=f"stop that program, or set {variable} to a free port") from error
+
+
+def _make_link(link: Path) -> str:
+    """Put a launcher at `link` that leads to the program which runs now; answers where it leads."""
+    target = os.environ.get("AIRBYTE_LAUNCHER") or str(Path(sys.prefix) / "bin" / "resource-airbyte")
+    if link.is_symlink() and os.readlink(link) == target:
+        return target
+    if link.exists() or link.is_symlink():
+        raise Conflict(f"{link} is there already.", hint="remove it, or install without a link")
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(target)
+    return target
+
+
+def _remove_link(link: Path, target: str) -> bool:
+    if not (link.is_symlink() and os.readlink(link) == target):
+        return False  # somebody has put something else there since
+    link.unlink()
+    return True
+
+
+def _last_json(output: bytes) -> dict[str, Any]:
+    for line in reversed(output.splitlines()):
+        with contextlib.suppress(ValueError):
+            found = json.loads(line)
+            if isinstance(found, dict):
+                return found
+    return {}

@@ -1,0 +1,31 @@
+# Shared by the phases: where things are, and how a phase is run within its budget. Sourced, not run.
+# shellcheck shell=bash
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+
+# The command under test: the one that started us, the clone's, or the one that this package was installed with.
+resource_airbyte() {
+    local command=${AIRBYTE_LAUNCHER:-}
+    if [ -z "$command" ] && [ -x "$root/cli.sh" ]; then command=$root/cli.sh; fi
+    if [ -z "$command" ]; then command=$root/../../../../../bin/resource-airbyte; fi
+    [ -x "$command" ] || command=resource-airbyte
+    "$command" "$@"
+}
+
+none_available() {
+    echo "$1: none available here; an installed package brings the smoke tests only, a clone has them all"
+    exit 2
+}
+
+# pytest_phase NAME SECONDS: run the tests below test/NAME; 2 if there are none, 1 if they fail or take too long.
+pytest_phase() {
+    local name=$1 budget=$2 python code=0
+    if [ ! -d "$root/test/$name" ] || [ ! -x "$root/cli.sh" ]; then none_available "$name"; fi
+    python=$("$root/cli.sh" --dev-python) || exit 1
+    SECONDS=0
+    (cd "$root" && "$python" -m pytest "test/$name" --durations=5 --durations-min=5 --session-timeout="$budget") || code=$?
+    report "$name" "$SECONDS" "$budget"
+    [ "$code" -eq 5 ] && none_available "$name"
+    [ "$code" -eq 0 ] && [ "$SECONDS" -le "$budget" ] || exit 1
+}
+
+report() { echo "$1: $2 s of $3 s"; }
