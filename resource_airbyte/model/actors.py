@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from resource_airbyte.model.base import Wire
+from resource_airbyte.model.base import Name, Wire
 from resource_airbyte.model.catalog import AirbyteCatalog
 from resource_airbyte.model.jobs import SynchronousJobRead
 
@@ -24,7 +24,7 @@ class DestinationIdRequestBody(Wire):
 
 class ActorCreate(Wire):
     workspace_id: str
-    name: str
+    name: Name
     connection_configuration: dict[str, Any]
     docker_image_tag: str | None = None
 
@@ -48,7 +48,7 @@ class DestinationCreate(ActorCreate):
 class ActorUpdate(Wire):
     """A whole new configuration; the mask in place of a secret keeps the stored one."""
 
-    name: str
+    name: Name
     connection_configuration: dict[str, Any]
     docker_image_tag: str | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
 
@@ -25,6 +25,9 @@ def fold(value: Any) -> Any:
 
 EnumT = TypeVar("EnumT")
 AnyCase = Annotated[EnumT, BeforeValidator(fold)]
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 class Pagination(Wire):

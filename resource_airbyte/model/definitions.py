@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from resource_airbyte.model.base import Wire
+from resource_airbyte.model.base import Name, Wire
 from resource_airbyte.model.jobs import SynchronousJobRead
 
 
@@ -22,6 +22,39 @@ class SourceDefinitionIdWithWorkspaceId(SourceDefinitionIdRequestBody):
 
 class DestinationDefinitionIdWithWorkspaceId(DestinationDefinitionIdRequestBody):
     workspace_id: str
+
+
+class DefinitionCreate(Wire):
+    """A definition of one's own. `dockerRepository` may also be `file://` and the absolute path of a program."""
+
+    name: Name
+    docker_repository: Name
+    docker_image_tag: Name
+    documentation_url: str
+    icon: str | None = None
+    resource_requirements: dict[str, Any] | None = None
+
+
+class SourceDefinitionCreate(DefinitionCreate):
+    """A source of one's own."""
+
+
+class DestinationDefinitionCreate(DefinitionCreate):
+    """A destination of one's own."""
+
+
+class CustomSourceDefinitionCreate(Wire):
+    workspace_id: str | None = None
+    scope_id: str | None = None
+    scope_type: str | None = None
+    source_definition: SourceDefinitionCreate
+
+
+class CustomDestinationDefinitionCreate(Wire):
+    workspace_id: str | None = None
+    scope_id: str | None = None
+    scope_type: str | None = None
+    destination_definition: DestinationDefinitionCreate
 
 
 class DefinitionRead(Wire):

@@ -1,0 +1,60 @@
+"""The rules behind the API, a file per noun. Nothing here knows HTTP, and nothing here runs a connector itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resource_airbyte import __version__
+from resource_airbyte.engine.control.actors import Actors
+from resource_airbyte.engine.control.checks import Checks
+from resource_airbyte.engine.control.connections import Connections
+from resource_airbyte.engine.control.context import Context
+from resource_airbyte.engine.control.definitions import Definitions
+from resource_airbyte.engine.control.instance import Instance
+from resource_airbyte.engine.control.jobs import Jobs
+from resource_airbyte.engine.control.overview import Overview
+from resource_airbyte.engine.control.preview import Preview
+from resource_airbyte.engine.control.schemas import Schemas
+from resource_airbyte.engine.control.state import State
+from resource_airbyte.engine.control.workspaces import Workspaces
+from resource_airbyte.engine.orchestrator.base import Orchestrator
+from resource_airbyte.engine.secrets import Box
+from resource_airbyte.engine.store import Database
+
+if TYPE_CHECKING:
+    from resource_airbyte.engine.connectors.catalog import Catalog
+
+__all__ = ["Control"]
+
+
+class Control:
+    """All the rules, wired: `control.connections.sync(id)`."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        box: Box,
+        catalog: Callable[[], Catalog],
+        orchestrator: Orchestrator,
+        log_dir: Path,
+        url: str,
+    ) -> None:
+        """`log_dir` holds <job>/<attempt>.log, `url` is where a browser finds this instance."""
+        context = Context(db, box, catalog, orchestrator, log_dir, __version__, url)
+        self.instance = Instance(context)
+        self.workspaces = Workspaces(context)
+        self.connections = Connections(context)
+        self.source_definitions = Definitions(context, "source")
+        self.destination_definitions = Definitions(context, "destination")
+        self.sources = Actors(context, "source", self.connections)
+        self.destinations = Actors(context, "destination", self.connections)
+        self.source_checks = Checks(context, "source", self.sources)
+        self.destination_checks = Checks(context, "destination", self.destinations)
+        self.schemas = Schemas(context)
+        self.jobs = Jobs(context)
+        self.state = State(context)
+        self.preview = Preview(context)
+        self.overview = Overview(context)

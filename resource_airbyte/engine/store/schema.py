@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-from resource_airbyte.engine.store import actors, catalogs, connections, jobs, specifications, states, workspaces
+from resource_airbyte.engine.store import (
+    actors,
+    catalogs,
+    connections,
+    definitions,
+    jobs,
+    specifications,
+    states,
+    workspaces,
+)
 from resource_airbyte.engine.store.base import Base
 
-__all__ = ["actors", "catalogs", "connections", "jobs", "metadata", "specifications", "states", "workspaces"]
+__all__ = [
+    "actors",
+    "catalogs",
+    "connections",
+    "definitions",
+    "jobs",
+    "metadata",
+    "specifications",
+    "states",
+    "workspaces",
+]
 
 metadata = Base.metadata

@@ -31,6 +31,17 @@ def actors() -> None:
         sa.UniqueConstraint("slug", name="uq_workspaces_slug"),
     )
     op.create_table(
+        "definitions",
+        sa.Column("id", UUID, nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("documentation_url", sa.String(), nullable=True),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_definitions"),
+    )
+    op.create_table(
         "specifications",
         sa.Column("definition_id", UUID, nullable=False),
         sa.Column("version", sa.String(), nullable=False),

@@ -1,0 +1,135 @@
+"""Sources and destinations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from resource_airbyte.engine.control.configuration import validate
+from resource_airbyte.engine.control.connections import Connections
+from resource_airbyte.engine.control.context import Context, Kind
+from resource_airbyte.engine.control.masking import masked, refuse_mask, unmasked
+from resource_airbyte.engine.store import actors as store
+from resource_airbyte.engine.store import connections as stored_connections
+from resource_airbyte.engine.store import specifications, workspaces
+from resource_airbyte.engine.store.base import now
+from resource_airbyte.model.actors import (
+    ActorCreate,
+    ActorRead,
+    ActorUpdate,
+    DestinationRead,
+    DestinationReadList,
+    SourceRead,
+    SourceReadList,
+)
+
+
+class Actors:
+    """The actors of one kind. Their configurations are stored sealed and shown masked."""
+
+    def __init__(self, context: Context, kind: Kind, connections: Connections) -> None:
+        self._context, self._kind, self._connections = context, kind, connections
+
+    def create(self, body: ActorCreate, definition_id: str) -> ActorRead:
+        """Pins the connector's version, so that a newer catalog never changes an actor silently."""
+        connector = self._context.runnable(definition_id, self._kind)
+        refuse_mask(body.connection_configuration)
+        version = body.docker_image_tag or connector.version
+        with self._context.db.read() as tx:
+            workspaces.get(tx, body.workspace_id)
+        validate(body.connection_configuration, self._context.specification(connector, version), connector.short)
+        names = self._connector_names()
+        with self._context.db.begin() as tx:
+            actor = store.create(
+                tx,
+                workspace_id=body.workspace_id,
+                kind=self._kind,
+                definition_id=connector.definition_id,
+                name=body.name,
+                version=version,
+                configuration=self._context.box.seal(body.connection_configuration),
+            )
+            return self._read(tx, actor, names)
+
+    def get(self, actor_id: str) -> ActorRead:
+        names = self._connector_names()
+        with self._context.db.read() as tx:
+            return self._read(tx, store.get(tx, actor_id, self._kind), names)
+
+    def list(self, workspace_id: str) -> SourceReadList | DestinationReadList:
+        names = self._connector_names()
+        with self._context.db.read() as tx:
+            workspaces.get(tx, workspace_id)
+            found = [self._read(tx, actor, names) for actor in store.listed(tx, workspace_id, self._kind)]
+        listed: Any = SourceReadList if self._kind == "source" else DestinationReadList
+        return listed(**{f"{self._kind}s": found})  # type: ignore[no-any-return]
+
+    def update(self, actor_id: str, body: ActorUpdate) -> ActorRead:
+        """A whole new configuration; the mask keeps a stored secret. The answer says whether anything changed."""
+        candidate, names = self.candidate(actor_id, body), self._connector_names()
+        with self._context.db.begin() as tx:
+            actor = store.get(tx, actor_id, self._kind)
+            before = (actor.name, actor.version, self._context.box.open(actor.configuration))
+            configuration = unmasked(body.connection_configuration, before[2])
+            changed = before != (body.name, candidate.version, configuration)
+            if changed:
+                actor.name, actor.version, actor.updated_at = body.name, candidate.version, now()
+                actor.configuration = self._context.box.seal(configuration)
+            read = self._read(tx, actor, names)
+            read.configuration_changed = changed
+            return read
+
+    def candidate(self, actor_id: str, body: ActorUpdate) -> store.Actor:
+        """The actor as it would be after this update: valid, and not stored."""
+        with self._context.db.read() as tx:
+            actor = store.get(tx, actor_id, self._kind)
+        connector = self._context.runnable(actor.definition_id, self._kind)
+        version = body.docker_image_tag or actor.version
+        configuration = unmasked(body.connection_configuration, self._context.box.open(actor.configuration))
+        validate(configuration, self._context.specification(connector, version), connector.short)
+        return store.Actor(
+            id=actor.id,
+            workspace_id=actor.workspace_id,
+            kind=actor.kind,
+            definition_id=actor.definition_id,
+            name=body.name,
+            version=version,
+            configuration=self._context.box.seal(configuration),
+        )
+
+    def delete(self, actor_id: str) -> None:
+        """Its connections go with it, and their jobs are cancelled."""
+        with self._context.db.read() as tx:
+            store.get(tx, actor_id, self._kind)
+            users = [connection.id for connection in stored_connections.using(tx, actor_id)]
+        for connection_id in users:
+            self._connections.delete(connection_id)
+        with self._context.db.begin() as tx:
+            store.delete(tx, actor_id)
+
+    def _read(self, tx: Session, actor: store.Actor, names: Mapping[str, str]) -> ActorRead:
+        payload = specifications.get(tx, actor.definition_id, actor.version) or {}
+        read: Any = SourceRead if self._kind == "source" else DestinationRead
+        return read(  # type: ignore[no-any-return]
+            **{
+                f"{self._kind}_id": actor.id,
+                f"{self._kind}_definition_id": actor.definition_id,
+                f"{self._kind}_name": names.get(actor.definition_id, actor.definition_id),
+            },
+            workspace_id=actor.workspace_id,
+            name=actor.name,
+            connection_configuration=masked(
+                self._context.box.open(actor.configuration), payload.get("connectionSpecification")
+            ),
+            status="active",
+            support_state="supported",
+            created_at=int(actor.created_at),
+            num_connections=len(stored_connections.using(tx, actor.id)),
+            docker_image_tag=actor.version,
+        )
+
+    def _connector_names(self) -> Mapping[str, str]:
+        """For reads. Asked for outside of transactions: the catalog reads the database itself."""
+        return {connector.definition_id: connector.name for connector in self._context.catalog().all(self._kind)}

@@ -1,0 +1,218 @@
+"""Connections: made, changed, synced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from resource_airbyte.engine.control.context import Context
+from resource_airbyte.engine.control.definitions import destination_modes
+from resource_airbyte.engine.control.schedules import MANUAL, schedule_of
+from resource_airbyte.engine.control.sync_catalog import checked
+from resource_airbyte.engine.store import actors, jobs, specifications, workspaces
+from resource_airbyte.engine.store import connections as store
+from resource_airbyte.engine.store.base import now
+from resource_airbyte.errors import InvalidConfiguration, NotExecutable, NotFound
+from resource_airbyte.model.catalog import AirbyteCatalog
+from resource_airbyte.model.connections import (
+    ConnectionCreate,
+    ConnectionOptions,
+    ConnectionRead,
+    ConnectionReadList,
+    ConnectionStream,
+    ConnectionUpdate,
+)
+
+# Official fields that are kept and shown, and that nothing here reads.
+KEPT = (
+    "operation_ids",
+    "resource_requirements",
+    "source_catalog_id",
+    "destination_catalog_id",
+    "dataplane_group_id",
+    "notify_schema_changes",
+    "notify_schema_changes_by_email",
+    "non_breaking_changes_preference",
+    "backfill_preference",
+    "tags",
+    "on_demand_enabled",
+)
+StreamRef = dict[str, Any]
+
+
+class Connections:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def create(self, body: ConnectionCreate) -> ConnectionRead:
+        if body.status == store.DELETED:
+            raise InvalidConfiguration("status: a new connection cannot be deprecated")
+        schedule_type, schedule_data = schedule_of(body) or (MANUAL, None)
+        catalog = checked(body.sync_catalog or AirbyteCatalog(streams=[]), self._modes(body.destination_id))
+        with self._context.db.begin() as tx:
+            source = actors.get(tx, body.source_id, "source")
+            destination = actors.get(tx, body.destination_id, "destination")
+            connection = store.Connection(
+                workspace_id=source.workspace_id,
+                name=(body.name or "").strip() or f"{source.name} → {destination.name}",
+                source_id=source.id,
+                destination_id=destination.id,
+                status=body.status,
+                namespace_definition=body.namespace_definition or "destination",
+                namespace_format=body.namespace_format,
+                prefix=body.prefix,
+                schedule_type=schedule_type,
+                schedule_data=schedule_data,
+                sync_catalog=catalog.wire(),
+                options=_options(body),
+            )
+            _check_namespace(connection)
+            return _read(store.create(tx, connection))
+
+    def get(self, connection_id: str) -> ConnectionRead:
+        with self._context.db.read() as tx:
+            return _read(store.get(tx, connection_id))
+
+    def list(self, workspace_id: str, *, deleted: bool = False) -> ConnectionReadList:
+        with self._context.db.read() as tx:
+            workspaces.get(tx, workspace_id)
+            return ConnectionReadList(
+                connections=[_read(each) for each in store.listed(tx, workspace_id, deleted=deleted)]
+            )
+
+    def update(self, body: ConnectionUpdate) -> ConnectionRead:
+        """What is absent stays as it is. A running job goes on with what it began with."""
+        if body.status == store.DELETED:
+            self.delete(body.connection_id)
+            with self._context.db.read() as tx:
+                return _read(store.locked(tx, body.connection_id))
+        schedule, catalog = schedule_of(body), None
+        if body.sync_catalog is not None:
+            catalog = checked(body.sync_catalog, self._modes(self.get(body.connection_id).destination_id))
+        with self._context.db.begin() as tx:
+            connection = store.get(tx, body.connection_id)
+            for name in ("status", "namespace_definition", "namespace_format", "prefix"):
+                if getattr(body, name) is not None:
+                    setattr(connection, name, getattr(body, name))
+            if body.name is not None and body.name.strip():
+                connection.name = body.name.strip()
+            if catalog is not None:
+                connection.sync_catalog = catalog.wire()
+            if schedule is not None:
+                connection.schedule_type, connection.schedule_data = schedule
+            connection.options = {**connection.options, **_options(body)}
+            connection.updated_at = now()
+            _check_namespace(connection)
+            return _read(connection)
+
+    def delete(self, connection_id: str) -> None:
+        """A tombstone stays, with its jobs; what the destination holds stays too. An unfinished job is cancelled."""
+        with self._context.db.begin() as tx:
+            store.locked(tx, connection_id)
+            store.delete(tx, connection_id)
+            running = [job.id for job in jobs.unfinished(tx, connection_id)]
+        for job_id in running:
+            self._context.orchestrator.cancel(job_id)
+
+    def sync(self, connection_id: str, streams: Sequence[ConnectionStream] | None = None) -> int:
+        """Start a job; its id. SyncRunning while there is one, NotExecutable when nothing is to be done."""
+        return self._start(connection_id, "sync", streams)
+
+    def refresh(self, connection_id: str, mode: str, streams: Sequence[ConnectionStream] | None = None) -> int:
+        """Start a job that reads from the beginning: `truncate` replaces what the destination has, `merge` keeps it."""
+        with self._context.db.read() as tx:
+            connection = store.get(tx, connection_id)
+            destination = actors.get(tx, connection.destination_id)
+        connector = self._context.connector(destination.definition_id, "destination")
+        if not connector.supports_refreshes:
+            raise NotExecutable(f"{connector.short} cannot keep generations of rows apart, which a refresh needs")
+        return self._start(connection_id, "refresh", streams, mode)
+
+    def _start(
+        self,
+        connection_id: str,
+        config_type: str,
+        streams: Sequence[ConnectionStream] | None,
+        refresh: str | None = None,
+    ) -> int:
+        with self._context.db.begin() as tx:
+            connection = store.get(tx, connection_id)
+            wanted = _wanted(connection, streams)
+            job = jobs.create(tx, connection_id, config_type, streams=wanted, refresh_mode=refresh)
+        self._context.orchestrator.submit(job.id)
+        return job.id
+
+    def _modes(self, destination_id: str) -> Sequence[str] | None:
+        """How the destination can write; None when its version was never asked."""
+        with self._context.db.read() as tx:
+            destination = actors.get(tx, destination_id, "destination")
+            payload = specifications.get(tx, destination.definition_id, destination.version)
+        if payload is None:
+            return None
+        return destination_modes(self._context.connector(destination.definition_id, "destination"), payload)
+
+
+def selected_streams(connection: store.Connection) -> list[StreamRef]:
+    """The streams that a sync of this connection reads, as {"name", "namespace"}."""
+    return [
+        {"name": each["stream"]["name"], "namespace": each["stream"].get("namespace")}
+        for each in connection.sync_catalog["streams"]
+        if each["config"].get("selected", True)
+    ]
+
+
+def _wanted(connection: store.Connection, streams: Sequence[ConnectionStream] | None) -> list[StreamRef] | None:
+    """The streams that a job is limited to, None for all; NotExecutable when it could do nothing."""
+    if connection.status != "active":
+        raise NotExecutable(
+            f"the connection {connection.name!r} is {connection.status}", hint="set its status to active, then sync it"
+        )
+    selected = selected_streams(connection)
+    if not selected:
+        raise NotExecutable(f"the connection {connection.name!r} has no selected stream", hint="select at least one")
+    if not streams:
+        return None
+    wanted = [{"name": each.stream_name, "namespace": each.stream_namespace or None} for each in streams]
+    for each in wanted:
+        if each not in selected:
+            names = ", ".join(stream["name"] for stream in selected)
+            raise NotFound(
+                f"the connection {connection.name!r} does not sync a stream {each['name']!r}", hint=f"it has {names}"
+            )
+    return wanted
+
+
+def _options(body: ConnectionOptions) -> dict[str, Any]:
+    wire = body.model_dump(mode="json", include=set(KEPT), exclude_none=True)
+    return {name: wire[name] for name in KEPT if name in wire}
+
+
+def _check_namespace(connection: store.Connection) -> None:
+    if connection.namespace_definition == "customformat" and not connection.namespace_format:
+        raise InvalidConfiguration(
+            "namespaceDefinition customformat needs a namespaceFormat", hint="for example ${SOURCE_NAMESPACE}"
+        )
+
+
+def _read(connection: store.Connection) -> ConnectionRead:
+    data = connection.schedule_data
+    return ConnectionRead.model_validate(
+        {
+            **connection.options,
+            "connection_id": connection.id,
+            "name": connection.name,
+            "source_id": connection.source_id,
+            "destination_id": connection.destination_id,
+            "status": connection.status,
+            "namespace_definition": connection.namespace_definition,
+            "namespace_format": connection.namespace_format,
+            "prefix": connection.prefix,
+            "schedule_type": connection.schedule_type,
+            "schedule_data": data,
+            "schedule": (data or {}).get("basicSchedule"),
+            "sync_catalog": connection.sync_catalog,
+            "breaking_change": False,
+            "created_at": int(connection.created_at),
+            "workspace_id": connection.workspace_id,
+        }
+    )

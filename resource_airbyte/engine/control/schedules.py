@@ -1,0 +1,51 @@
+"""When a connection syncs by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from resource_airbyte.errors import InvalidConfiguration
+from resource_airbyte.model.connections import ConnectionOptions, ConnectionScheduleData
+
+MANUAL = "manual"
+CRON_FIELDS = (6, 7)
+
+
+def schedule_of(body: ConnectionOptions) -> tuple[str, dict[str, Any] | None] | None:
+    """Type and data of the schedule that a request sets; None when it sets none."""
+    if body.schedule is not None and body.schedule_type is None:  # as clients wrote it before there were types
+        return "basic", ConnectionScheduleData(basic_schedule=body.schedule).wire()
+    if body.schedule_type is None:
+        if body.schedule_data is not None:
+            raise InvalidConfiguration("scheduleData needs a scheduleType", hint="add scheduleType: basic or cron")
+        return None
+    if body.schedule_type == MANUAL:
+        return MANUAL, None
+    return body.schedule_type, _data(body.schedule_type, body.schedule_data)
+
+
+def _data(kind: str, data: ConnectionScheduleData | None) -> dict[str, Any]:
+    if kind == "basic":
+        if data is None or data.basic_schedule is None:
+            raise InvalidConfiguration("scheduleType basic needs scheduleData.basicSchedule {units, timeUnit}")
+        return ConnectionScheduleData(basic_schedule=data.basic_schedule).wire()
+    if data is None or data.cron is None:
+        raise InvalidConfiguration("scheduleType cron needs scheduleData.cron {cronExpression, cronTimeZone}")
+    _check_cron(data.cron.cron_expression, data.cron.cron_time_zone)
+    return ConnectionScheduleData(cron=data.cron).wire()
+
+
+def _check_cron(expression: str, zone: str) -> None:
+    fields = expression.split()
+    if len(fields) not in CRON_FIELDS:
+        raise InvalidConfiguration(
+            f"scheduleData.cron.cronExpression: {expression!r} has {len(fields)} fields",
+            hint="a Quartz expression has 6 or 7, seconds first: 0 0 */6 * * ?",
+        )
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidConfiguration(
+            f"scheduleData.cron.cronTimeZone: {zone!r} is not a time zone", hint="for example UTC or Europe/Berlin"
+        ) from None

@@ -1,0 +1,51 @@
+"""What streams a source has."""
+
+from __future__ import annotations
+
+from resource_airbyte.engine.control.checks import keep
+from resource_airbyte.engine.control.context import Context, Stopwatch
+from resource_airbyte.engine.store import actors, catalogs
+from resource_airbyte.errors import ConnectorError
+from resource_airbyte.model.actors import SourceDiscoverSchemaRead
+from resource_airbyte.model.catalog import AirbyteCatalog
+
+
+class Schemas:
+    """Discovered catalogs are kept as long as configuration and version stay the same."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def discover(self, source_id: str, *, fresh: bool = False) -> SourceDiscoverSchemaRead:
+        """`fresh` asks the source itself. A connector that fails is an answer too, with `jobInfo.succeeded` false."""
+        with self._context.db.read() as tx:
+            source = actors.get(tx, source_id, "source")
+            fingerprint = self._fingerprint(source.configuration)
+            found = None if fresh else catalogs.find(tx, source_id, fingerprint, source.version)
+        watch = Stopwatch.start("discover_schema", source_id)
+        if found is not None:
+            return _read(found, watch)
+        connector = self._context.runnable(source.definition_id, "source")
+        try:
+            answer = self._context.probe("discover", connector, source.version, source.configuration)
+        except ConnectorError as error:
+            return SourceDiscoverSchemaRead(job_info=watch.ended(error))
+        renewed: bytes | None = answer.get("configuration")
+        updated = False
+        if renewed is not None and keep(self._context.db, source, renewed):
+            updated, fingerprint = True, self._fingerprint(renewed)
+        with self._context.db.begin() as tx:
+            found = catalogs.add(tx, source_id, fingerprint, source.version, answer["catalog"])
+        return _read(found, watch, updated=updated)
+
+    def _fingerprint(self, configuration: bytes) -> str:
+        return self._context.box.fingerprint(self._context.box.open(configuration))
+
+
+def _read(found: catalogs.Catalog, watch: Stopwatch, *, updated: bool = False) -> SourceDiscoverSchemaRead:
+    return SourceDiscoverSchemaRead(
+        catalog=AirbyteCatalog.from_protocol(found.payload),
+        job_info=watch.ended(updated=updated),
+        catalog_id=found.id,
+        breaking_change=False,
+    )
