@@ -1,0 +1,31 @@
+"""`content`: sources, destinations, connections, and the syncs of connections."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from resource_airbyte.cli.tree import Group, application
+
+
+class Content(Group):
+    lazy: ClassVar = {
+        "add": ("resource_airbyte.cli.content.add", "add what a file describes"),
+        "list": ("resource_airbyte.cli.content.list", "list what there is"),
+        "get": ("resource_airbyte.cli.content.get", "show one thing"),
+        "remove": ("resource_airbyte.cli.content.remove", "remove one thing"),
+        "execute": ("resource_airbyte.cli.content.execute", "sync a connection"),
+        "cancel": ("resource_airbyte.cli.content.cancel", "cancel a running sync"),
+    }
+    examples = (
+        "resource-airbyte content execute --config pipeline.yaml\n"
+        "resource-airbyte content list\n"
+        "resource-airbyte content execute --name orders"
+    )
+
+
+app = application(Content, help="Sources, destinations, connections, and their syncs.")
+
+
+@app.callback()
+def content() -> None:
+    """Sources, destinations, connections, and their syncs."""

@@ -1,0 +1,52 @@
+"""`content cancel`: end a running sync."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from resource_airbyte.cli.content.kinds import Id, Name, pointed_at
+from resource_airbyte.cli.result import ALREADY, Result
+from resource_airbyte.cli.session import Session, of
+from resource_airbyte.cli.tree import Format, application, verb
+from resource_airbyte.errors import NotFound
+
+app = application()
+ENDED = ("succeeded", "failed", "cancelled")
+
+
+@app.command(
+    "cancel",
+    cls=verb(
+        """
+        resource-airbyte content cancel --job 12
+        resource-airbyte content cancel --name orders
+    """,
+        two=(NotFound,),
+    ),
+)
+def cancel(
+    context: typer.Context,
+    job: Annotated[int | None, typer.Option("--job", metavar="ID", help="The job to cancel.")] = None,
+    name: Name = None,
+    identity: Id = None,
+    form: Format = "text",
+) -> Result:
+    """Cancel a job, or the running job of a connection. Exit code 2: nothing was running."""
+    session = of(context)
+    number = _running(session, name, identity) if job is None else job
+    if number is None:
+        return Result({"job": None}, messages=("no sync is running",), code=ALREADY)
+    before = session.client.jobs.get_without_logs(number).job.status
+    if before in ENDED:
+        return Result({"job": {"id": number, "status": before}}, f"job {number} has {before} already", code=ALREADY)
+    after = session.client.jobs.cancel(number).job.status
+    return Result({"job": {"id": number, "status": after}}, f"job {number} is {after}")
+
+
+def _running(session: Session, name: str | None, identity: str | None) -> int | None:
+    """The unfinished job of the connection."""
+    thing = pointed_at(session, name, identity, "connection")
+    jobs = (entry.job for entry in session.client.jobs.list(thing.id, limit=5).jobs)
+    return next((job.id for job in jobs if job is not None and job.status not in ENDED), None)

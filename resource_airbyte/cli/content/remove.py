@@ -1,0 +1,67 @@
+"""`content remove`: a source, a destination or a connection. What a destination has written stays."""
+
+from __future__ import annotations
+
+import typer
+
+from resource_airbyte.cli import ask
+from resource_airbyte.cli.content.kinds import Id, Name, Thing, Type, kind, pointed_at, things
+from resource_airbyte.cli.result import Result
+from resource_airbyte.cli.session import Session, of
+from resource_airbyte.cli.tree import Force, Format, application, verb
+from resource_airbyte.errors import Conflict, NotFound
+
+app = application()
+
+
+@app.command(
+    "remove",
+    cls=verb(
+        """
+        resource-airbyte content remove --name orders
+        resource-airbyte content remove --type source --name people --force     with its connections
+    """,
+        two=(NotFound,),
+    ),
+)
+def remove(
+    context: typer.Context,
+    name: Name = None,
+    identity: Id = None,
+    type: Type = None,
+    force: Force = False,
+    form: Format = "text",
+) -> Result:
+    """Remove one thing, but not the rows that a destination has. Exit code 2: there is no such thing."""
+    session = of(context)
+    thing = pointed_at(session, name, identity, kind(type))
+    users = _users(session, thing)
+    if users and not force:
+        listed = ", ".join(each.name for each in users)
+        raise Conflict(
+            f"the {thing.kind} {thing.name!r} is used by: {listed}",
+            hint=f"remove them too: resource-airbyte content remove --type {thing.kind} --name {thing.name!r} --force",
+        )
+    ask.confirm(session, f"Remove the {thing.kind} {thing.name}?", force=force)
+    for each in (*users, thing):
+        _delete(session, each)
+    removed = [{"type": each.kind, "name": each.name, "id": each.id} for each in (*users, thing)]
+    return Result({"removed": removed}, "\n".join(f"removed {each['type']} {each['name']}" for each in removed))
+
+
+def _users(session: Session, thing: Thing) -> list[Thing]:
+    """The connections that need this source or destination."""
+    if thing.kind == "connection":
+        return []
+    end = f"{thing.kind}_id"
+    return [each for each in things(session.client, "connection") if getattr(each.read, end) == thing.id]
+
+
+def _delete(session: Session, thing: Thing) -> None:
+    client = session.client
+    delete = {
+        "source": client.sources.delete,
+        "destination": client.destinations.delete,
+        "connection": client.connections.delete,
+    }[thing.kind]
+    delete(thing.id)

@@ -1,0 +1,73 @@
+"""`status`: is it running, is it healthy, where does it answer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from resource_airbyte.cli.result import ALREADY, Result, Table
+from resource_airbyte.cli.session import of
+from resource_airbyte.cli.tree import Format, Verbose, application, verb
+from resource_airbyte.cli.words import size, span
+from resource_airbyte.errors import NotInstalled, NotRunning
+
+if TYPE_CHECKING:
+    from resource_airbyte.runtime.base import RuntimeStatus
+
+app = application()
+
+
+@app.command(
+    "status",
+    cls=verb(
+        """
+        resource-airbyte status
+        resource-airbyte status --format json
+        resource-airbyte status --verbose
+    """,
+        two=(NotRunning, NotInstalled),
+    ),
+)
+def status(context: typer.Context, form: Format = "text", verbose: Verbose = False) -> Result:
+    """Show the state of the runtime. Exit code 0: running and healthy, 1: unhealthy, 2: not running."""
+    session = of(context)
+    found = session.runtime.status()
+    code = 0 if found.healthy else 1 if found.running else ALREADY
+    return Result(_data(found), _text(found, session.verbose), hint=found.hint, code=code)
+
+
+def _data(found: RuntimeStatus) -> dict[str, Any]:
+    data = {"state": found.state, **asdict(found)}
+    data["services"] = [asdict(service) for service in found.services]
+    return {key: value for key, value in data.items() if value is not None and key != "hint"}
+
+
+def _text(found: RuntimeStatus, verbose: bool) -> list[str | Table]:
+    blocks: list[str | Table] = [_headline(found)]
+    if found.problem:
+        blocks.append(f"problem: {found.problem}")
+    if found.services:
+        rows = [(each.name, _state(each), each.address, each.detail) for each in found.services]
+        blocks += ["", Table(("service", "state", "address", ""), rows)]
+    if verbose and found.details:
+        blocks += ["", Table(("detail", "value"), [(key, str(value)) for key, value in found.details.items()])]
+    return blocks
+
+
+def _headline(found: RuntimeStatus) -> str:
+    line = f"Airbyte ({found.runtime}) is {found.state}"
+    if not found.running:
+        return line
+    facts = [f"version {found.version}" if found.version else ""]
+    facts.append(f"up {span(time.time() - found.started_at)}" if found.started_at else "")
+    facts.append(f"{size(found.memory)} of memory" if found.memory else "")
+    return ", ".join([line, *(fact for fact in facts if fact)])
+
+
+def _state(service: Any) -> str:
+    if not service.running:
+        return "stopped"
+    return "healthy" if service.healthy else "unhealthy"
