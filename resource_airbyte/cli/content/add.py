@@ -38,8 +38,12 @@ def add(
     context: typer.Context,
     file: FilePath = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The same as --file.")] = None,
-    type: Annotated[str | None, typer.Option("--type", help="What the file must hold; plural too.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="A name instead of the file's own.")] = None,
+    type: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="What the file must hold; plural too.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="A name instead of the file's own.")
+    ] = None,
     form: Format = "text",
 ) -> Result:
     """Add what a file describes, or change what has its name. Exit code 2: it is so already."""

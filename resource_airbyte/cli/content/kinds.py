@@ -102,9 +102,13 @@ def complete(kinds: Iterable[str]) -> Callable[[typer.Context, list[str], str], 
     return names
 
 
-Name = Annotated[str | None, typer.Option("--name", help="Its name (or id).", autocompletion=complete(KINDS))]
-Id = Annotated[str | None, typer.Option("--id", help="Its id (or name).")]
-Type = Annotated[str | None, typer.Option("--type", help="source, destination or connection; plural too.")]
+Name = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="Its name (or id).", autocompletion=complete(KINDS))
+]
+Id = Annotated[str | None, typer.Option("--id", metavar="ID", help="Its id (or name).")]
+Type = Annotated[
+    str | None, typer.Option("--type", metavar="TYPE", help="source, destination or connection; plural too.")
+]
 
 __all__ = [
     "KINDS",

@@ -29,9 +29,12 @@ app = application()
 def list_(
     context: typer.Context,
     type: Annotated[
-        str | None, typer.Option("--type", help="sources, destinations, connections, connectors or jobs.")
+        str | None,
+        typer.Option("--type", metavar="TYPE", help="sources, destinations, connections, connectors or jobs."),
     ] = None,
-    filter: Annotated[str | None, typer.Option("--filter", help="Part of a name, or a pattern such as 'my-*'.")] = None,
+    filter: Annotated[
+        str | None, typer.Option("--filter", metavar="TEXT", help="Part of a name, or a pattern such as 'my-*'.")
+    ] = None,
     form: Format = "text",
 ) -> Result:
     """List sources, destinations and connections, or what --type asks for."""
@@ -45,7 +48,7 @@ def list_(
 
 
 def matches(name: str, wanted: str | None) -> bool:
-    """Whether a name fits a filter: a pattern if it has * ? or [, else a part of the name; upper and lower case alike."""
+    """Whether a name fits a filter: a pattern if it has * ? or [, else a part of it; in upper or lower case."""
     if not wanted:
         return True
     name, wanted = name.casefold(), wanted.casefold()
@@ -72,7 +75,7 @@ def _known(session: Session, found: dict[str, list[Thing]], kind: str) -> list[T
     """The ends of connections, which are shown by name."""
     if kind in found:
         return found[kind]
-    return things(session.client, kind) if "connection" in found and found["connection"] else []
+    return things(session.client, kind) if found.get("connection") else []
 
 
 def _row(thing: Thing, ends: dict[str, str]) -> dict[str, Any]:

@@ -1,0 +1,214 @@
+"""Waiting for a job, and showing how it goes: live on a terminal, else a line every few seconds, both on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from resource_airbyte.cli.render import colour, say
+from resource_airbyte.cli.words import size
+
+if TYPE_CHECKING:
+    from resource_airbyte.client.api import Airbyte
+    from resource_airbyte.model.jobs import AttemptRead, FailureReason, JobInfoRead
+
+ENDED = ("succeeded", "failed", "cancelled")
+# A short job is looked at often, so that its end is seen at once; a long one less, for the sake of the machine.
+POLL, POLL_LONG, LONG = 0.1, 0.2, 5.0
+LINE_EVERY = 5.0
+Key = tuple[str | None, str]
+
+
+@dataclass
+class Seen:
+    """One stream as it was seen so far: counts, and when the first and the last record came (monotonic seconds)."""
+
+    records: int = 0
+    bytes: int = 0
+    began: float = 0.0
+    changed: float = 0.0
+
+
+@dataclass
+class Watched:
+    """What watching a job has shown: its streams, and how many seconds the job took."""
+
+    streams: dict[Key, Seen] = field(default_factory=dict)
+    seconds: float = 0.0
+    timed_out: bool = False
+
+
+class View(Protocol):
+    """Shows the progress to a person."""
+
+    def show(self, info: JobInfoRead, watched: Watched) -> None: ...
+
+    def event(self, sentence: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def watch(client: Airbyte, job_id: int, view: View, timeout: float | None) -> tuple[JobInfoRead, Watched]:
+    """Wait until the job has ended, or `timeout` seconds are over; Ctrl-C comes through as it is."""
+    watched, began, told = Watched(), time.monotonic(), _Told(view)
+    try:
+        while True:
+            info = client.jobs.get_without_logs(job_id)
+            now = time.monotonic()
+            watched.seconds = now - began
+            _look(info, watched, now)
+            told.tell(info)
+            if info.job.status in ENDED:
+                return info, watched
+            if timeout is not None and watched.seconds >= timeout:
+                watched.timed_out = True
+                return info, watched
+            view.show(info, watched)
+            time.sleep(POLL if watched.seconds < LONG else POLL_LONG)
+    finally:
+        view.close()
+
+
+def _look(info: JobInfoRead, watched: Watched, now: float) -> None:
+    """Note which streams have moved."""
+    for key, (records, count) in emitted(info).items():
+        seen = watched.streams.setdefault(key, Seen(began=now, changed=now))
+        if records != seen.records or count != seen.bytes:
+            seen.records, seen.bytes, seen.changed = records, count, now
+
+
+def emitted(info: JobInfoRead) -> dict[Key, tuple[int, int]]:
+    """Records and bytes of each stream over all attempts."""
+    found: dict[Key, tuple[int, int]] = {}
+    for attempt in info.attempts:
+        for each in attempt.attempt.stream_stats or ():
+            key = (each.stream_namespace, each.stream_name)
+            records, count = found.get(key, (0, 0))
+            found[key] = (records + (each.stats.records_emitted or 0), count + (each.stats.bytes_emitted or 0))
+    return found
+
+
+class _Told:
+    """Tells once what became of each attempt."""
+
+    def __init__(self, view: View) -> None:
+        self._view, self._failed, self._started = view, 0, 0
+
+    def tell(self, info: JobInfoRead) -> None:
+        attempts = [each.attempt for each in info.attempts]
+        for attempt in attempts[self._failed :]:
+            if attempt.status != "failed":
+                break
+            self._failed += 1
+            again = "" if info.job.status in ENDED else "; trying again"
+            self._view.event(f"attempt {attempt.id + 1} failed{again}: {reason(attempt)}")
+        if len(attempts) > max(self._started, 1) and attempts[-1].status == "running":
+            self._view.event(f"attempt {attempts[-1].id + 1} has begun")
+        self._started = max(self._started, len(attempts))
+
+
+def reason(attempt: AttemptRead) -> str:
+    """Why an attempt failed, in a line."""
+    failures = attempt.failure_summary.failures if attempt.failure_summary else []
+    return "; ".join(failure_line(each) for each in failures) or "no reason given"
+
+
+def failure_line(failure: FailureReason) -> str:
+    """One failure: whose, of which type, and what it says."""
+    whose = failure.failure_origin or "unknown origin"
+    kind = f" ({failure.failure_type})" if failure.failure_type else ""
+    stream = f", stream {failure.stream_descriptor.name}" if failure.stream_descriptor else ""
+    return f"{whose}{kind}{stream}: {failure.external_message or failure.internal_message or 'no message'}"
+
+
+class Quiet:
+    """Shows nothing: for programs."""
+
+    def show(self, info: JobInfoRead, watched: Watched) -> None:
+        return None
+
+    def event(self, sentence: str) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+class Lines:
+    """A line every few seconds."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def show(self, info: JobInfoRead, watched: Watched) -> None:
+        if watched.seconds - self._last >= LINE_EVERY:
+            self._last = watched.seconds
+            say(f"{watched.seconds:.0f} s: {headline(info, watched)}")
+
+    def event(self, sentence: str) -> None:
+        say(sentence)
+
+    def close(self) -> None:
+        return None
+
+
+class Live:
+    """A table that redraws itself. rich is imported here, for nobody else needs it."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live as Screen
+
+        self._console = Console(stderr=True, no_color=not colour(sys.stderr), highlight=False)
+        self._screen = Screen(console=self._console, transient=True, refresh_per_second=5)
+        self._screen.start()
+
+    def show(self, info: JobInfoRead, watched: Watched) -> None:
+        self._screen.update(self._table(info, watched))
+
+    def event(self, sentence: str) -> None:
+        self._console.print(sentence, markup=False)
+
+    def close(self) -> None:
+        self._screen.stop()
+
+    def _table(self, info: JobInfoRead, watched: Watched) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, title=Text(f"{watched.seconds:.0f} s: {headline(info, watched)}"))
+        table.title_justify = "left"
+        for name in ("stream", "records", "records/s", "bytes"):
+            table.add_column(name, justify="left" if name == "stream" else "right")
+        for key, seen in watched.streams.items():
+            span = seen.changed - seen.began
+            rate = f"{seen.records / span:,.0f}" if span > 0 else ""
+            table.add_row(Text(title(key)), f"{seen.records:,}", rate, size(seen.bytes))
+        return table
+
+
+def view(form: str) -> View:
+    """The view for this run: nothing for programs, live for a terminal, lines for everything else."""
+    if form != "text":
+        return Quiet()
+    return Live() if sys.stderr.isatty() else Lines()
+
+
+def headline(info: JobInfoRead, watched: Watched) -> str:
+    """Where the job stands, in a line."""
+    records = sum(seen.records for seen in watched.streams.values())
+    count = sum(seen.bytes for seen in watched.streams.values())
+    if not records:
+        return {"pending": "waiting for its turn", "incomplete": "waiting before the next attempt"}.get(
+            info.job.status, "starting the connectors"
+        )
+    rate = f", {records / watched.seconds:,.0f} records/s" if watched.seconds > 0 else ""
+    names = ", ".join(f"{title(key)} {seen.records:,}" for key, seen in watched.streams.items())
+    return f"{records:,} records, {size(count)}{rate} ({names})"
+
+
+def title(key: Key) -> str:
+    """A stream by its name, and its namespace where it has one."""
+    return f"{key[0]}.{key[1]}" if key[0] else key[1]
