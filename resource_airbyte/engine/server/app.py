@@ -1,0 +1,44 @@
+"""The ASGI application."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from resource_airbyte import __version__
+from resource_airbyte.engine.control import Control
+from resource_airbyte.engine.server import (
+    connections,
+    definitions,
+    destinations,
+    faults,
+    instance,
+    jobs,
+    page,
+    sources,
+    state,
+    workspaces,
+)
+from resource_airbyte.engine.server.gate import Gate
+
+PREFIX = "/api/v1"
+
+
+def create_app(control: Control, *, token: str, ports: tuple[int, int]) -> FastAPI:
+    """`token` opens every route but health; `ports` are the web port, which has the status page, and the API's own."""
+    # The interactive documentation is off: its pages load scripts from elsewhere.
+    app = FastAPI(
+        title="resource-airbyte",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    api = APIRouter(prefix=PREFIX)
+    for noun in (instance, workspaces, definitions, sources, destinations, connections, jobs, state):
+        api.include_router(noun.routes(control))
+    app.include_router(api)
+    app.include_router(page.routes(control, ports[0]))
+    faults.install(app)
+    app.add_middleware(Gate, token=token, ports=ports, open_paths=frozenset({f"{PREFIX}/health"}))
+    return app

@@ -1,0 +1,171 @@
+"""What every request passes before a route sees it, and every answer on its way out.
+
+In this order: the Host (a page that rebinds its DNS name to 127.0.0.1 sends its own), the Origin (another site's page
+sends it), the token, the size and the kind of the body. An exception that nobody expected becomes a 500 with a number
+that is in the log too.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import logging
+import uuid
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from resource_airbyte.engine.server.faults import refusal, unexpected
+from resource_airbyte.errors import Forbidden, ResourceError, Unauthorized, UnsupportedMedia, UsageError
+
+LARGEST_BODY = 16 * 1024 * 1024
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+SECURITY = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+log = logging.getLogger(__name__)
+
+
+class Gate:
+    def __init__(self, app: ASGIApp, *, token: str, ports: tuple[int, int], open_paths: frozenset[str]) -> None:
+        """`open_paths` need no token."""
+        self._app, self._token, self._open = app, token.encode(), open_paths
+        self._hosts = {f"{name}:{port}" for name in LOCAL_NAMES for port in ports}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        out = _Out(send)
+        # Clients differ over the last slash, and many do not repeat a POST when they are redirected.
+        path = scope["path"].rstrip("/") or "/"
+        scope = {**scope, "path": path, "raw_path": path.encode()}
+        try:
+            headers = Headers(scope=scope)
+            self._check_origin(scope, headers)
+            if path not in self._open:
+                self._check_token(headers)
+            body = await _body(headers, receive)
+            if scope["method"] not in ("GET", "HEAD"):
+                _check_kind(headers, body)
+            await self._app(scope, _replay(body, receive), out)
+        except ClientDisconnect:
+            return  # nobody is left to hear an answer
+        except ResourceError as error:
+            await refusal(error)(scope, receive, out)
+        except Exception as error:
+            await self._unexpected(error, scope, receive, out)
+
+    def _check_origin(self, scope: Scope, headers: Headers) -> None:
+        """Requests come from this machine, and not from another site's page in a browser on it."""
+        if _by_unix_socket(scope):
+            return
+        host = headers.get("host", "").lower()
+        if host not in self._hosts:
+            raise Forbidden(f"the Host {host!r} is not this server", hint="use http://localhost and the port")
+        origin = headers.get("origin")
+        if origin is not None and (
+            urlsplit(origin).scheme != "http" or urlsplit(origin).netloc.lower() not in self._hosts
+        ):
+            raise Forbidden(f"requests from pages of {origin!r} are not allowed")
+
+    def _check_token(self, headers: Headers) -> None:
+        given = _token(headers.get("authorization", ""))
+        if not hmac.compare_digest(given, self._token):
+            raise Unauthorized(
+                "this needs the token of this Airbyte" if not given else "the token is not the one of this Airbyte",
+                hint="send it as 'Authorization: Bearer …'; resource-airbyte credentials --show-secrets shows it",
+            )
+
+    async def _unexpected(self, error: Exception, scope: Scope, receive: Receive, out: _Out) -> None:
+        number = str(uuid.uuid4())
+        log.error("%s %s failed, errorId %s", scope["method"], scope["path"], number, exc_info=error)
+        if not out.started:
+            await unexpected(number)(scope, receive, out)
+
+
+class _Out:
+    """Sends, with the security headers on every answer."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self.started = send, False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+
+
+def _by_unix_socket(scope: Scope) -> bool:
+    """Who can open the socket in the 0700 directory is the user; there is no port that a Host could name."""
+    server = scope.get("server")
+    return server is None or server[1] is None
+
+
+def _token(authorization: str) -> bytes:
+    """The token of a Bearer header, or of a Basic one as its password: so a browser can ask for it."""
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip().encode()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).partition(b":")[2]
+        except binascii.Error:
+            return b""
+    return b""
+
+
+async def _body(headers: Headers, receive: Receive) -> bytes:
+    """The whole body; UsageError as soon as it is beyond the limit, whatever its length was said to be."""
+    announced = headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > LARGEST_BODY:
+        raise _too_large()
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise _too_large()
+        parts.append(part)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _too_large() -> UsageError:
+    error = UsageError(f"the body is larger than {LARGEST_BODY // 1024 // 1024} MB")
+    error.http_status = 413
+    return error
+
+
+def _check_kind(headers: Headers, body: bytes) -> None:
+    """JSON alone: a form, or text, is what a page of another site can send without being asked first."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json" or (not kind and not body):
+        return
+    raise UnsupportedMedia(
+        f"the body is {kind or 'of no known kind'}, not JSON", hint="send Content-Type: application/json"
+    )
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body that was already read, then what really comes."""
+    messages: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return again

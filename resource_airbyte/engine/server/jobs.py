@@ -1,0 +1,44 @@
+"""Jobs."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from resource_airbyte.engine.control import Control
+from resource_airbyte.engine.server.answers import answer
+from resource_airbyte.model.connections import ConnectionIdRequestBody
+from resource_airbyte.model.jobs import JobIdRequestBody, JobInfoLightRead, JobListRequestBody
+
+
+def routes(control: Control) -> APIRouter:
+    api = APIRouter(prefix="/jobs")
+
+    @api.get("/list")
+    def list_newest() -> Response:
+        return answer(control.jobs.list(JobListRequestBody(config_types=[])))
+
+    @api.post("/list")
+    def list_jobs(body: JobListRequestBody) -> Response:
+        return answer(control.jobs.list(body))
+
+    @api.post("/get")
+    def get(body: JobIdRequestBody) -> Response:
+        return answer(control.jobs.get(body.id))
+
+    @api.post("/get_without_logs")
+    def get_without_logs(body: JobIdRequestBody) -> Response:
+        return answer(control.jobs.get(body.id, logs=False))
+
+    @api.post("/get_light")
+    def get_light(body: JobIdRequestBody) -> Response:
+        return answer(JobInfoLightRead(job=control.jobs.get(body.id, logs=False).job))
+
+    @api.post("/cancel")
+    def cancel(body: JobIdRequestBody) -> Response:
+        return answer(control.jobs.cancel(body.id))
+
+    @api.post("/get_last_replication_job")
+    def get_last_replication_job(body: ConnectionIdRequestBody) -> Response:
+        return answer(control.jobs.last(body.connection_id))
+
+    return api
