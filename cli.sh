@@ -134,7 +134,7 @@ build_environment() {
     mkdir -p "$environments" 2>/dev/null || fail "cannot write to $cache." "set XDG_CACHE_HOME to a directory that you may write to"
     take_lock
     find_environment && return
-    rm -rf "$environments"/.new.*
+    sweep
     say "setting up $1 (first run only) …"
     new=$(mktemp -d "$environments/.new.XXXXXX")
     log=$new/set-up.log
@@ -143,10 +143,14 @@ build_environment() {
     environment=$environments/$key-$("$new/bin/python" -c 'import sys; print(sys.implementation.cache_tag)')
     rm -rf "$environment" && mv "$new" "$environment"
     trap - EXIT
+    sweep
     warm_up
     exec 9>&-
     say "set up in $SECONDS s"
 }
+
+# Remove what killed set-ups left. One of their children may still be writing there: what it adds goes the next time.
+sweep() { rm -rf "$environments"/.new.* 2>/dev/null || true; }
 
 # Compile what every command imports, so that the first one is not the slow one. It changes nothing but speed.
 warm_up() {

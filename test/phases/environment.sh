@@ -2,13 +2,15 @@
 # shellcheck shell=bash
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 
-# The command under test: the one that started us, the clone's, or the one that this package was installed with.
+# The command under test: the one that started us, the clone's, or the installed one.
 resource_airbyte() {
-    local command=${AIRBYTE_LAUNCHER:-}
-    if [ -z "$command" ] && [ -x "$root/cli.sh" ]; then command=$root/cli.sh; fi
-    if [ -z "$command" ]; then command=$root/../../../../../bin/resource-airbyte; fi
-    [ -x "$command" ] || command=resource-airbyte
-    "$command" "$@"
+    if [ -n "${AIRBYTE_PYTHON:-}" ]; then
+        "$AIRBYTE_PYTHON" -P -m resource_airbyte "$@"
+    elif [ -x "$root/cli.sh" ]; then
+        "$root/cli.sh" "$@"
+    else
+        resource-airbyte "$@"
+    fi
 }
 
 none_available() {

@@ -5,7 +5,7 @@ set -uo pipefail
 # shellcheck source=test/phases/environment.sh
 . "$(dirname "$0")/environment.sh"
 
-budget=30 failed=0 passed=0 temporary=
+budget=30 failed=0 passed=0 temporary='' python=${AIRBYTE_PYTHON:-python3}
 
 check() {
     local what=$1 output
@@ -20,9 +20,9 @@ check() {
     fi
 }
 
-# The status that a URL answers with; python3 alone, because curl is not everywhere.
+# The status that a URL answers with; by Python, because curl is not everywhere.
 http_status() {
-    python3 - "$1" <<'PYTHON'
+    "$python" - "$1" <<'PYTHON'
 import sys, urllib.error, urllib.request
 
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -45,7 +45,7 @@ answers() {
 
 # The value of a port in `status --format json`, by the service that listens there.
 port_of() {
-    printf '%s' "$status_json" | python3 -c '
+    printf '%s' "$status_json" | "$python" -c '
 import json, sys
 
 def walk(node):
