@@ -8,8 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resource_airbyte.engine.connectors.launch import Launchers
+from resource_airbyte.engine.connectors.specs import Specs
+from resource_airbyte.engine.control import Control
+from resource_airbyte.engine.control.definitions import known
 from resource_airbyte.engine.orchestrator.base import Orchestrator
+from resource_airbyte.engine.orchestrator.local import LocalOrchestrator
+from resource_airbyte.engine.secrets import Box
+from resource_airbyte.engine.server import create_app
 from resource_airbyte.engine.store import Database
+from resource_airbyte.errors import DataDirUnusable
 from resource_airbyte.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,6 +29,7 @@ class Engine:
     """The engine, built. `mark` is the beginning of the mark that all its child processes bear (see `process.MARK`)."""
 
     app: FastAPI
+    control: Control
     orchestrator: Orchestrator
     db: Database
     mark: str
@@ -28,6 +37,38 @@ class Engine:
     def close(self) -> None:
         """Let go of the database."""
         self.db.close()
+
+
+def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
+    """The engine of this data directory, its database brought up to date; `ports` are those of the web app and the server.
+
+    Nothing runs yet: that begins with `orchestrator.recover()`.
+    """
+    data = settings.data_dir
+    box, token = Box.load(data / "master.key"), _token(data / "token")
+    db = open_database(settings)
+    db.prepare()
+    launchers = Launchers.of(settings)
+    mark, log_dir = mark_of(data), data / "logs" / "jobs"
+    orchestrator = LocalOrchestrator(
+        settings=settings,
+        db=db,
+        box=box,
+        catalog=lambda: known(db),
+        launchers=launchers,
+        specs=Specs(settings.cache_dir / "specs", launchers, timeout=settings.spec_timeout),
+        log_dir=log_dir,
+        mark=mark,
+    )
+    control = Control(
+        db=db,
+        box=box,
+        catalog=lambda: known(db),
+        orchestrator=orchestrator,
+        log_dir=log_dir,
+        url=f"http://localhost:{ports[0]}",
+    )
+    return Engine(create_app(control, token=token, ports=ports), control, orchestrator, db, mark)
 
 
 def open_database(settings: Settings) -> Database:
@@ -40,3 +81,11 @@ def open_database(settings: Settings) -> Database:
 def mark_of(data_dir: Path) -> str:
     """The same for every daemon of this directory, so that one can end what a killed one before it left running."""
     return hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:16]
+
+
+def _token(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except OSError as error:
+        hint = "run: resource-airbyte manage install --force"
+        raise DataDirUnusable(f"cannot read the token {path}: {error.strerror}", hint=hint) from error

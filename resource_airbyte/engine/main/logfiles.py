@@ -42,6 +42,7 @@ def set_up(settings: Settings) -> None:
         logger = logging.getLogger(name)
         logger.addHandler(worker)
         logger.propagate = False
+    logging.getLogger("uvicorn").setLevel("WARNING")  # what it has to say in good times, the daemon says better
     logging.captureWarnings(True)
 
 
