@@ -27,9 +27,8 @@ Launcher = Literal["native", "venv", "manifest", "docker", "command"]
 DOCUMENTATION = "https://docs.airbyte.com/integrations/"
 LOCAL = "file://"
 
-# Connectors that this package brings itself, by the public one that each stands in for (same definition id, same keys),
-# and the module that speaks the protocol for it as a command.
-NATIVE: Mapping[str, str] = {"destination-duckdb": "resource_airbyte.native.duckdb"}
+# Connectors that this package brings itself. Each stands in for the public one of its name: same id, same keys.
+NATIVE = frozenset({"destination-duckdb"})
 
 # Newer than the facts, and known to install and run: 6.2.24 of faker is a year old and pulls a CDK four majors behind;
 # 0.0.48 is the first of hardcoded-records on the CDK that the manifest connectors use too.

@@ -11,10 +11,12 @@ from pathlib import Path
 from ... import __version__, process
 from ...errors import NotExecutable
 from ...settings import Settings
-from .catalog import NATIVE, Connector, Kind
+from .catalog import Connector, Kind
 from .venv import Environments
 
 Report = Callable[[str], None]
+# Speaks the protocol as a command: the connector's name, then the protocol's arguments.
+NATIVE_MODULE = "resource_airbyte.native"
 
 
 def _silent(_: str) -> None:
@@ -68,7 +70,7 @@ class Launchers:
             raise not_runnable(connector)
         version = version or connector.version
         if connector.launcher == "native":
-            argv, version = tuple(process.python(NATIVE[connector.short])), __version__
+            argv, version = tuple(process.python(NATIVE_MODULE, connector.short)), __version__
             return Launch(argv, process.own_environment(), connector.short, connector.short, version, connector.kind)
         if connector.launcher == "command":
             argv = connector.command or ()

@@ -196,8 +196,10 @@ class Environments:
             ) from None
         finally:
             child.end(grace=0)
+            said = tail.text()
+            child.stderr.close()
         if code != 0:
-            raise explained(wanted.connector, wanted.version, self._python, tail.text())
+            raise explained(wanted.connector, wanted.version, self._python, said)
 
 
 def overrides_for(short: str, version: str) -> tuple[str, ...]:
@@ -248,7 +250,13 @@ def _uv_environment(mark: str) -> dict[str, str]:
 def _uv_binary() -> str:
     import uv
 
-    return str(uv.find_uv_bin())
+    try:
+        return str(uv.find_uv_bin())
+    except FileNotFoundError as error:
+        raise InstallFailed(
+            "The program uv, which installs connectors, is missing from this installation.",
+            hint="Install resource-airbyte again, or put uv on the PATH of its Python environment.",
+        ) from error
 
 
 @lru_cache(maxsize=1)

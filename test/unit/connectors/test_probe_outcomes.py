@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -260,6 +262,15 @@ def test_the_configuration_is_in_no_argument_and_no_variable(scripted: Scripted,
         patch.setattr(process, "start", start)
         probe.check(scripted(), steps("check", "answer", password="hunter2222"), ENOUGH)
     assert "hunter2222" not in str(seen)
+
+
+def test_where_there_are_no_memory_files_a_private_file_serves_and_is_removed(
+    scripted: Scripted, steps: Steps, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert probe.check(scripted(), steps("check", status("FAILED", "read")), ENOUGH).payload["message"] == "read"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_command_that_is_not_there_is_a_clear_failure(scripted: Scripted) -> None:

@@ -1,0 +1,118 @@
+"""Probes as the orchestrator answers them, with the scripted connector as a user's own definition."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from resource_airbyte.engine.connectors.catalog import Catalog, Connector, custom
+from resource_airbyte.engine.connectors.launch import Launchers
+from resource_airbyte.engine.connectors.specs import Specs
+from resource_airbyte.engine.orchestrator.base import Probe, ProbeKind
+from resource_airbyte.engine.orchestrator.probes import run_probe
+from resource_airbyte.engine.secrets import Box
+from resource_airbyte.errors import ConnectorCrashed, ConnectorFailed, NotExecutable
+from resource_airbyte.settings import Settings
+
+SCRIPTED = Path(__file__).resolve().parents[2] / "connectors" / "scripted" / "scripted.py"
+DEFINITION = "11111111-1111-4111-8111-111111111111"
+# Answers a preview as a native destination does: every stream of the catalog is a table.
+PREVIEWER = """#!/usr/bin/env python3
+import json, sys
+given = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+tables = []
+for entry in json.load(open(given["--catalog"]))["streams"]:
+    named = {"streamName": entry["stream"]["name"], "streamNamespace": entry["stream"].get("namespace")}
+    tables.append({**named, "table": entry["stream"]["name"], "columns": [], "rows": [], "rowCount": int(given["--limit"])})
+print(json.dumps({"type": "PREVIEW", "preview": {"tables": tables}}))
+"""
+
+
+class Asker:
+    def __init__(self, cache: Path) -> None:
+        self.settings = Settings.load({"cache_dir": str(cache)})
+        self.launchers = Launchers.of(self.settings)
+        self.specs = Specs(cache / "specs", self.launchers)
+        self.box = Box(Fernet.generate_key())
+        self.kept: list[Any] = []
+        self.lines: list[tuple[str, str]] = []
+
+    def __call__(
+        self, kind: ProbeKind, connector: Connector, configuration: Any = None, arguments: Any = None
+    ) -> dict[str, Any]:
+        sealed = None if configuration is None else self.box.seal(configuration)
+        return run_probe(
+            Probe(kind, connector, connector.version, sealed, arguments or {}),
+            launchers=self.launchers,
+            specs=self.specs,
+            box=self.box,
+            settings=self.settings,
+            log=lambda level, text: self.lines.append((level, text)),
+            keep=lambda sealed: self.kept.append(self.box.open(sealed)),
+        )
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Asker:
+    return Asker(tmp_path / "cache")
+
+
+@pytest.fixture
+def mine() -> Connector:
+    return custom("source", DEFINITION, "Mine", f"file://{SCRIPTED}", "dev")
+
+
+def test_spec_and_discover(ask: Asker, mine: Connector) -> None:
+    assert ask("spec", mine)["connectionSpecification"]["title"] == "Scripted"
+    found = ask("discover", mine, {"streams": [{"name": "users"}]})
+    assert [stream["name"] for stream in found["catalog"]["streams"]] == ["users"]
+    assert "configuration" not in found
+
+
+def test_a_new_configuration_comes_back_sealed_and_is_kept_at_once(ask: Asker, mine: Connector) -> None:
+    answer = ask("check", mine, {"on": {"check": [{"control": {"token": "new"}}, "answer"]}})
+    assert answer["status"] == "SUCCEEDED"
+    assert ask.box.open(answer["configuration"]) == {"token": "new"}
+    assert ask.kept == [{"token": "new"}]
+
+
+def test_a_new_configuration_is_kept_even_when_the_connector_crashes_after_it(ask: Asker, mine: Connector) -> None:
+    with pytest.raises(ConnectorCrashed):
+        ask("check", mine, {"on": {"check": [{"control": {"token": "new"}}, {"exit": 1}]}})
+    assert ask.kept == [{"token": "new"}]
+
+
+def test_what_the_specification_marks_is_masked_in_logs_and_errors(ask: Asker, mine: Connector) -> None:
+    ask("spec", mine)
+    said = {"log": "with hunter2222"}, {"error": "not with hunter2222"}
+    with pytest.raises(ConnectorFailed) as caught:
+        ask("check", mine, {"on": {"check": list(said)}, "password": "hunter2222"})
+    assert "hunter2222" not in json.dumps([caught.value.message, ask.lines])
+    assert ask.lines == [("INFO", "scripted: with **********")]
+
+
+def test_a_preview_speaks_the_destinations_names_and_answers_in_the_sources(ask: Asker, tmp_path: Path) -> None:
+    program = tmp_path / "destination-mine"
+    program.write_text(PREVIEWER)
+    program.chmod(0o755)
+    destination = custom("destination", DEFINITION, "Mine", f"file://{program}", "dev")
+    arguments = {
+        "streams": [{"name": "users", "namespace": "crm"}, {"name": "orders", "namespace": None}],
+        "namespaceDefinition": "customformat",
+        "namespaceFormat": "in_${SOURCE_NAMESPACE}",
+        "prefix": "raw_",
+        "limit": 2,
+    }
+    users, orders = ask("preview", destination, {}, arguments)["tables"]
+    assert (users["streamName"], users["streamNamespace"], users["table"]) == ("users", "crm", "raw_users")
+    assert (orders["streamName"], orders["table"], orders["rowCount"]) == ("orders", "raw_orders", 2)
+    assert "streamNamespace" not in orders
+
+
+def test_a_connector_that_cannot_run_says_so(ask: Asker) -> None:
+    with pytest.raises(NotExecutable, match="container"):
+        ask("check", Catalog.load().find("source-postgres"), {})
