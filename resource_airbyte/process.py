@@ -186,11 +186,12 @@ class Tail:
         self._thread.start()
 
     def _read(self) -> None:
-        for raw in iter(lambda: self._stream.readline(65536), b""):
-            text = raw.decode("utf-8", "replace").rstrip()
-            self.lines = [*self.lines[-self._keep + 1 :], text]
-            if self._line is not None:
-                self._line(text)
+        with self._stream:
+            for raw in iter(lambda: self._stream.readline(65536), b""):
+                text = raw.decode("utf-8", "replace").rstrip()
+                self.lines = [*self.lines[-self._keep + 1 :], text]
+                if self._line is not None:
+                    self._line(text)
 
     def text(self, wait: float = 1.0) -> str:
         """The lines kept; waits at most `wait` seconds for the stream's end."""

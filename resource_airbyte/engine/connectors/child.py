@@ -95,7 +95,8 @@ class ChildSource:
             descriptor = child.stdout.fileno()
             if self._stopped.is_set():  # stop() came before there was a process to stop
                 child.end(grace=0)
-            yield from events(lambda size: os.read(descriptor, size))
+            with child.stdout:
+                yield from events(lambda size: os.read(descriptor, size))
             child.popen.wait()
             process.signal_group(child.pid, signal.SIGKILL)  # workers that outlived it
 

@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import Raw
-
 from ... import process
 from ...protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
 from ...protocol.seams import Checkpoint, Destination, Source, StateKey, StreamSetup, WriteSetup
@@ -87,7 +85,7 @@ class Teller:
             checkpoint.generation,
             checkpoint.epoch,
             checkpoint.sequence,
-            Raw(checkpoint.payload),
+            checkpoint.payload.decode(),
         )
         self._channel.numbered(lambda number: wire.Saved(number, position))
 
@@ -134,7 +132,7 @@ def failure(fault: Fault) -> wire.Failure:
 
 def checkpoint(position: wire.Position) -> Checkpoint:
     key = StateKey(position.kind, position.stream)
-    return Checkpoint(key, position.generation, position.epoch, position.sequence, bytes(position.state))
+    return Checkpoint(key, position.generation, position.epoch, position.sequence, (position.state or "").encode())
 
 
 def setup(job: wire.Assignment) -> WriteSetup:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec import Raw
 from sqlalchemy.orm import Session
 
 from ...protocol.messages import ConfiguredCatalog, StreamDescriptor
@@ -102,8 +101,7 @@ def _target(stream: PlannedStream, connection: connections.Connection, state: st
 
 def _position(state: states.StreamState) -> wire.Position:
     stream = StreamDescriptor(state.name, state.namespace) if state.kind == "stream" else None
-    payload = Raw(state.state.encode()) if state.state is not None else Raw()
-    return wire.Position(state.kind, stream, state.generation, state.epoch, state.sequence, payload)
+    return wire.Position(state.kind, stream, state.generation, state.epoch, state.sequence, state.state)
 
 
 def refreshes(connector: Connector) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from ...protocol.messages import ConfiguredCatalog, StreamDescriptor
 
@@ -29,16 +29,14 @@ class Side(Struct):
 
 
 class Position(Struct):
-    """A stored checkpoint: `kind` is stream, global or legacy; `state` the state message's payload, empty when there
-    is none.
-    """
+    """A stored checkpoint: `kind` is stream, global or legacy; `state` the text of the state message's payload."""
 
     kind: str
     stream: StreamDescriptor | None
     generation: int
     epoch: int
     sequence: int
-    state: Raw = Raw()
+    state: str | None = None
 
 
 class Target(Struct):

@@ -57,7 +57,8 @@ class LocalOrchestrator:
         mark: str,
     ) -> None:
         self._tools = Tools(settings, db, box, catalog, launchers, specs, log_dir, mark)
-        self._changed = threading.Condition()
+        # Notified whenever a job starts, comes nearer to its end, or ends.
+        self.changed = threading.Condition()
         self._queue: list[Waiting] = []
         self._running: dict[Waiting, Run] = {}
         self._closing = False
@@ -69,7 +70,7 @@ class LocalOrchestrator:
         with self._tools.db.begin() as tx:
             if not jobs.set_status(tx, job_id, "cancelled"):
                 return
-        with self._changed:
+        with self.changed:
             self._queue = [waiting for waiting in self._queue if waiting.job != job_id]
             runs = [run for run in self._running.values() if run.job_id == job_id]
         for run in runs:
@@ -101,27 +102,27 @@ class LocalOrchestrator:
         threading.Thread(target=self._dispatch, daemon=True, name="dispatcher").start()
 
     def drain(self, timeout: float) -> None:
-        with self._changed:
+        with self.changed:
             self._closing = True
             runs = list(self._running.values())
-            self._changed.notify_all()
+            self.changed.notify_all()
         for run in runs:
             run.drain()
-        with self._changed:
-            if self._changed.wait_for(lambda: not self._running, timeout):
+        with self.changed:
+            if self.changed.wait_for(lambda: not self._running, timeout):
                 return
             late = list(self._running.values())
         for run in late:
             log.warning("job %d had not reached a checkpoint after %g s and is killed", run.job_id, timeout)
             run.kill()
-        with self._changed:
-            self._changed.wait_for(lambda: not self._running, 10.0)
+        with self.changed:
+            self.changed.wait_for(lambda: not self._running, 10.0)
 
     def _enqueue(self, job_id: int, after: float) -> None:
         waiting = Waiting(job_id, after, self._file(job_id))
-        with self._changed:
+        with self.changed:
             self._queue.append(waiting)
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def _file(self, job_id: int) -> str | None:
         """The file that a job writes to, when its destination is one file: only one sync may have it at a time."""
@@ -136,16 +137,20 @@ class LocalOrchestrator:
 
     def _dispatch(self) -> None:
         while True:
-            with self._changed:
+            with self.changed:
                 waiting = self._next()
                 while waiting is None and not self._closing:
-                    self._changed.wait(self._pause())
+                    self.changed.wait(self._pause())
                     waiting = self._next()
                 if self._closing or waiting is None:
                     return
                 self._queue.remove(waiting)
-                run = self._running[waiting] = Run(self._tools, waiting.job)
+                run = self._running[waiting] = Run(self._tools, waiting.job, self._moved)
             threading.Thread(target=self._work, args=(waiting, run), daemon=True, name=f"job {waiting.job}").start()
+
+    def _moved(self) -> None:
+        with self.changed:
+            self.changed.notify_all()
 
     def _next(self) -> Waiting | None:
         """The first job that may start now."""
@@ -165,9 +170,9 @@ class LocalOrchestrator:
         try:
             self._settle(run, self._guarded(run))
         finally:
-            with self._changed:
+            with self.changed:
                 del self._running[waiting]
-                self._changed.notify_all()
+                self.changed.notify_all()
 
     def _guarded(self, run: Run) -> Result | None:
         """A fault of ours ends the job with a message, instead of leaving it running for ever."""

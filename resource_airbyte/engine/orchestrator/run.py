@@ -77,8 +77,9 @@ class Heard:
 class Run:
     """One attempt. `run` blocks; `cancel` and `drain` come from other threads."""
 
-    def __init__(self, tools: Tools, job_id: int) -> None:
-        self._tools, self.job_id = tools, job_id
+    def __init__(self, tools: Tools, job_id: int, moved: Callable[[], None]) -> None:
+        """`moved` is called whenever something of it was stored."""
+        self._tools, self.job_id, self._moved = tools, job_id, moved
         self._conversation: Conversation | None = None
         self._lock = threading.Lock()
         self.cancelled = False
@@ -219,6 +220,7 @@ class Run:
         numbers = [message.number for message in batch if isinstance(message, wire.Saved | wire.Reconfigured)]
         if numbers:
             conversation.ack(max(numbers))
+            self._moved()
 
     def _store(self, connection_id: str, saved: Iterable[wire.Saved], lines: JobLog) -> None:
         latest = {(m.position.kind, m.position.stream): m.position for m in saved}
@@ -237,7 +239,7 @@ class Run:
                     generation=position.generation,
                     epoch=position.epoch,
                     sequence=position.sequence,
-                    state=bytes(position.state).decode(),
+                    state=position.state,
                 )
                 if not stored:
                     lines.line(
