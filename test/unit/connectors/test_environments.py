@@ -81,10 +81,12 @@ def test_an_installed_connector_is_ready_at_once_and_without_a_process(
     make(environments.path(FAKER, "7.2.1"))
     launchers = Launchers(environments)
     monkeypatch.setattr(process.subprocess, "Popen", None)
-    launchers.prepare(FAKER)
-    started = time.perf_counter()
-    launch = launchers.prepare(FAKER)
-    assert time.perf_counter() - started < 0.005
+    launch, seconds = launchers.prepare(FAKER), []
+    for _ in range(9):
+        started = time.perf_counter()
+        launchers.prepare(FAKER)
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.005  # the best of some: a busy machine may stop us in the middle of any
     assert [Path(word).name for word in launch.argv] == ["python", "source-faker"]
     assert (launch.native, launch.label, launch.origin) == (None, "source-faker 7.2.1", "source")
 

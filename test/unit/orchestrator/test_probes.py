@@ -26,8 +26,9 @@ import json, sys
 given = dict(zip(sys.argv[2::2], sys.argv[3::2]))
 tables = []
 for entry in json.load(open(given["--catalog"]))["streams"]:
-    named = {"streamName": entry["stream"]["name"], "streamNamespace": entry["stream"].get("namespace")}
-    tables.append({**named, "table": entry["stream"]["name"], "columns": [], "rows": [], "rowCount": int(given["--limit"])})
+    name, namespace = entry["stream"]["name"], entry["stream"].get("namespace")
+    table = {"streamName": name, "streamNamespace": namespace, "table": name}
+    tables.append({**table, "columns": [], "rows": [], "rowCount": int(given["--limit"])})
 print(json.dumps({"type": "PREVIEW", "preview": {"tables": tables}}))
 """
 
