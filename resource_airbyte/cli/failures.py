@@ -53,7 +53,7 @@ def usage(error: typer.TyperException) -> UsageError:
         close = did_you_mean(name, [*options, *GLOBAL_FLAGS])
         return UsageError(f"{path} has no option {name}", hint=close or hint)
     message = error.format_message().rstrip(".").replace("Value error, ", "")
-    extra = re.search(r"unexpected extra arguments? \((.*)\)", message)
+    extra = re.search(r"unexpected extra argument(?:s|\(s\))? \((.*)\)", message)
     if extra and "--name" in options:
         hint = f"{path} --name {extra[1]}"
     return UsageError(message[:1].lower() + message[1:], hint=hint)

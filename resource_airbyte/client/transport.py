@@ -37,7 +37,7 @@ class Transport:
         self, endpoint: Endpoint, *, timeout: float = 30.0, transport: httpx.BaseTransport | None = None
     ) -> None:
         self.endpoint, self.timeout = endpoint, timeout
-        socket = _usable(endpoint)
+        socket = self._socket = _usable(endpoint)
         self.where = f"{endpoint.base_url} (socket {socket})" if socket else endpoint.base_url
         local = socket is not None or (urlsplit(endpoint.base_url).hostname or "") in _LOOPBACK
         plain = endpoint.base_url.startswith("http:")  # without TLS there is no need to load certificates
@@ -71,6 +71,8 @@ class Transport:
         self, method: str, path: str, body: Wire | Mapping[str, Any] | None, *, timeout: float | None = None
     ) -> httpx.Response:
         """The raw answer, if it is a good one."""
+        if self._socket and not os.path.exists(self._socket):
+            raise self._not_running()  # and no other program that has our port since then gets to see the token
         seconds = self.timeout if timeout is None else timeout
         content = body.wire() if isinstance(body, Wire) else body
         try:
@@ -88,13 +90,16 @@ class Transport:
 
     def _unanswered(self, error: httpx.TransportError, path: str, seconds: float) -> RuntimeFault:
         if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
-            message = f"Airbyte is not running: nothing answers at {self.where}"
-            return NotRunning(message, hint="resource-airbyte manage start")
+            return self._not_running()
         if isinstance(error, httpx.TimeoutException):
             message = f"Airbyte did not answer {path} within {seconds:g} s"
             return RuntimeFault(message, hint="resource-airbyte logs --service server")
         what = str(error) or type(error).__name__
         return RuntimeFault(f"the connection to Airbyte broke during {path}: {what}", hint="resource-airbyte status")
+
+    def _not_running(self) -> NotRunning:
+        message = f"Airbyte is not running: nothing answers at {self.where}"
+        return NotRunning(message, hint="resource-airbyte manage start")
 
     def _json(self, response: httpx.Response, path: str) -> Any:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import Any
 
@@ -157,18 +158,12 @@ class ActorAction:
         try:
             return call()
         except InvalidConfiguration as error:
-            at = self._trail(error.details.get("path"))
+            trail = _first_trail(error)
             for key in self.actor.configured_at:
                 if (*self.actor.at, key) in self.document.text.positions:
-                    at = (key, *at)
-            where = self.document.text.where((*self.actor.at, *at))
+                    trail = (key, *trail)
+            where = self.document.text.where((*self.actor.at, *trail))
             raise InvalidConfiguration(f"{where}: {error.message}", hint=error.hint, details=error.details) from None
-
-    def _trail(self, path: Any) -> difference.Trail:
-        if isinstance(path, list):
-            return tuple(path)
-        parts = str(path or "").replace("$", "").replace("/", ".").strip(".").split(".")
-        return tuple(int(part) if part.isdigit() else part for part in parts if part)
 
     def _create_body(self) -> ActorCreate:
         definition_id = getattr(self.definition, "definition_id", "")
@@ -191,3 +186,11 @@ class ActorAction:
         }
         kind = SourceUpdate if self.actor.side == "source" else DestinationUpdate
         return kind.model_validate(body)
+
+
+def _first_trail(error: InvalidConfiguration) -> difference.Trail:
+    """Where the first fault is, inside of the configuration: the server writes `configuration.tables[0].name: …`."""
+    faults = error.details.get("errors")
+    first = str(faults[0]).partition(": ")[0] if isinstance(faults, list) and faults else ""
+    parts = re.findall(r"\[(\d+)\]|\.([^.\[]+)", first)
+    return tuple(int(index) if index else name for index, name in parts)

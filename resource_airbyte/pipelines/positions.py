@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -70,7 +70,7 @@ def dotted(path: Trail) -> str:
 class _Loader(yaml.SafeLoader):
     """Composes nodes; the tags of plain scalars are ours (see `scalar`)."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - PyYAML declares it so
 
 
 def scalar(text: str) -> Any:
@@ -170,17 +170,15 @@ class _Reader:
         if id(node) in around:
             raise self._error(node, "the alias refers to something that contains it")
         mark = node.start_mark
+        plain = isinstance(node, yaml.ScalarNode) and node.style is None
         self.found.setdefault(path, Position(mark.line + 1, mark.column + 1))
+        if not node.tag.startswith(("tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")):
+            raise self._error(node, f"the tag {node.tag} is not supported")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path, (*around, id(node)))
         if isinstance(node, yaml.SequenceNode):
             return [self._value(item, (*path, index), (*around, id(node))) for index, item in enumerate(node.value)]
-        return self._scalar(node)
-
-    def _scalar(self, node: yaml.Node) -> Any:
-        if not node.tag.startswith("tag:yaml.org,2002:str"):
-            raise self._error(node, f"the tag {node.tag} is not supported")
-        return scalar(node.value) if getattr(node, "style", "") is None else node.value
+        return scalar(node.value) if plain else node.value
 
     def _mapping(self, node: yaml.MappingNode, path: Trail, around: tuple[int, ...]) -> dict[str, Any]:
         result: dict[str, Any] = {}

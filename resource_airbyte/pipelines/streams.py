@@ -131,7 +131,7 @@ def _checked(
         if wanted.sync_mode not in supported:
             message = f"the stream {stream.name!r} cannot be synced {wanted.sync_mode}"
             raise fault(wanted, "sync_mode", message, f"it supports: {', '.join(supported)}")
-        config.sync_mode = wanted.sync_mode  # type: ignore[assignment]
+        config.sync_mode = wanted.sync_mode
     elif config.cursor_field and "incremental" in supported and wanted.destination_sync_mode != "overwrite":
         config.sync_mode = "incremental"
     config.destination_sync_mode = _destination_mode(config, wanted, modes, fault)  # type: ignore[assignment]

@@ -1,0 +1,212 @@
+"""Applying a file: what is created, what is changed, what is left alone, and how few questions that takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from resource_airbyte.client.api import Airbyte
+from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidConfiguration, InvalidDocument, NotFound
+from resource_airbyte.pipelines.apply import plan
+
+PIPELINE = """\
+name: orders
+source:
+  name: people
+  connector: source-faker
+  config: {count: 1000, password: secret}
+destination: {name: warehouse, connector: destination-duckdb, config: {destination_path: ./w.duckdb}}
+sync:
+  streams: [users]
+"""
+
+
+@pytest.fixture
+def apply(client: Airbyte, content: Any) -> Any:
+    def run(text: str, **kw: Any) -> list[str]:
+        return [each.change for each in plan(client, content(text, **kw)).apply()]
+
+    return run
+
+
+def test_a_new_pipeline_is_created_checked_and_discovered(apply: Any, airbyte: Any) -> None:
+    assert apply(PIPELINE) == ["created", "created", "created"]
+    assert airbyte.asked.count("sources/check_connection") == airbyte.asked.count("destinations/check_connection") == 1
+    assert airbyte.asked.count("sources/discover_schema") == 1
+    (connection,) = airbyte.things["connection"].values()
+    modes = {s["stream"]["name"]: s["config"] for s in connection["syncCatalog"]["streams"]}
+    assert modes["users"]["destinationSyncMode"] == "append_dedup"
+    assert [name for name, config in modes.items() if config["selected"]] == ["users"]
+    assert connection["scheduleType"] == "manual"
+
+
+def test_the_same_file_again_changes_nothing_and_asks_little(apply: Any, airbyte: Any, content: Any) -> None:
+    text = PIPELINE.replace(", password: secret", "")
+    apply(text)
+    airbyte.asked.clear()
+    assert apply(text) == ["unchanged"] * 3
+    assert len(airbyte.asked) <= 8
+    assert not {path for path in airbyte.asked if "create" in path or "update" in path or "check" in path}
+    assert "sources/discover_schema" not in airbyte.asked
+
+
+def test_a_secret_that_is_the_same_is_unchanged_though_only_the_server_can_tell(apply: Any, airbyte: Any) -> None:
+    apply(PIPELINE)
+    airbyte.asked.clear()
+    assert apply(PIPELINE) == ["unchanged"] * 3
+    assert "sources/check_connection" not in airbyte.asked
+
+
+def test_a_changed_secret_is_an_update_and_is_never_shown(
+    client: Airbyte, content: Any, apply: Any, airbyte: Any
+) -> None:
+    apply(PIPELINE)
+    changed = plan(client, content(PIPELINE.replace("secret", "other"))).apply()
+    assert [each.change for each in changed] == ["updated", "unchanged", "unchanged"]
+    assert changed[0].differences == ["password: a secret, sent again"]
+    assert airbyte.things["source"]["source-1"]["connectionConfiguration"]["password"] == "other"
+
+
+def test_a_changed_configuration_is_updated_and_checked(
+    client: Airbyte, content: Any, apply: Any, airbyte: Any
+) -> None:
+    apply(PIPELINE)
+    airbyte.asked.clear()
+    done = plan(client, content(PIPELINE.replace("1000", "2000"))).apply()
+    assert (done[0].change, done[0].differences) == (
+        "updated",
+        ["count: 1000 → 2000", "password: a secret, sent again"],
+    )
+    assert airbyte.asked.count("sources/check_connection") == 1
+    assert airbyte.things["source"]["source-1"]["connectionConfiguration"]["password"] == "secret"
+
+
+def test_a_plan_describes_what_it_will_do_and_does_nothing(
+    client: Airbyte, content: Any, airbyte: Any, apply: Any
+) -> None:
+    assert plan(client, content(PIPELINE)).describe() == [
+        "create source people (source-faker)",
+        "create destination warehouse (destination-duckdb)",
+        "create connection orders from people to warehouse",
+    ]
+    assert not airbyte.things["source"]
+    apply(PIPELINE)
+    words = plan(client, content(PIPELINE.replace("1000", "5").replace("[users]", "[users, events]"))).describe()
+    assert words == [
+        "update source people: count",
+        "leave destination warehouse as it is",
+        "update connection orders: stream events: added, full_refresh overwrite",
+    ]
+
+
+def test_a_source_whose_check_fails_is_not_left_behind(apply: Any, airbyte: Any) -> None:
+    airbyte.check = {**airbyte.check, "status": "failed", "message": "wrong password"}
+    with pytest.raises(
+        ConnectorFailed, match=r"content\.yaml:2:1: the check of source 'people' failed: wrong password"
+    ):
+        apply(PIPELINE)
+    assert not airbyte.things["source"]
+
+
+def test_a_relative_path_starts_at_the_file(apply: Any, airbyte: Any, tmp_path: Any) -> None:
+    apply(PIPELINE)
+    (destination,) = airbyte.things["destination"].values()
+    assert destination["connectionConfiguration"]["destination_path"] == str(tmp_path / "w.duckdb")
+
+
+def test_a_number_from_a_variable_is_a_number(apply: Any, airbyte: Any) -> None:
+    text = "name: p\nconnector: source-faker\nconfig: {count: '${N}', password: '${P}'}\n"
+    apply(text, environ={"N": "7", "P": "007"})
+    assert airbyte.things["source"]["source-1"]["connectionConfiguration"] == {"count": 7, "password": "007"}
+
+
+def test_streams_left_out_means_all_each_in_its_best_mode(apply: Any, airbyte: Any) -> None:
+    apply(PIPELINE.partition("sync:")[0])
+    (connection,) = airbyte.things["connection"].values()
+    found = {s["stream"]["name"]: s["config"] for s in connection["syncCatalog"]["streams"]}
+    assert {name: (c["syncMode"], c["destinationSyncMode"]) for name, c in found.items()} == {
+        "users": ("incremental", "append_dedup"),
+        "events": ("full_refresh", "overwrite"),
+        "countries": ("full_refresh", "overwrite"),
+    }
+    assert all(config["selected"] for config in found.values())
+
+
+def test_the_best_mode_is_one_that_the_destination_has(apply: Any, airbyte: Any) -> None:
+    airbyte.modes = ["overwrite", "append"]
+    apply(PIPELINE)
+    (connection,) = airbyte.things["connection"].values()
+    assert connection["syncCatalog"]["streams"][0]["config"]["destinationSyncMode"] == "append"
+
+
+@pytest.mark.parametrize(
+    ("stream", "says", "hint"),
+    [
+        ("{name: user}", "no stream 'user'", "did you mean 'users'"),
+        ("{name: countries, sync_mode: incremental}", "cannot be synced incremental", "it supports: full_refresh"),
+        ("{name: events, sync_mode: incremental}", "needs a cursor_field", "its fields are: at, what"),
+        ("{name: events, cursor_field: att}", "no field 'att'", "did you mean at"),
+        ("{name: users, cursor_field: name}", "itself defines the cursor", "leave cursor_field out"),
+        ("{name: users, primary_key: [name]}", "itself defines the primary key", "leave primary_key out"),
+        ("{name: events, destination_sync_mode: append_dedup}", "needs a primary_key", "primary_key: [id]"),
+        ("{name: users, destination_sync_mode: update}", "cannot write", "it supports: append"),
+    ],
+)
+def test_a_stream_that_cannot_be_is_refused_at_its_line(apply: Any, stream: str, says: str, hint: str) -> None:
+    with pytest.raises(InvalidDocument) as caught:
+        apply(PIPELINE.replace("[users]", f"\n  - {stream}"))
+    assert "content.yaml:9:" in caught.value.message
+    assert says in caught.value.message
+    assert hint in (caught.value.hint or "")
+
+
+def test_a_stream_that_is_new_in_the_file_is_taken_from_what_is_known(apply: Any, airbyte: Any) -> None:
+    apply(PIPELINE)
+    airbyte.asked.clear()
+    text = PIPELINE.replace("[users]", "[users, {name: events, cursor_field: at, sync_mode: incremental}]")
+    assert apply(text)[2] == "updated"
+    assert "sources/discover_schema" not in airbyte.asked
+
+
+def test_a_schedule_that_is_taken_out_of_the_file_is_taken_off_the_connection(apply: Any, airbyte: Any) -> None:
+    scheduled = PIPELINE + "  schedule: {type: basic, every: 6 hours}\n"
+    apply(scheduled)
+    assert apply(scheduled) == ["unchanged"] * 3
+    assert apply(PIPELINE)[2] == "updated"
+    assert airbyte.things["connection"]["connection-1"]["scheduleType"] == "manual"
+
+
+def test_another_connector_under_a_known_name_is_a_conflict(apply: Any) -> None:
+    apply("name: people\nconnector: source-faker\n")
+    with pytest.raises(Conflict, match="uses another connector"):
+        apply("name: people\nconnector: source-file\n")
+
+
+def test_a_connector_that_there_is_not_is_answered_with_its_neighbour(apply: Any) -> None:
+    with pytest.raises(NotFound) as caught:
+        apply("name: people\nconnector: source-fakr\n")
+    assert "'source-faker'" in str(caught.value.hint)
+
+
+def test_a_connection_finds_its_ends_by_name(apply: Any, airbyte: Any) -> None:
+    apply(PIPELINE)
+    assert apply("name: second\nsource: people\ndestination: warehouse\n") == ["created"]
+    assert apply('{"name": "third", "sourceId": "source-1", "destinationId": "destination-1"}', name="c.json") == [
+        "created"
+    ]
+    with pytest.raises(NotFound, match="there is no source 'peple'"):
+        apply("name: fourth\nsource: peple\ndestination: warehouse\n")
+
+
+def test_an_unfit_configuration_is_refused_with_the_line_it_stands_on(apply: Any, airbyte: Any) -> None:
+    def refuse(verb: str, body: dict[str, Any]) -> Any:
+        if verb != "create":
+            return airbyte._actors("source", verb, body)
+        details = {"code": "invalid_configuration", "errors": ["configuration.count: 'x' is not of type 'integer'"]}
+        return httpx.Response(422, json={"message": details["errors"][0], "details": details})
+
+    airbyte._sources = refuse
+    with pytest.raises(InvalidConfiguration, match=r"content\.yaml:5:12: configuration\.count: 'x' is not"):
+        apply(PIPELINE.replace("1000", "x"))

@@ -1,0 +1,51 @@
+"""Schedules, from a file to Airbyte's Quartz."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resource_airbyte.errors import InvalidDocument
+from resource_airbyte.pipelines.schedule import quartz, words
+
+
+@pytest.mark.parametrize(
+    ("unix", "expected"),
+    [
+        ("0 */6 * * *", "0 0 */6 * * ?"),
+        ("30 2 1 * *", "0 30 2 1 * ?"),
+        ("0 9 * * 1-5", "0 0 9 ? * MON-FRI"),
+        ("0 9 * * 0,6", "0 0 9 ? * SUN,SAT"),
+        ("0 9 * * 7", "0 0 9 ? * SUN"),
+        ("0 9 * * mon", "0 0 9 ? * MON"),
+    ],
+)
+def test_unix_cron_becomes_quartz(unix: str, expected: str) -> None:
+    assert quartz(unix) == expected
+
+
+@pytest.mark.parametrize("cron", ["0 9 1 * 1", "0 9 * * 8"])
+def test_what_quartz_cannot_say_is_refused(cron: str) -> None:
+    with pytest.raises(ValueError, match="day"):
+        quartz(cron)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("manual", "manual"),
+        ("{type: basic, every: 6 hours}", "every 6 hours"),
+        ("{every: day}", "every day"),
+        ("{expression: '0 0 12 * * ? 2030', timezone: Europe/Berlin}", "cron 0 0 12 * * ? 2030 (Europe/Berlin)"),
+    ],
+)
+def test_a_schedule_is_read_and_said_in_words(content: Any, schedule: str, expected: str) -> None:
+    options = content(f"name: a\nsource: x\ndestination: y\nsync: {{schedule: {schedule}}}\n").connection.options
+    assert words(options["scheduleType"], options.get("scheduleData")) == expected
+
+
+@pytest.mark.parametrize("schedule", ["{type: cron}", "{type: basic, expression: x}", "daily", "{expression: '* *'}"])
+def test_an_incomplete_or_mixed_schedule_is_refused(content: Any, schedule: str) -> None:
+    with pytest.raises(InvalidDocument):
+        content(f"name: a\nsource: x\ndestination: y\nsync: {{schedule: {schedule}}}\n")
