@@ -31,8 +31,12 @@ LOCAL = "file://"
 NATIVE = frozenset({"destination-duckdb"})
 
 # Newer than the facts, and known to install and run: 6.2.24 of faker is a year old and pulls a CDK four majors behind;
-# 0.0.48 is the first of hardcoded-records on the CDK that the manifest connectors use too.
-VERIFIED: Mapping[str, str] = {"source-faker": "7.2.1", "source-hardcoded-records": "0.0.48"}
+# 0.0.48 of hardcoded-records is on the CDK of today; 4.15.2 of s3 fails at import with the libraries of today.
+VERIFIED: Mapping[str, str] = {
+    "source-faker": "7.2.1",
+    "source-hardcoded-records": "0.0.48",
+    "source-s3": "4.16.1",
+}
 
 # Published, but no version of it starts.
 BROKEN: Mapping[str, str] = {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A connector that does what its configuration says: source and destination in one file, for tests. No dependencies.
+"""A connector that does what its configuration says: source and destination in one, for tests. No dependencies.
 
     scripted.py spec | check | discover | read | write   --config FILE [--catalog FILE] [--state FILE]
 
@@ -64,7 +64,8 @@ import subprocess
 import sys
 import time
 
-START = 1_700_000_000
+from records import START, data_of, fields_of, schema_of
+from writing import Destination
 
 
 class Scripted:
@@ -343,109 +344,6 @@ class Scripted:
     def do_kill(self, number):
         self.out.flush()
         os.kill(os.getpid(), number)
-
-
-class Destination:
-    """What `write` does with the lines on stdin."""
-
-    def __init__(self, connector):
-        self.connector = connector
-        self.setup = connector.config.get("write", {})
-        self.steps = [tuple(entry) for entry in self.setup.get("at", [])]
-        self.counts, self.held, self.records = {}, [], 0
-
-    def run(self):
-        with open(self.setup.get("file", os.devnull), "wb" if self.empties() else "ab") as file:
-            self.file = file
-            for line in sys.stdin.buffer:
-                self.take(line)
-            self.commit()
-        for message in self.held:
-            self.connector.say(message)
-        for step in self.setup.get("end", []):
-            self.connector.do(step)
-
-    def empties(self):
-        streams = self.connector.configured["streams"] if self.connector.configured else []
-        return any(s["destination_sync_mode"] == "overwrite" or s.get("minimum_generation_id") for s in streams)
-
-    def take(self, line):
-        message = json.loads(line)
-        if message["type"] == "RECORD":
-            self.record(message["record"], line)
-        elif message["type"] == "STATE":
-            self.state(message)
-
-    def record(self, record, line):
-        key = (record["stream"], record.get("namespace"))
-        self.counts[key] = self.counts.get(key, 0) + 1
-        self.records += 1
-        self.file.write(line)
-        for at, step in self.steps:
-            if at == self.records:
-                self.connector.do(step)
-
-    def commit(self):
-        self.file.flush()
-        if self.file.name != os.devnull:
-            os.fsync(self.file.fileno())
-
-    def state(self, message):
-        self.commit()
-        if self.setup.get("swallow"):
-            return
-        if self.setup.get("stats", True):
-            count = self.count(message["state"]) + self.setup.get("lie", 0)
-            message["state"]["destinationStats"] = {"recordCount": float(count)}
-        if self.setup.get("hold"):
-            self.held.append(message)
-        else:
-            self.connector.say(message)
-            self.connector.out.flush()
-
-    def count(self, state):
-        """How many records this state covers, forgetting them."""
-        if state.get("type") == "STREAM":
-            name = state["stream"]["stream_descriptor"]
-            return self.counts.pop((name["name"], name.get("namespace")), 0)
-        total = sum(self.counts.values())
-        self.counts.clear()
-        return total
-
-
-def fields_of(stream):
-    return stream.get("fields", {"id": "integer", "name": "string"})
-
-
-def schema_of(fields):
-    types = {"timestamp": {"type": ["null", "string"], "format": "date-time"}}
-    properties = {name: types.get(kind, {"type": ["null", kind]}) for name, kind in fields.items()}
-    return {"type": "object", "properties": properties}
-
-
-def data_of(stream, name, number):
-    fields = fields_of(stream) if "schema" not in stream else kinds_of(stream["schema"])
-    data = {field: value_of(kind, f"{name} {number + 1}", number) for field, kind in fields.items()}
-    for field, values in stream.get("values", {}).items():
-        data[field] = values[number % len(values)]
-    if "pad" in stream:
-        data["pad"] = "x" * stream["pad"]
-    return data
-
-
-def kinds_of(schema):
-    kinds = {}
-    for name, part in schema.get("properties", {}).items():
-        found = part.get("type", "string")
-        kinds[name] = next((kind for kind in found if kind != "null"), "string") if isinstance(found, list) else found
-    return kinds
-
-
-def value_of(kind, text, number):
-    if kind == "timestamp":
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(START + number))
-    values = {"integer": number + 1, "number": number + 0.5, "boolean": number % 2 == 0, "string": text}
-    return values.get(kind, {"number": number, "text": text} if kind == "object" else [number, number + 1])
 
 
 def document(path):

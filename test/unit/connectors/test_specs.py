@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,8 @@ SCRIPTED = Path(__file__).resolve().parents[2] / "connectors" / "scripted" / "sc
 
 @pytest.fixture
 def connector(tmp_path: Path) -> Connector:
-    program = tmp_path / "source-scripted"
-    program.write_bytes(SCRIPTED.read_bytes())
-    program.chmod(0o755)
+    shutil.copytree(SCRIPTED.parent, tmp_path / "program")
+    program = (tmp_path / "program" / "scripted.py").rename(tmp_path / "program" / "source-scripted")
     return custom("source", "11111111-1111-4111-8111-111111111111", "Scripted", f"file://{program}", "dev")
 
 
