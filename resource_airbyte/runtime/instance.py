@@ -117,7 +117,7 @@ def stop(instance: Instance, timeout: float) -> bool:
 def alone(data: DataDir, timeout: float) -> Iterator[None]:
     """Hold the lock that lets one command at a time start, stop or change this instance, or wait `timeout` s for it."""
     moment = process.deadline(timeout)
-    with open(data.path / "start.lock", "a") as file:
+    with open(data.path / "start.lock", "a", opener=_private) as file:
         while not _locked(file.fileno()):
             if time.monotonic() > moment:
                 raise RuntimeFault(

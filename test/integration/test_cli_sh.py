@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,9 +46,11 @@ class Machine:
             (self.bin / name).write_text(f'#!/bin/sh\n{before}\n{path}exec {BASE} "$@"\n')
             (self.bin / name).chmod(0o755)
 
-    def run(self, *arguments: str, cli: Path = CLI, cwd: str = "/", timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, cli: Path = CLI, cwd: str = "/", timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(cli), *arguments], env=self.env, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
+            [str(cli), *arguments], env=self.env, cwd=cwd, capture_output=True, text=True, timeout=120, check=False
         )
 
     def environments(self) -> list[Path]:
@@ -71,13 +72,13 @@ def machine(tmp_path: Path, downloads: Path) -> Machine:
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory, downloads: Path) -> Iterator[Machine]:
+def ready(tmp_path_factory: pytest.TempPathFactory, downloads: Path) -> Machine:
     """A machine on which the environment has been set up, by two commands at once."""
     machine = Machine(tmp_path_factory.mktemp("ready"), downloads)
     with ThreadPoolExecutor() as pool:
         both = list(pool.map(lambda _: machine.run("help"), range(2)))
     machine.first = both  # type: ignore[attr-defined]
-    yield machine
+    return machine
 
 
 def test_two_first_commands_at_once_share_one_set_up(ready: Machine) -> None:
@@ -92,7 +93,12 @@ def test_two_first_commands_at_once_share_one_set_up(ready: Machine) -> None:
 
 
 def test_the_second_command_is_silent_and_needs_neither_network_nor_python_on_the_path(ready: Machine) -> None:
-    env = {**ready.env, "PATH": "/nowhere:/bin:/usr/bin", "https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    env = {
+        **ready.env,
+        "PATH": "/nowhere:/bin:/usr/bin",
+        "https_proxy": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
     done = subprocess.run([CLI, "help"], env=env, capture_output=True, text=True, check=True, timeout=20)
     assert done.stderr == ""
 
@@ -112,7 +118,11 @@ def test_it_works_through_a_link_and_from_anywhere(ready: Machine, tmp_path: Pat
 def test_it_costs_little_beyond_python_itself(ready: Machine) -> None:
     python = ready.environments()[0] / "bin" / "python"
     with_it = min(_seconds([CLI, "--no-such-flag"], ready.env) for _ in range(5))
-    env = {**ready.env, "PYTHONPATH": str(REPOSITORY), "PYTHONPYCACHEPREFIX": str(ready.cache / "resource-airbyte" / "pycache")}
+    env = {
+        **ready.env,
+        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONPYCACHEPREFIX": str(ready.cache / "resource-airbyte" / "pycache"),
+    }
     without = min(_seconds([python, "-P", "-m", "resource_airbyte", "--no-such-flag"], env) for _ in range(5))
     assert with_it - without < 0.06  # 8 ms on an idle machine
 
