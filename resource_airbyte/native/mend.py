@@ -43,18 +43,41 @@ def mended(text: bytes) -> tuple[bytes, list[str]]:
         return _rebuilt(text)
 
 
+def mended_line(line: bytes) -> bytes | None:
+    """A whole RECORD line made JSON, what was emptied noted in its meta.changes; None when it is no record at all."""
+    message = _read(line)
+    record = message.get("record") if message else None
+    data = record.get("data") if isinstance(record, dict) else None
+    if not message or not isinstance(record, dict) or not isinstance(data, dict):
+        return None
+    nulled = [json.loads(change(_plain(name))) for name, value in data.items() if _holds_nan(value)]
+    if nulled:
+        meta = record.get("meta")
+        noted = meta.get("changes") if isinstance(meta, dict) else None
+        record["meta"] = {"changes": [*(noted if isinstance(noted, list) else []), *nulled]}
+    return _written(message)
+
+
 def _rebuilt(text: bytes) -> tuple[bytes, list[str]]:
+    found = _read(text)
+    if found is None:
+        return b"{}", ["*"]
+    return _written(found), [_plain(name) for name, value in found.items() if _holds_nan(value)]
+
+
+def _read(text: bytes) -> dict[str, Any] | None:
+    """A JSON object as Python reads it, which takes more than the standard allows."""
     try:
         found = json.loads(
             text.decode("utf-8", "replace"), parse_constant=lambda _: NOT_A_NUMBER, parse_float=_finite, strict=False
         )
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        return b"{}", ["*"]
-    nulled = [_plain(name) for name, value in found.items() if _holds_nan(value)]
-    clean = {_plain(name): _clean(value) for name, value in found.items()}
-    return json.dumps(clean, separators=(",", ":"), ensure_ascii=False).encode(), nulled
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _written(found: dict[str, Any]) -> bytes:
+    return json.dumps(_clean(found), separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _finite(digits: str) -> Any:

@@ -8,15 +8,18 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from ...errors import ConnectorError, Fenced
 from .specification import refused
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 # Together with Python, Arrow and the batches in flight this stays below the engine's 400 MB.
-MEMORY_LIMIT = "128MB"
+MEMORY_LIMIT = "96MB"
 THREADS = 2
 _LOCK = re.compile(r'lock on file "(?P<file>.*?)".*?held in (?P<program>.*?) \(PID (?P<pid>\d+)\)')
 
@@ -26,7 +29,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._spill = path.with_name(f".{path.name}.spill")
+        self.private = path.with_name(f".{path.name}.spill")
         make_parents(path)
         with explained(path):
             self.connection = duckdb.connect(path, config={"threads": THREADS, "memory_limit": MEMORY_LIMIT})
@@ -39,10 +42,11 @@ class Database:
 
     def _prepare(self) -> None:
         # Holding the file's lock, we are its only writer: whatever lies in the directory was left by one that was killed.
-        shutil.rmtree(self._spill, ignore_errors=True)
-        self._spill.mkdir(mode=0o700)
+        shutil.rmtree(self.private, ignore_errors=True)
+        self.private.mkdir(mode=0o700)
         self.connection.execute("SET TimeZone = 'UTC'")
-        self.connection.execute("SET temp_directory = ?", [str(self._spill)])
+        self.connection.execute("SET write_buffer_row_group_count = 1")
+        self.connection.execute("SET temp_directory = ?", [str(self.private)])
         found = self.connection.execute("SELECT current_database()").fetchone()
         self.catalog = str(found[0]) if found else ""
 
@@ -82,6 +86,14 @@ class Database:
         row = self.connection.execute(sql, values).fetchone()
         return int(row[0]) if row and isinstance(row[0], int) else 0
 
+    def insert(self, sql: str, airbyte_batch: pa.Table) -> None:
+        """Run an INSERT that reads from `airbyte_batch`.
+
+        DuckDB finds the table as the Python variable of that name. Were it registered instead, the open transaction would
+        hold on to it, and every batch stay in memory until the commit.
+        """
+        self.connection.execute(sql)
+
     def rows(self, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a query."""
         return self.connection.execute(sql, values).fetchall()
@@ -91,7 +103,7 @@ class Database:
         try:
             self.connection.close()
         finally:
-            shutil.rmtree(self._spill, ignore_errors=True)
+            shutil.rmtree(self.private, ignore_errors=True)
 
 
 def make_parents(path: Path) -> None:
@@ -143,7 +155,9 @@ def _locked(held: re.Match[str]) -> ConnectorError:
     except psutil.Error:
         command = program  # it has ended by now, or belongs to somebody else
     message = f"{held['file']} is open in another program: {command} (pid {pid})"
-    return _ours(message, "transient_error", f"Close that program (or: kill {pid}); DuckDB lets one program write at a time")
+    return _ours(
+        message, "transient_error", f"Close that program (or: kill {pid}); DuckDB lets one program write at a time"
+    )
 
 
 def _ours(message: str, failure_type: str, hint: str | None = None) -> ConnectorError:

@@ -20,7 +20,9 @@ class Newest:
 
     def __init__(self, setup: StreamSetup, table: Table) -> None:
         if not setup.primary_key:
-            raise refused(f"The stream {setup.stream} is to be deduplicated but has no primary key", hint="Set primary_key")
+            raise refused(
+                f"The stream {setup.stream} is to be deduplicated but has no primary key", hint="Set primary_key"
+            )
         self._setup, self._table = setup, table
         self._key = [self._expression(path, "primary key") for path in setup.primary_key]
         cursor = [self._expression(setup.cursor, "cursor")] if setup.cursor else []
@@ -49,7 +51,8 @@ class Newest:
         """Leave the newest row of each key in a table, and none where the newest says that it was deleted."""
         database.execute(
             f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} AS t QUALIFY row_number() OVER "
-            f"(PARTITION BY {', '.join(self._keys('t'))} ORDER BY {self._ranked('t')}, t.rowid DESC) > 1)"
+            f"(PARTITION BY {', '.join(self._keys('t'))} ORDER BY {self._ranked('t')}, t.rowid DESC) > 1 "
+            "AND t._airbyte_raw_id IS NOT NULL)"
         )
 
     def drop_deleted(self, database: Database, table: str) -> None:
@@ -63,6 +66,7 @@ class Newest:
         same = " AND ".join(
             f"{new} IS NOT DISTINCT FROM {old}" for new, old in zip(self._keys("d"), self._keys("t"), strict=True)
         )
+        same += " AND d._airbyte_raw_id IS NOT NULL"  # blank rows (spacing.py) have no key
         self.collapse(database, delta)
         database.execute(f"DELETE FROM {delta} AS d USING {final} AS t WHERE {same} AND {self._older('d', 't')}")
         database.execute(f"DELETE FROM {final} AS t USING {delta} AS d WHERE {same}")

@@ -9,7 +9,7 @@ from typing import Any
 from ...protocol.chunk import Chunk
 from ...protocol.messages import StreamDescriptor
 from ...protocol.seams import Checkpoint, StateKey, StreamSetup, WriteSetup
-from . import tables
+from . import spacing, tables
 from .database import Database, explained
 from .ledger import Ledger, compare, lost
 from .plan import Plan, plan
@@ -17,9 +17,9 @@ from .specification import Configuration, configuration, refused
 from .writer import StreamWriter
 
 # Bytes of JSON that wait in memory, over all streams, before rows go where they need none.
-WAITING = 24 << 20
+WAITING = 16 << 20
 # Bytes of JSON in one transaction: DuckDB keeps part of what is not committed in memory.
-TRANSACTION = 96 << 20
+TRANSACTION = 256 << 20
 
 
 def destination(given: dict[str, Any]) -> DuckDBDestination:
@@ -47,16 +47,24 @@ class DuckDBDestination:
             self._ledger = Ledger(self._database, setup.connection_id, setup.fence)
             self._ledger.take_over()
             held = self._ledger.checkpoints()
+            if spacing.marked(self._database):
+                spacing.keep(self._database)
             self._refuse_gaps(held)
             with self._database.transaction():
                 plans = self._plans()
                 self._ledger.check()
+            self._clear_blank_rows(plans)
             for number, made in enumerate(plans):
                 self._writers[made.setup.stream] = StreamWriter(
                     self._database, self._ledger, made, self._typing, number
                 )
         self._last_commit = time.monotonic()
         return list(held.values())
+
+    def _clear_blank_rows(self, plans: list[Plan]) -> None:
+        if spacing.marked(self._opened):
+            for made in plans:
+                spacing.clear(self._opened, made.table.name.sql)
 
     def _refuse_gaps(self, held: dict[StateKey, Checkpoint]) -> None:
         streams = {stream.stream: stream for stream in self._setup.streams}
@@ -86,7 +94,9 @@ class DuckDBDestination:
 
     def _plans(self) -> list[Plan]:
         database, setup = self._opened, self._setup
-        plans = [plan(database, self._ledger, setup.connection_id, s, self._configuration.schema) for s in setup.streams]
+        plans = [
+            plan(database, self._ledger, setup.connection_id, s, self._configuration.schema) for s in setup.streams
+        ]
         taken: dict[tuple[str, str], StreamDescriptor] = {}
         for made in plans:
             other = taken.setdefault(made.final.key, made.setup.stream)
@@ -138,6 +148,11 @@ class DuckDBDestination:
         """See Destination.finish. Staged tables of complete streams are swapped in by the transaction of the last rows (rule 3)."""
         for stream in complete & self._writers.keys():
             self._writers[stream].seal()
+        with explained(self._configuration.path):
+            for writer in self._writers.values():
+                writer.advance(wait=True)
+        if any(writer.spaced and writer.plan.stage for writer in self._writers.values()):
+            self._commit(None)  # blank rows between large ones must be gone from a staged table before it is swapped in
         self._commit(complete)
         return {stream: writer.committed for stream, writer in self._writers.items()}
 
@@ -156,8 +171,9 @@ class DuckDBDestination:
                     writer.end(complete=stream in complete)
             self._ledger.check()
         self._pending, self._uncommitted, self._last_commit = [], 0, time.monotonic()
-        for writer in self._writers.values():
-            writer.after_commit()
+        with explained(self._configuration.path):
+            for writer in self._writers.values():
+                writer.after_commit()
         for checkpoint in pending:  # only now: its records are durable (rule 1)
             self._setup.committed(checkpoint)
 

@@ -121,7 +121,10 @@ def actual_types(database: Database, name: TableName) -> dict[str, str]:
         "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = ? "
         "AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?) ORDER BY column_index"
     )
-    return {str(column).casefold(): str(found) for column, found in database.rows(sql, [name.catalog, name.schema, name.name])}
+    return {
+        str(column).casefold(): str(found)
+        for column, found in database.rows(sql, [name.catalog, name.schema, name.name])
+    }
 
 
 def _wanted_types(wanted: Shape) -> dict[str, str]:

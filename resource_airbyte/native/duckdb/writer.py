@@ -11,11 +11,12 @@ import pyarrow as pa
 from ...protocol.chunk import Chunk
 from ...protocol.messages import Record
 from ..typed import Typist
+from . import spacing
 from .database import Database
 from .dedup import Newest
 from .ledger import Ledger
-from .names import literal
 from .plan import Plan, discard, publish
+from .spill import Spill
 from .tables import meta
 
 # Bytes of JSON that are typed at once: large enough for Arrow to be fast, small enough to keep several in memory.
@@ -23,7 +24,7 @@ BATCH = 8 << 20
 
 
 class Typed:
-    """Rows that are typed, or being typed in the other thread."""
+    """Rows that are typed, or being typed in the other thread; `size` is in bytes of JSON."""
 
     def __init__(self, rows: int, size: int, table: Future[pa.Table] | pa.Table) -> None:
         self.rows, self.size = rows, size
@@ -38,11 +39,11 @@ class Typed:
             self._table = self._table.result()
         return self._table
 
-    def split(self, rows: int) -> tuple[pa.Table, Typed]:
+    def split(self, rows: int) -> tuple[Typed, Typed]:
         """The first rows, and the rest."""
-        table = self.table()
-        size = self.size * (self.rows - rows) // self.rows
-        return table.slice(0, rows), Typed(self.rows - rows, size, table.slice(rows))
+        table, size = self.table(), self.size * rows // self.rows
+        rest = Typed(self.rows - rows, self.size - size, table.slice(rows))
+        return Typed(rows, size, table.slice(0, rows)), rest
 
 
 class StreamWriter:
@@ -51,13 +52,15 @@ class StreamWriter:
     def __init__(self, database: Database, ledger: Ledger, plan: Plan, typing: ThreadPoolExecutor, number: int) -> None:
         self.plan = plan
         self.received = self.sealed = self.moved = self.committed = 0
+        self.spaced = False
         self._database, self._ledger, self._typing = database, ledger, typing
         self._typist = Typist(plan.table.shape.fields)
         self._records: list[Record] = []
         self._size = 0
         self._typed: deque[Typed] = deque()
-        self._spill, self._spilled = f"temp.main._airbyte_spill_{number}", 0
-        self._delta, self._merging = f"temp.main._airbyte_delta_{number}", 0
+        self._spill = Spill(database.private / f"{number}.arrow")
+        self._delta, self._delta_made = f"temp.main._airbyte_delta_{number}", False
+        self._inserted = 0
         self._newest = Newest(plan.setup, plan.table) if plan.dedups else None
 
     @property
@@ -101,73 +104,67 @@ class StreamWriter:
         """Insert what may be inserted; with `wait` all of it, else leave the batch that the other thread still types."""
         if wait and (self.free or self.sealed > self.moved):
             self._type()
-        self._publish_spill()
+        if self._spill.rows and self.sealed - self.moved >= self._spill.rows:
+            for table, size in self._spill.take():
+                self._insert(Typed(table.num_rows, size, table))
         while self._typed and (wait or len(self._typed) > 1 or self._typed[0].ready):
-            room = self._typed[0].rows if self.free else self.sealed - self.moved - self._spilled
+            room = self._typed[0].rows if self.free else self.sealed - self.moved - self._spill.rows
             if room <= 0:
                 return
             if room < self._typed[0].rows:
-                table, self._typed[0] = self._typed[0].split(room)
+                covered, self._typed[0] = self._typed[0].split(room)
             else:
-                table = self._typed.popleft().table()
-            self._insert(self._destined, table)
-            self.moved += table.num_rows
+                covered = self._typed.popleft()
+            self._insert(covered)
 
     def spill(self) -> None:
-        """Move rows that no state covers yet out of memory, into a table that only this connection sees."""
+        """Move what waits out of memory: covered rows into the table, others into a file."""
         self.advance(wait=True)
         self._type()
         while self._typed:
-            self._make(self._spill, self._spilled)
-            table = self._typed.popleft().table()
-            self._insert(self._spill, table)
-            self._spilled += table.num_rows
+            typed = self._typed.popleft()
+            self._spill.write(typed.table(), typed.size)
 
-    def _publish_spill(self) -> None:
-        if self._spilled and self.sealed - self.moved >= self._spilled:
-            columns = self.plan.table.columns()
-            into = self._destined
-            self._database.begin()
-            self._database.execute(f"INSERT INTO {into} ({columns}) SELECT {columns} FROM {self._spill}")
-            self._database.execute(f"DROP TABLE {self._spill}")
-            self.moved += self._spilled
-            self._spilled = 0
-
-    @property
     def _destined(self) -> str:
         """Where covered rows go: deduplicating streams gather them, and merge once per commit."""
         if self._newest is None or self.plan.stage is not None:
             return self.plan.table.name.sql
-        self._make(self._delta, self._merging)
-        self._merging += 1
+        if not self._delta_made:
+            self._database.execute(f"CREATE TEMP TABLE {self._delta} AS FROM {self.plan.table.name.sql} LIMIT 0")
+            self._delta_made = True
         return self._delta
 
-    def _make(self, name: str, used: int) -> None:
-        if not used:
-            self._database.begin()
-            self._database.execute(f"CREATE TEMP TABLE {name} AS FROM {self.plan.table.name.sql} LIMIT 0")
-
-    def _insert(self, into: str, table: pa.Table) -> None:
-        setup, target = self.plan.setup, self.plan.table
+    def _insert(self, typed: Typed) -> None:
+        setup, target, table = self.plan.setup, self.plan.table, typed.table()
         changed = table.column("changes").null_count < table.num_rows
         self._database.begin()
-        connection = self._database.connection
-        connection.register("airbyte_batch", table)
-        try:
-            connection.execute(
-                f"INSERT INTO {into} ({target.columns()}) SELECT uuidv7()::VARCHAR, extracted_at, "
-                f"{meta(setup.sync_id, changed=changed)}, {setup.generation}{target.select()} FROM airbyte_batch"
-            )
-        finally:
-            connection.unregister("airbyte_batch")
+        into = self._destined()
+        self._database.insert(
+            f"INSERT INTO {into} ({target.columns()}) SELECT uuidv7()::VARCHAR, extracted_at, "
+            f"{meta(setup.sync_id, changed=changed)}, {setup.generation}{target.select()} FROM airbyte_batch",
+            table,
+        )
+        self.moved += table.num_rows
+        self._inserted += table.num_rows
+        if spacing.large(typed.rows, typed.size):
+            self._space(into)
+
+    def _space(self, into: str) -> None:
+        if not self.spaced:
+            spacing.mark(self._database)
+        self.spaced = True
+        spacing.blank(self._database, self.plan.table, into, spacing.VECTOR - 1)
+        self._inserted += spacing.VECTOR - 1
 
     def before_commit(self) -> None:
-        """Last part of the transaction: all covered rows are in, deduplicated, and the stage knows whether a state speaks of it."""
+        """Last part of the transaction: all covered rows are in, and deduplicated."""
         self.advance(wait=True)
-        if self._merging and self._newest:
+        if self.spaced and self._inserted:
+            spacing.blank(self._database, self.plan.table, self._destined(), spacing.ROW_GROUP - self._inserted)
+        if self._delta_made and self._newest:
             self._newest.merge(self._database, self._delta)
             self._database.execute(f"DROP TABLE {self._delta}")
-            self._merging = 0
+            self._delta_made = False
 
     def cover(self) -> None:
         """A state of this stream is being committed: from now on its staged table can be gone on with."""
@@ -177,7 +174,11 @@ class StreamWriter:
             self._ledger.save_stage(self.plan.setup.stream, replace(stage, covered=True))
 
     def after_commit(self) -> None:
-        self.committed = self.moved
+        """The transaction is durable: count its rows, and take out the blank ones between them."""
+        self.committed, self._inserted = self.moved, 0
+        if self.spaced:
+            spacing.clear(self._database, self.plan.table.name.sql)
+            self.spaced = False
 
     def end(self, *, complete: bool) -> None:
         """After the last row: swap a staged table in if the stream is complete, else leave or drop it."""
@@ -190,10 +191,3 @@ class StreamWriter:
             self._newest.collapse(self._database, self.plan.table.name.sql)
             self._newest.drop_deleted(self._database, self.plan.table.name.sql)
         publish(self._database, self._ledger, self.plan)
-
-
-def unpublish_sync(database: Database, plan: Plan) -> None:
-    """Take out the rows that an earlier attempt of the same sync published without any state: they come again now."""
-    name, sync_id = plan.table.name.sql, plan.setup.sync_id
-    path = literal("$.sync_id")
-    database.execute(f"DELETE FROM {name} WHERE (_airbyte_meta ->> {path})::BIGINT = {sync_id}")
