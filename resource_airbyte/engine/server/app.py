@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from resource_airbyte import __version__
 from resource_airbyte.engine.control import Control
@@ -20,8 +20,6 @@ from resource_airbyte.engine.server import (
 )
 from resource_airbyte.engine.server.gate import Gate
 
-PREFIX = "/api/v1"
-
 
 def create_app(control: Control, *, token: str, ports: tuple[int, int]) -> FastAPI:
     """`token` opens every route but health; `ports` are the web port, which has the status page, and the API's own."""
@@ -34,11 +32,10 @@ def create_app(control: Control, *, token: str, ports: tuple[int, int]) -> FastA
         openapi_url=None,
         redirect_slashes=False,
     )
-    api = APIRouter(prefix=PREFIX)
+    # Straight into the application: a router included in it would be built twice, which a start in time does not need.
     for noun in (instance, workspaces, definitions, sources, destinations, connections, jobs, state):
-        api.include_router(noun.routes(control))
-    app.include_router(api)
-    app.include_router(page.routes(control, ports[0]))
+        noun.routes(app.router, control)
+    page.routes(app.router, control, ports[0])
     faults.install(app)
-    app.add_middleware(Gate, token=token, ports=ports, open_paths=frozenset({f"{PREFIX}/health"}))
+    app.add_middleware(Gate, token=token, ports=ports, open_paths=frozenset({"/api/v1/health"}))
     return app

@@ -18,55 +18,53 @@ from resource_airbyte.model.jobs import JobReadResponse
 from resource_airbyte.model.workspaces import WorkspaceIdRequestBody
 
 
-def routes(control: Control) -> APIRouter:
-    api = APIRouter(prefix="/connections")
+def routes(api: APIRouter, control: Control) -> None:
     _crud(api, control)
     _work(api, control)
-    return api
 
 
 def _crud(api: APIRouter, control: Control) -> None:
-    @api.post("/create")
+    @api.post("/api/v1/connections/create")
     def create(body: ConnectionCreate) -> Response:
         return answer(control.connections.create(body))
 
-    @api.post("/get")
+    @api.post("/api/v1/connections/get")
     def get(body: ConnectionIdRequestBody) -> Response:
         return answer(control.connections.get(body.connection_id))
 
-    @api.get("/list")
-    @api.get("/list_all")
+    @api.get("/api/v1/connections/list")
+    @api.get("/api/v1/connections/list_all")
     def list_default() -> Response:
         return answer(control.connections.list(control.workspaces.default_id()))
 
-    @api.post("/list")
+    @api.post("/api/v1/connections/list")
     def list_connections(body: WorkspaceIdRequestBody) -> Response:
         return answer(control.connections.list(body.workspace_id))
 
-    @api.post("/list_all")
+    @api.post("/api/v1/connections/list_all")
     def list_all(body: WorkspaceIdRequestBody) -> Response:
         return answer(control.connections.list(body.workspace_id, deleted=bool(body.include_tombstone)))
 
-    @api.post("/update")
+    @api.post("/api/v1/connections/update")
     def update(body: ConnectionUpdate) -> Response:
         return answer(control.connections.update(body))
 
-    @api.post("/delete")
+    @api.post("/api/v1/connections/delete")
     def delete(body: ConnectionIdRequestBody) -> Response:
         control.connections.delete(body.connection_id)
         return deleted()
 
 
 def _work(api: APIRouter, control: Control) -> None:
-    @api.post("/sync")
+    @api.post("/api/v1/connections/sync")
     def sync(body: ConnectionSyncRequest) -> Response:
         return answer(control.jobs.get(control.connections.sync(body.connection_id, body.streams), logs=False))
 
-    @api.post("/refresh")
+    @api.post("/api/v1/connections/refresh")
     def refresh(body: ConnectionStreamRefreshRequestBody) -> Response:
         job_id = control.connections.refresh(body.connection_id, body.refresh_mode, body.streams)
         return answer(JobReadResponse(job=control.jobs.get(job_id, logs=False).job))
 
-    @api.post("/preview")
+    @api.post("/api/v1/connections/preview")
     def preview(body: ConnectionPreviewRequest) -> Response:
         return answer(control.preview.preview(body.connection_id, body.limit))

@@ -16,13 +16,11 @@ from resource_airbyte.model.definitions import (
 )
 
 
-def routes(control: Control) -> APIRouter:
-    api = APIRouter()
+def routes(api: APIRouter, control: Control) -> None:
     _lists(api, "source", control.source_definitions)
     _lists(api, "destination", control.destination_definitions)
     _sources(api, control.source_definitions)
     _destinations(api, control.destination_definitions)
-    return api
 
 
 def _lists(api: APIRouter, kind: str, definitions: Definitions) -> None:
@@ -30,52 +28,52 @@ def _lists(api: APIRouter, kind: str, definitions: Definitions) -> None:
         return answer(definitions.list())
 
     for name in ("list", "list_latest", "list_for_workspace"):
-        api.add_api_route(f"/{kind}_definitions/{name}", list_definitions, methods=["GET", "POST"])
+        api.add_api_route(f"/api/v1/{kind}_definitions/{name}", list_definitions, methods=["GET", "POST"])
 
 
 def _sources(api: APIRouter, definitions: Definitions) -> None:
-    @api.post("/source_definitions/get")
-    @api.post("/source_definitions/get_for_workspace")
+    @api.post("/api/v1/source_definitions/get")
+    @api.post("/api/v1/source_definitions/get_for_workspace")
     def get_source_definition(body: SourceDefinitionIdRequestBody) -> Response:
         return answer(definitions.get(body.source_definition_id))
 
-    @api.post("/source_definitions/create_custom")
+    @api.post("/api/v1/source_definitions/create_custom")
     def create_source_definition(body: CustomSourceDefinitionCreate) -> Response:
         return answer(definitions.create_custom(body.source_definition))
 
-    @api.post("/source_definitions/delete")
+    @api.post("/api/v1/source_definitions/delete")
     def delete_source_definition(body: SourceDefinitionIdRequestBody) -> Response:
         definitions.delete(body.source_definition_id)
         return deleted()
 
-    @api.post("/source_definition_specifications/get")
+    @api.post("/api/v1/source_definition_specifications/get")
     def get_source_specification(body: SourceDefinitionIdRequestBody) -> Response:
         return answer(definitions.specification(body.source_definition_id))
 
-    @api.post("/source_definition_specifications/get_for_source")
+    @api.post("/api/v1/source_definition_specifications/get_for_source")
     def get_specification_for_source(body: SourceIdRequestBody) -> Response:
         return answer(definitions.specification_for(body.source_id))
 
 
 def _destinations(api: APIRouter, definitions: Definitions) -> None:
-    @api.post("/destination_definitions/get")
-    @api.post("/destination_definitions/get_for_workspace")
+    @api.post("/api/v1/destination_definitions/get")
+    @api.post("/api/v1/destination_definitions/get_for_workspace")
     def get_destination_definition(body: DestinationDefinitionIdRequestBody) -> Response:
         return answer(definitions.get(body.destination_definition_id))
 
-    @api.post("/destination_definitions/create_custom")
+    @api.post("/api/v1/destination_definitions/create_custom")
     def create_destination_definition(body: CustomDestinationDefinitionCreate) -> Response:
         return answer(definitions.create_custom(body.destination_definition))
 
-    @api.post("/destination_definitions/delete")
+    @api.post("/api/v1/destination_definitions/delete")
     def delete_destination_definition(body: DestinationDefinitionIdRequestBody) -> Response:
         definitions.delete(body.destination_definition_id)
         return deleted()
 
-    @api.post("/destination_definition_specifications/get")
+    @api.post("/api/v1/destination_definition_specifications/get")
     def get_destination_specification(body: DestinationDefinitionIdRequestBody) -> Response:
         return answer(definitions.specification(body.destination_definition_id))
 
-    @api.post("/destination_definition_specifications/get_for_destination")
+    @api.post("/api/v1/destination_definition_specifications/get_for_destination")
     def get_specification_for_destination(body: DestinationIdRequestBody) -> Response:
         return answer(definitions.specification_for(body.destination_id))

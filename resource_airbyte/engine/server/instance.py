@@ -9,15 +9,11 @@ from resource_airbyte.engine.server.answers import answer
 from resource_airbyte.model.instance import HealthCheckRead
 
 
-def routes(control: Control) -> APIRouter:
-    api = APIRouter()
-
-    @api.get("/health")
+def routes(api: APIRouter, control: Control) -> None:
+    @api.get("/api/v1/health")
     async def health() -> Response:
         return answer(HealthCheckRead(available=True))
 
-    @api.get("/instance_configuration")
+    @api.get("/api/v1/instance_configuration")
     def instance_configuration() -> Response:
         return answer(control.instance.configuration())
-
-    return api

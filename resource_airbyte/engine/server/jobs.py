@@ -10,35 +10,31 @@ from resource_airbyte.model.connections import ConnectionIdRequestBody
 from resource_airbyte.model.jobs import JobIdRequestBody, JobInfoLightRead, JobListRequestBody
 
 
-def routes(control: Control) -> APIRouter:
-    api = APIRouter(prefix="/jobs")
-
-    @api.get("/list")
+def routes(api: APIRouter, control: Control) -> None:
+    @api.get("/api/v1/jobs/list")
     def list_newest() -> Response:
         return answer(control.jobs.list(JobListRequestBody(config_types=[])))
 
-    @api.post("/list")
+    @api.post("/api/v1/jobs/list")
     def list_jobs(body: JobListRequestBody) -> Response:
         return answer(control.jobs.list(body))
 
-    @api.post("/get")
+    @api.post("/api/v1/jobs/get")
     def get(body: JobIdRequestBody) -> Response:
         return answer(control.jobs.get(body.id))
 
-    @api.post("/get_without_logs")
+    @api.post("/api/v1/jobs/get_without_logs")
     def get_without_logs(body: JobIdRequestBody) -> Response:
         return answer(control.jobs.get(body.id, logs=False))
 
-    @api.post("/get_light")
+    @api.post("/api/v1/jobs/get_light")
     def get_light(body: JobIdRequestBody) -> Response:
         return answer(JobInfoLightRead(job=control.jobs.get(body.id, logs=False).job))
 
-    @api.post("/cancel")
+    @api.post("/api/v1/jobs/cancel")
     def cancel(body: JobIdRequestBody) -> Response:
         return answer(control.jobs.cancel(body.id))
 
-    @api.post("/get_last_replication_job")
+    @api.post("/api/v1/jobs/get_last_replication_job")
     def get_last_replication_job(body: ConnectionIdRequestBody) -> Response:
         return answer(control.jobs.last(body.connection_id))
-
-    return api

@@ -40,9 +40,7 @@ POLICY = (
 REFRESH_SECONDS = 10
 
 
-def routes(control: Control, port: int) -> APIRouter:
-    api = APIRouter()
-
+def routes(api: APIRouter, control: Control, port: int) -> None:
     @api.get("/")
     def status_page(request: Request) -> Response:
         if (request.scope.get("server") or (None, None))[1] != port:
@@ -50,8 +48,6 @@ def routes(control: Control, port: int) -> APIRouter:
         html = document(control.overview.rows(), time.time())
         headers = {"content-security-policy": POLICY}
         return Response(html, media_type="text/html", headers=headers)
-
-    return api
 
 
 def document(rows: Sequence[Row], now: float) -> str:

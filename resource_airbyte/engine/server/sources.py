@@ -15,44 +15,40 @@ from resource_airbyte.model.actors import (
 from resource_airbyte.model.workspaces import WorkspaceIdRequestBody
 
 
-def routes(control: Control) -> APIRouter:
-    api = APIRouter(prefix="/sources")
-
-    @api.post("/create")
+def routes(api: APIRouter, control: Control) -> None:
+    @api.post("/api/v1/sources/create")
     def create(body: SourceCreate) -> Response:
         return answer(control.sources.create(body, body.definition_id))
 
-    @api.post("/get")
+    @api.post("/api/v1/sources/get")
     def get(body: SourceIdRequestBody) -> Response:
         return answer(control.sources.get(body.source_id))
 
-    @api.get("/list")
+    @api.get("/api/v1/sources/list")
     def list_all() -> Response:
         return answer(control.sources.list(control.workspaces.default_id()))
 
-    @api.post("/list")
+    @api.post("/api/v1/sources/list")
     def list_sources(body: WorkspaceIdRequestBody) -> Response:
         return answer(control.sources.list(body.workspace_id))
 
-    @api.post("/update")
+    @api.post("/api/v1/sources/update")
     def update(body: SourceUpdate) -> Response:
         return answer(control.sources.update(body.source_id, body))
 
-    @api.post("/delete")
+    @api.post("/api/v1/sources/delete")
     def delete(body: SourceIdRequestBody) -> Response:
         control.sources.delete(body.source_id)
         return deleted()
 
-    @api.post("/check_connection")
+    @api.post("/api/v1/sources/check_connection")
     def check_connection(body: SourceIdRequestBody) -> Response:
         return answer(control.source_checks.check(body.source_id))
 
-    @api.post("/check_connection_for_update")
+    @api.post("/api/v1/sources/check_connection_for_update")
     def check_connection_for_update(body: SourceUpdate) -> Response:
         return answer(control.source_checks.check_for_update(body.source_id, body))
 
-    @api.post("/discover_schema")
+    @api.post("/api/v1/sources/discover_schema")
     def discover_schema(body: SourceDiscoverSchemaRequestBody) -> Response:
         return answer(control.schemas.discover(body.source_id, fresh=bool(body.disable_cache)))
-
-    return api

@@ -10,15 +10,11 @@ from resource_airbyte.model.connections import ConnectionIdRequestBody
 from resource_airbyte.model.state import ConnectionStateCreateOrUpdate
 
 
-def routes(control: Control) -> APIRouter:
-    api = APIRouter(prefix="/state")
-
-    @api.post("/get")
+def routes(api: APIRouter, control: Control) -> None:
+    @api.post("/api/v1/state/get")
     def get(body: ConnectionIdRequestBody) -> Response:
         return answer(control.state.get(body.connection_id))
 
-    @api.post("/create_or_update_safe")
+    @api.post("/api/v1/state/create_or_update_safe")
     def create_or_update_safe(body: ConnectionStateCreateOrUpdate) -> Response:
         return answer(control.state.set(body.connection_id, body.connection_state))
-
-    return api

@@ -1,0 +1,290 @@
+"""Sources, destinations and their definitions through the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from api_double import BLOCKED, DESTINATION, SOURCE, Api, FakeOrchestrator
+from sqlalchemy import text
+
+from resource_airbyte.engine.store import Database
+from resource_airbyte.errors import ConnectorFailed
+
+MASK = "**********"
+
+
+def changed(source: Any, configuration: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "sourceId": source["sourceId"],
+        "name": source["name"],
+        "connectionConfiguration": configuration,
+        **more,
+    }
+
+
+# ── definitions ──
+
+
+def test_definitions_are_listed_by_kind_with_what_keeps_them_from_running(api: Api) -> None:
+    listed = api.get("/api/v1/source_definitions/list")["sourceDefinitions"]
+    assert [each["sourceDefinitionId"] for each in listed] == [BLOCKED, SOURCE]
+    assert [each["runnable"] for each in listed] == [False, True]
+    assert listed[0]["whyNot"] == "there are no containers here"
+    listed = api.post("destination_definitions/list")["destinationDefinitions"]
+    assert [each["destinationDefinitionId"] for each in listed] == [DESTINATION]
+
+
+def test_a_definition_of_the_other_kind_is_not_found(api: Api) -> None:
+    assert api.post("source_definitions/get", {"sourceDefinitionId": SOURCE})["name"] == "People"
+    body = api.post("source_definitions/get", {"sourceDefinitionId": DESTINATION}, 404)
+    assert "is a destination, not a source" in body["message"]
+    api.post("source_definitions/get", {"sourceDefinitionId": "nothing"}, 404)
+
+
+def test_a_specification_comes_from_the_connector(api: Api, workspace: str) -> None:
+    body = {"sourceDefinitionId": SOURCE, "workspaceId": workspace}
+    specification = api.post("source_definition_specifications/get", body)
+    assert specification["connectionSpecification"]["required"] == ["count"]
+    assert specification["jobInfo"]["succeeded"] is True
+
+
+def test_a_destination_that_keeps_generations_can_also_overwrite_with_dedup(api: Api, workspace: str) -> None:
+    body = {"destinationDefinitionId": DESTINATION, "workspaceId": workspace}
+    modes = api.post("destination_definition_specifications/get", body)["supportedDestinationSyncModes"]
+    assert modes == ["overwrite", "append", "append_dedup", "overwrite_dedup"]
+
+
+def test_a_definition_of_ones_own_is_made_used_and_removed(api: Api, workspace: str) -> None:
+    own = {
+        "name": "Mine",
+        "dockerRepository": "file:///bin/true",
+        "dockerImageTag": "dev",
+        "documentationUrl": "https://example.invalid",
+    }
+    made = api.post("source_definitions/create_custom", {"workspaceId": workspace, "sourceDefinition": own})
+    assert (made["custom"], made["runnable"]) == (True, True)
+    body = {"sourceDefinitionId": made["sourceDefinitionId"]}
+    source = {"workspaceId": workspace, "name": "s", "connectionConfiguration": {"count": 1}, **body}
+    source_id = api.post("sources/create", source)["sourceId"]
+    assert "in use by 's'" in api.post("source_definitions/delete", body, 409)["message"]
+    api.post("sources/delete", {"sourceId": source_id}, 204)
+    api.post("source_definitions/delete", body, 204)
+    api.post("source_definitions/get", body, 404)
+    api.post("source_definitions/delete", {"sourceDefinitionId": SOURCE}, 409)
+
+
+def test_a_definition_that_nothing_here_can_run_is_refused(api: Api) -> None:
+    own = {"name": "x", "dockerRepository": "nobody/nothing", "dockerImageTag": "1", "documentationUrl": ""}
+    body = api.post("destination_definitions/create_custom", {"destinationDefinition": own}, 422)
+    assert body["details"]["code"] == "not_executable"
+
+
+# ── create, get, list, delete ──
+
+
+def test_a_source_is_made_with_the_version_of_the_day_and_shown_masked(api: Api, source: Any, db: Database) -> None:
+    assert source["connectionConfiguration"] == {"count": 5, "host": "a.example", "password": MASK}
+    assert (source["dockerImageTag"], source["sourceName"]) == ("1.0.0", "People")
+    assert api.post("sources/get", {"sourceId": source["sourceId"]}) == source
+    assert api.get("/api/v1/sources/list")["sources"] == [source]
+    with db.engine.connect() as connection:
+        assert b"hunter2" not in connection.execute(text("SELECT configuration FROM actors")).scalar_one()
+
+
+def test_a_pinned_version_is_kept(api: Api, workspace: str, orchestrator: FakeOrchestrator) -> None:
+    body = {
+        "workspaceId": workspace,
+        "name": "s",
+        "sourceDefinitionId": SOURCE,
+        "connectionConfiguration": {"count": 1},
+        "dockerImageTag": "0.9.0",
+    }
+    source = api.post("sources/create", body)
+    assert source["dockerImageTag"] == "0.9.0"
+    api.post("sources/check_connection", {"sourceId": source["sourceId"]})
+    assert {probe.version for probe in orchestrator.probes} == {"0.9.0"}
+
+
+def test_a_configuration_that_does_not_fit_names_every_path(api: Api, workspace: str, db: Database) -> None:
+    body = {
+        "workspaceId": workspace,
+        "name": "s",
+        "sourceDefinitionId": SOURCE,
+        "connectionConfiguration": {"count": "x", "host": 7, "password": 12345},
+    }
+    refused = api.post("sources/create", body, 422)
+    assert refused["details"]["code"] == "invalid_configuration"
+    assert refused["details"]["errors"] == [
+        "configuration.count: 'x' is not of type 'integer'",
+        "configuration.host: 7 is not of type 'string'",
+        "configuration.password: the secret is not of type 'string'",
+    ]
+    assert "12345" not in str(refused)
+    assert api.get("/api/v1/sources/list")["sources"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"sourceDefinitionId": BLOCKED}, 422, "not_executable"),
+        ({"sourceDefinitionId": DESTINATION}, 404, "not_found"),
+        ({"workspaceId": "nowhere"}, 404, "not_found"),
+        ({"name": "  "}, 422, "invalid_document"),
+        ({"connectionConfiguration": {"count": 1, "password": MASK}}, 422, "invalid_configuration"),
+    ],
+)
+def test_a_source_that_cannot_be_made(api: Api, workspace: str, change: Any, status: int, code: str) -> None:
+    body = {
+        "workspaceId": workspace,
+        "name": "s",
+        "sourceDefinitionId": SOURCE,
+        "connectionConfiguration": {"count": 1},
+    }
+    assert api.post("sources/create", {**body, **change}, status)["details"]["code"] == code
+
+
+def test_deleting_a_source_takes_its_connections_along_and_cancels_their_jobs(
+    api: Api, source: Any, connection: Any
+) -> None:
+    job_id = api.post("connections/sync", {"connectionId": connection["connectionId"]})["job"]["id"]
+    api.post("sources/delete", {"sourceId": source["sourceId"]}, 204)
+    api.post("sources/get", {"sourceId": source["sourceId"]}, 404)
+    api.post("connections/get", {"connectionId": connection["connectionId"]}, 404)
+    assert api.post("jobs/get", {"id": job_id})["job"]["status"] == "cancelled"
+    api.post("sources/delete", {"sourceId": source["sourceId"]}, 404)
+
+
+# ── update ──
+
+
+def test_the_mask_keeps_the_stored_secret(api: Api, source: Any, orchestrator: FakeOrchestrator) -> None:
+    updated = api.post("sources/update", changed(source, {"count": 6, "host": "a.example", "password": MASK}))
+    assert updated["configurationChanged"] is True
+    assert updated["connectionConfiguration"]["password"] == MASK
+    api.post("sources/check_connection", {"sourceId": source["sourceId"]})
+    assert orchestrator.configuration() == {"count": 6, "host": "a.example", "password": "hunter2"}
+
+
+def test_an_update_that_changes_nothing_says_so(api: Api, source: Any) -> None:
+    same = {"count": 5, "host": "a.example", "password": "hunter2"}
+    assert api.post("sources/update", changed(source, same))["configurationChanged"] is False
+    assert api.post("sources/update", changed(source, {**same, "password": "new"}))["configurationChanged"] is True
+
+
+@pytest.mark.parametrize("route", ["update", "check_connection_for_update"])
+def test_a_kept_secret_is_not_sent_to_a_new_address(
+    api: Api, source: Any, orchestrator: FakeOrchestrator, route: str
+) -> None:
+    body = changed(source, {"count": 5, "host": "evil.example", "password": MASK})
+    refused = api.post(f"sources/{route}", body, 422)
+    assert "configuration.password must be given again" in refused["message"]
+    assert [probe.kind for probe in orchestrator.probes] == ["spec"]
+    body["connectionConfiguration"]["password"] = "hunter3"
+    api.post(f"sources/{route}", body)
+
+
+def test_an_update_can_change_the_version(api: Api, source: Any) -> None:
+    configuration = source["connectionConfiguration"]
+    assert (
+        api.post("sources/update", changed(source, configuration, dockerImageTag="1.1.0"))["dockerImageTag"] == "1.1.0"
+    )
+    assert api.post("sources/update", changed(source, configuration))["dockerImageTag"] == "1.1.0"
+
+
+# ── check ──
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "message"),
+    [
+        ({"status": "SUCCEEDED"}, "succeeded", None),
+        ({"status": "FAILED", "message": "no such host"}, "failed", "no such host"),
+    ],
+)
+def test_a_check_is_answered_in_the_connectors_words(
+    api: Api, source: Any, orchestrator: FakeOrchestrator, answer: Any, status: str, message: str | None
+) -> None:
+    orchestrator.answers["check"] = answer
+    read = api.post("sources/check_connection", {"sourceId": source["sourceId"]})
+    assert (read["status"], read.get("message")) == (status, message)
+    assert read["jobInfo"]["configType"] == "check_connection_source"
+
+
+def test_a_connector_that_fails_in_a_check_is_a_failed_check(
+    api: Api, destination: Any, orchestrator: FakeOrchestrator
+) -> None:
+    orchestrator.answers["check"] = ConnectorFailed("it broke", failure_type="config_error", origin="destination")
+    read = api.post("destinations/check_connection", {"destinationId": destination["destinationId"]})
+    assert (read["status"], read["message"], read["jobInfo"]["succeeded"]) == ("failed", "it broke", False)
+    assert read["jobInfo"]["failureReason"]["failureType"] == "config_error"
+
+
+def test_a_check_for_an_update_uses_the_new_configuration_and_stores_nothing(
+    api: Api, source: Any, orchestrator: FakeOrchestrator
+) -> None:
+    api.post(
+        "sources/check_connection_for_update", changed(source, {"count": 9, "host": "a.example", "password": MASK})
+    )
+    assert orchestrator.configuration() == {"count": 9, "host": "a.example", "password": "hunter2"}
+    assert api.post("sources/get", {"sourceId": source["sourceId"]}) == source
+
+
+def test_a_configuration_that_the_connector_renewed_is_stored(
+    api: Api, source: Any, orchestrator: FakeOrchestrator
+) -> None:
+    renewed = {"count": 5, "host": "a.example", "password": "renewed"}
+    orchestrator.answers["check"] = {"status": "SUCCEEDED", "configuration": orchestrator.box.seal(renewed)}
+    read = api.post("sources/check_connection", {"sourceId": source["sourceId"]})
+    assert read["jobInfo"]["connectorConfigurationUpdated"] is True
+    api.post("sources/check_connection", {"sourceId": source["sourceId"]})
+    assert orchestrator.configuration() == renewed
+
+
+# ── discover ──
+
+
+def discover(api: Api, source: Any, **options: Any) -> Any:
+    return api.post("sources/discover_schema", {"sourceId": source["sourceId"], **options})
+
+
+def test_a_catalog_comes_with_a_suggestion_for_each_stream(api: Api, source: Any) -> None:
+    streams = discover(api, source)["catalog"]["streams"]
+    assert [(each["stream"]["name"], each["stream"].get("namespace")) for each in streams] == [
+        ("users", None),
+        ("plain", "shop"),
+    ]
+    assert (streams[0]["config"]["syncMode"], streams[0]["config"]["destinationSyncMode"]) == (
+        "incremental",
+        "append_dedup",
+    )
+    assert (streams[1]["config"]["syncMode"], streams[1]["config"]["destinationSyncMode"]) == (
+        "full_refresh",
+        "overwrite",
+    )
+    assert all(each["config"]["selected"] for each in streams)
+
+
+def test_a_catalog_is_kept_until_the_configuration_or_the_version_changes(
+    api: Api, source: Any, orchestrator: FakeOrchestrator
+) -> None:
+    def asked() -> int:
+        return sum(probe.kind == "discover" for probe in orchestrator.probes)
+
+    first = discover(api, source)["catalogId"]
+    assert (discover(api, source)["catalogId"], asked()) == (first, 1)
+    assert (discover(api, source, disable_cache=True)["catalogId"] != first, asked()) == (True, 2)
+    api.post("sources/update", changed(source, {"count": 6, "host": "a.example", "password": MASK}))
+    assert (discover(api, source)["jobInfo"]["succeeded"], asked()) == (True, 3)
+    api.post("sources/update", changed(source, {"count": 6, "host": "a.example", "password": MASK}, dockerImageTag="2"))
+    assert (discover(api, source)["jobInfo"]["succeeded"], asked()) == (True, 4)
+
+
+def test_a_source_that_fails_to_discover_is_an_answer_with_the_reason(
+    api: Api, source: Any, orchestrator: FakeOrchestrator
+) -> None:
+    orchestrator.answers["discover"] = ConnectorFailed("no access", hint="grant it", origin="source")
+    read = discover(api, source)
+    assert "catalog" not in read
+    assert read["jobInfo"]["succeeded"] is False
+    assert read["jobInfo"]["failureReason"]["externalMessage"] == "no access (grant it)"
