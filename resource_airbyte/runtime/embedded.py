@@ -303,10 +303,9 @@ def check_port(port: int, setting: str) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            holder = process.listener(port) or error.strerror
-            sentence = f"port {port} is taken ({holder})."
-            variable = f"AIRBYTE_{setting.upper()}"
-            raise PortTaken(sentence, hint=f"stop that program, or set {variable} to a free port") from error
+            sentence = f"port {port} is taken by {process.listener(port) or 'another program'}."
+            hint = f"stop that program, or choose another port: AIRBYTE_{setting.upper()}=PORT"
+            raise PortTaken(sentence, hint=hint) from error
 
 
 def _make_link(link: Path) -> str:

@@ -60,7 +60,7 @@ def _taken(port: int, setting: str, error: OSError) -> PortTaken:
     else:
         holder = process.listener(port)
         sentence = f"port {port} is taken by {holder or 'another program'}."
-    hint = f"stop that program, or choose another port: AIRBYTE_{setting.upper()}=PORT, or `{setting}: PORT` in a file"
+    hint = f"stop that program, or choose another port: AIRBYTE_{setting.upper()}=PORT"
     return PortTaken(sentence, hint=hint, details={"port": port, "setting": setting})
 
 
