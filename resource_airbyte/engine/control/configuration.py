@@ -81,7 +81,8 @@ def _leaves(error: ValidationError) -> Iterator[ValidationError]:
 
 def _decides(error: ValidationError) -> bool:
     """Whether this fault means that another alternative was meant: its fixed field has another value."""
-    return error.validator in ("const", "enum", "type") and len(error.relative_path) <= 1
+    depth = len(error.relative_path)
+    return (error.validator in ("const", "enum") and depth <= 1) or (error.validator == "type" and depth == 0)
 
 
 def _choices(error: ValidationError, branches: Mapping[Any, list[ValidationError]]) -> Iterator[ValidationError]:

@@ -29,6 +29,7 @@ OURS = {
     "ConnectionPreviewRequest",
     "ConnectionSyncRequest",
     "Cron",
+    "DefinitionCreate",
     "DefinitionRead",
     "SpecificationRead",
     "TablePreview",
@@ -43,6 +44,7 @@ LENIENT = {
 }
 # Fields of our own on official shapes.
 EXTRA = {
+    "configurationChanged",
     "details",
     "dockerImageTag",
     "errorId",

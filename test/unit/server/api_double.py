@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
+import yaml
+from jsonschema import Draft7Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT7
 
 from resource_airbyte.engine.connectors.catalog import Catalog, Connector
 from resource_airbyte.engine.orchestrator.base import Probe
 from resource_airbyte.engine.secrets import Box
 from resource_airbyte.engine.store import Database, jobs
 
+OPENAPI = Path(__file__).resolve().parents[3].parent / "shared" / "airbyte" / "config.yaml"
 TOKEN = "a-token"
 PORTS = (8000, 8001)
 SOURCE, DESTINATION, BLOCKED = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "123")
@@ -90,11 +96,42 @@ class FakeOrchestrator:
         return self.box.open(sealed)
 
 
+class Contract:
+    """Airbyte's OpenAPI document, where it lies beside the checkout: every good answer is held against it."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        stream = document["components"]["schemas"]["AirbyteStream"]
+        stream["required"] = ["name"]  # it requires a "json_schema" that it does not allow: jsonSchema is meant
+        resource = Resource(contents=document, specification=DRAFT7)
+        self.paths, self._registry = document["paths"], Registry().with_resource("openapi", resource)
+        self._responses = document["components"]["responses"]
+        self.held: set[str] = set()
+
+    @classmethod
+    def load(cls) -> Contract | None:
+        if not OPENAPI.exists():
+            return None
+        with OPENAPI.open() as file:
+            return cls(yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+    def hold(self, method: str, path: str, response: httpx.Response) -> None:
+        path = path.removeprefix("/api").rstrip("/")
+        answers = self.paths.get(path, {}).get(method.lower(), {}).get("responses", {})
+        answer = answers.get(str(response.status_code), {})
+        if "$ref" in answer:
+            answer = self._responses[answer["$ref"].rsplit("/", 1)[1]]
+        content = answer.get("content", {})
+        if "application/json" in content and response.headers.get("content-type") == "application/json":
+            reference = content["application/json"]["schema"]["$ref"]
+            Draft7Validator({"$ref": f"openapi{reference}"}, registry=self._registry).validate(response.json())
+            self.held.add(path)
+
+
 class Api:
     """Posts to the API as a client with a token would."""
 
-    def __init__(self, app: Any, base_url: str = "http://localhost:8000") -> None:
-        self.app, self.base_url = app, base_url
+    def __init__(self, app: Any, base_url: str = "http://localhost:8000", contract: Contract | None = None) -> None:
+        self.app, self.base_url, self.contract = app, base_url, contract
         self.headers = {"authorization": f"Bearer {TOKEN}"}
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -105,7 +142,10 @@ class Api:
             async with httpx.AsyncClient(transport=transport, base_url=self.base_url) as client:
                 return await client.request(method, path, headers=headers, **options)
 
-        return anyio.run(send)
+        response = anyio.run(send)
+        if self.contract is not None:
+            self.contract.hold(method, path, response)
+        return response
 
     def post(self, path: str, body: Any = None, status: int = 200) -> Any:
         """The JSON of the answer to a POST, which must have this status."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_double import DESTINATION, PORTS, PUBLIC, SOURCE, TOKEN, Api, FakeOrchestrator
+from api_double import DESTINATION, PORTS, PUBLIC, SOURCE, TOKEN, Api, Contract, FakeOrchestrator
 from cryptography.fernet import Fernet
 
 from resource_airbyte.engine.control import Control
@@ -60,9 +60,14 @@ def app(db: Database, orchestrator: FakeOrchestrator, log_dir: Path) -> Any:
     return create_app(control, token=TOKEN, ports=PORTS)
 
 
+@pytest.fixture(scope="session")
+def contract() -> Contract | None:
+    return Contract.load()
+
+
 @pytest.fixture
-def api(app: Any) -> Api:
-    return Api(app)
+def api(app: Any, contract: Contract | None) -> Api:
+    return Api(app, contract=contract)
 
 
 @pytest.fixture
