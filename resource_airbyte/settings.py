@@ -155,8 +155,16 @@ def _files(environ: Mapping[str, str], cwd: Path) -> Iterator[Layer]:
         ("user file", xdg("XDG_CONFIG_HOME", environ) / USER_FILE),
         ("project file", cwd / PROJECT_FILE),
     ):
-        if path.is_file():
+        if _is_there(path):
             yield _file(kind, path, environ)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a home that is somebody else's, as after a careless sudo
+        sentence = f"Cannot look for settings in {path}: {error.strerror}."
+        raise UsageError(sentence, hint="Set HOME or XDG_CONFIG_HOME to a directory that you may read.") from None
 
 
 def _file(kind: str, path: Path, environ: Mapping[str, str]) -> Layer:

@@ -104,7 +104,10 @@ class DataDir:
 
         With `sqlite` False the database is elsewhere, and a network file system will do.
         """
-        nearest = next(path for path in (self.path, *self.path.parents) if path.exists())
+        try:
+            nearest = next(path for path in (self.path, *self.path.parents) if path.exists())
+        except OSError as error:
+            raise self.unusable(error) from error
         if not nearest.is_dir():
             raise DataDirUnusable(f"{nearest} is not a directory.", hint=MOVE)
         if nearest == self.path and nearest.stat().st_uid != os.geteuid():
@@ -115,7 +118,7 @@ class DataDir:
 
     def make(self) -> tuple[str, ...]:
         """Make the directory (0700) and say what was made. Refuses a directory that holds anything that is not ours."""
-        if not self.path.exists():
+        if not self.path.exists():  # check() has looked whether it can be asked
             self._attempt(lambda: self.path.mkdir(mode=0o700, parents=True))
             return (".",)
         strangers = [entry.name for entry in self.path.iterdir() if not _ours(entry.name)]
@@ -186,8 +189,8 @@ class DataDir:
         """The error that says what this fault of the system means for the directory."""
         causes = {
             errno.EROFS: "is on a read-only file system",
-            errno.EACCES: "cannot be written to by this user",
-            errno.EPERM: "cannot be written to by this user",
+            errno.EACCES: "cannot be used by this user",
+            errno.EPERM: "cannot be used by this user",
             errno.ENOSPC: "is on a full disk",
             errno.EDQUOT: "is over the disk quota of this user",
         }
@@ -197,7 +200,10 @@ class DataDir:
     def _foreign(self) -> ResourceError:
         import pwd
 
-        owner = self.path.stat().st_uid
+        try:
+            owner = self.path.stat().st_uid
+        except OSError as error:  # not even the directory above it lets us look
+            return self.unusable(error)
         try:
             name = pwd.getpwuid(owner).pw_name
         except KeyError:

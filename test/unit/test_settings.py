@@ -166,3 +166,13 @@ def test_loading_without_files_imports_no_library() -> None:
     )
     done = process.run([sys.executable, "-c", code], timeout=30, env=process.own_environment(), cwd="/")
     assert done.stdout.split() == [b"set()"]
+
+
+def test_a_home_that_may_not_be_read_is_an_error_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(UsageError, match="Permission denied") as caught:
+        load(tmp_path)
+    assert "HOME" in str(caught.value.hint)

@@ -85,7 +85,7 @@ def test_a_path_that_is_a_file_is_refused(tmp_path: Path) -> None:
         (errno.EROFS, "read-only file system"),
         (errno.ENOSPC, "full disk"),
         (errno.EDQUOT, "quota"),
-        (errno.EACCES, "cannot be written to by this user"),
+        (errno.EACCES, "cannot be used by this user"),
         (errno.EIO, "cannot be used"),
     ],
 )
@@ -153,3 +153,17 @@ def test_only_our_own_files_are_removed(data: DataDir) -> None:
     left = sorted(str(path.relative_to(data.path)) for path in data.path.rglob("*"))
     assert left == ["logs", "logs/precious.duckdb", "warehouse.duckdb"]
     assert {"token", "airbyte.db-wal", "logs"} <= set(removed)
+
+
+def test_a_directory_behind_a_closed_one_is_an_error_and_no_traceback(
+    data: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr(Path, "exists", refuse)
+    monkeypatch.setattr(Path, "stat", refuse)
+    for action in (data.installed, lambda: data.check(sqlite=True)):
+        with pytest.raises(DataDirUnusable, match="cannot be used by this user"):
+            action()
