@@ -410,6 +410,16 @@ def test_eight_writers_at_once_all_get_their_turn(db: Database, connection_id: s
     assert sorted(each.fence for each in attempts) == list(range(1, 8 * rounds + 1))
 
 
+def test_eight_first_starts_at_once_make_one_workspace(db: Database) -> None:
+    def start(_: int) -> None:
+        with db.begin() as tx:
+            workspaces.default(tx)
+
+    assert together(8, start) == []
+    with db.read() as tx:
+        assert len(workspaces.listed(tx)) == 1
+
+
 def test_of_eight_syncs_asked_for_at_once_one_runs(db: Database, connection_id: str) -> None:
     raised = together(8, lambda _: new_job(db, connection_id) and None)
     assert [type(error) for error in raised] == [SyncRunning] * 7

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from resource_airbyte.engine.orchestrator.base import Orchestrator, Probe, ProbeKind
 from resource_airbyte.engine.secrets import Box
-from resource_airbyte.engine.store import Database, specifications
+from resource_airbyte.engine.store import Database, specifications, workspaces
 from resource_airbyte.errors import ConnectorError, NotExecutable, NotFound
 from resource_airbyte.model.jobs import FailureReason, LogRead, SynchronousJobRead
 
@@ -32,6 +32,15 @@ class Context:
     log_dir: Path
     version: str
     url: str
+
+    def workspace_id(self) -> str:
+        """The workspace that everything lies in; made the first time."""
+        with self.db.read() as tx:
+            found = workspaces.first(tx)
+        if found is None:
+            with self.db.begin() as tx:
+                found = workspaces.default(tx)
+        return found.id
 
     def connector(self, definition_id: str, kind: Kind) -> Connector:
         """NotFound also when it is of the other kind."""

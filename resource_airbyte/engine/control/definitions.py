@@ -9,7 +9,6 @@ from resource_airbyte.engine.control.context import Context, Kind, Stopwatch
 from resource_airbyte.engine.store import Database
 from resource_airbyte.engine.store import actors as stored_actors
 from resource_airbyte.engine.store import definitions as store
-from resource_airbyte.engine.store import workspaces as stored_workspaces
 from resource_airbyte.errors import Conflict, NotExecutable
 from resource_airbyte.model.definitions import (
     DefinitionCreate,
@@ -94,8 +93,8 @@ class Definitions:
         connector = self._context.connector(definition_id, self._kind)
         if not connector.custom:
             raise Conflict(f"{connector.short} is a public connector and stays")
+        workspace_id = self._context.workspace_id()
         with self._context.db.begin() as tx:
-            workspace_id = stored_workspaces.default(tx).id
             users = [
                 each
                 for each in stored_actors.listed(tx, workspace_id, self._kind)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from resource_airbyte.engine.control.context import Context
-from resource_airbyte.engine.store import workspaces
 from resource_airbyte.model.instance import AuthConfiguration, InstanceConfigurationResponse
 
 # An Airbyte without user management has one user and one organization, both with this id.
@@ -15,8 +14,6 @@ class Instance:
         self._context = context
 
     def configuration(self) -> InstanceConfigurationResponse:
-        with self._context.db.begin() as tx:
-            workspace_id = workspaces.default(tx).id
         return InstanceConfigurationResponse(
             edition="community",
             version=self._context.version,
@@ -28,6 +25,6 @@ class Instance:
             default_user_id=NOBODY,
             default_organization_id=NOBODY,
             default_organization_email="nobody@localhost",
-            default_workspace_id=workspace_id,
+            default_workspace_id=self._context.workspace_id(),
             tracking_strategy="logging",
         )

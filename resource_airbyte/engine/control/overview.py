@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from resource_airbyte.engine.control.context import Context
 from resource_airbyte.engine.control.statistics import stream_stats, total_stats
-from resource_airbyte.engine.store import actors, connections, jobs, workspaces
+from resource_airbyte.engine.store import actors, connections, jobs
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,7 @@ class Overview:
 
     def rows(self) -> list[Row]:
         """A row per connection, oldest first."""
-        with self._context.db.begin() as tx:
-            workspace_id = workspaces.default(tx).id
+        workspace_id = self._context.workspace_id()
         with self._context.db.read() as tx:
             found = connections.listed(tx, workspace_id)
             names = {each.id: each.name for kind in _KINDS for each in actors.listed(tx, workspace_id, kind)}

@@ -16,12 +16,11 @@ class Workspaces:
 
     def default_id(self) -> str:
         """The id of the workspace that everything lies in; it is made the first time."""
-        with self._context.db.begin() as tx:
-            return store.default(tx).id
+        return self._context.workspace_id()
 
     def list(self) -> WorkspaceReadList:
-        with self._context.db.begin() as tx:
-            store.default(tx)
+        self._context.workspace_id()
+        with self._context.db.read() as tx:
             return WorkspaceReadList(workspaces=[_read(workspace) for workspace in store.listed(tx)])
 
     def get(self, workspace_id: str) -> WorkspaceRead:

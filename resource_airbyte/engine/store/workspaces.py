@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import String, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from resource_airbyte.engine.store.base import Base, new_id, now
@@ -20,12 +21,20 @@ class Workspace(Base):
 
 def default(tx: Session) -> Workspace:
     """The workspace that everything lies in; made when there is none."""
-    workspace = tx.scalars(select(Workspace).order_by(Workspace.created_at)).first()
+    workspace = first(tx)
     if workspace is None:
-        workspace = Workspace(name="Default Workspace", slug="default")
-        tx.add(workspace)
-        tx.flush()
+        try:
+            with tx.begin_nested():
+                workspace = Workspace(name="Default Workspace", slug="default")
+                tx.add(workspace)
+        except IntegrityError:  # another process was faster by a moment
+            workspace = tx.scalars(select(Workspace).where(Workspace.slug == "default")).one()
     return workspace
+
+
+def first(tx: Session) -> Workspace | None:
+    """The default workspace, if it has been made."""
+    return tx.scalars(select(Workspace).order_by(Workspace.created_at)).first()
 
 
 def get(tx: Session, workspace_id: str) -> Workspace:
