@@ -24,7 +24,7 @@ pytest_phase() {
     if [ ! -d "$root/test/$name" ] || [ ! -x "$root/cli.sh" ]; then none_available "$name"; fi
     python=$("$root/cli.sh" --dev-python) || exit 1
     SECONDS=0
-    (cd "$root" && "$python" -m pytest "test/$name" --durations=5 --durations-min=5 --session-timeout="$budget") || code=$?
+    (cd "$root" && "$python" -m pytest "test/$name" -m "not slow" --durations=5 --durations-min=5 --session-timeout="$budget") || code=$?
     report "$name" "$SECONDS" "$budget"
     [ "$code" -eq 5 ] && none_available "$name"
     [ "$code" -eq 0 ] && [ "$SECONDS" -le "$budget" ] || exit 1
