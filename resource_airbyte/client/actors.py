@@ -87,6 +87,11 @@ class Actors(Generic[ReadT]):
         path = f"/v1/{self.side}s/check_connection"
         return self._transport.call(path, self._id(actor_id), CheckConnectionRead, timeout=self._probe_timeout)
 
+    def check_for_update(self, body: ActorUpdate) -> CheckConnectionRead:
+        """Let the connector try a configuration before it becomes the actor's own."""
+        path = f"/v1/{self.side}s/check_connection_for_update"
+        return self._transport.call(path, body, CheckConnectionRead, timeout=self._probe_timeout)
+
     def _id(self, actor_id: str) -> dict[str, str]:
         return {f"{self.side}Id": actor_id}
 

@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from typing import Any
 
-from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidConfiguration, ResourceError
+from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidConfiguration, NotFound, ResourceError
 from resource_airbyte.model.actors import (
     ActorCreate,
     ActorUpdate,
@@ -22,6 +22,7 @@ from resource_airbyte.model.definitions import DefinitionRead
 from resource_airbyte.pipelines import difference, paths, resolve, variables
 from resource_airbyte.pipelines.apply import Applied, Report, World
 from resource_airbyte.pipelines.document import ActorDocument, Document
+from resource_airbyte.pipelines.near import did_you_mean
 
 ActorRead_ = SourceRead | DestinationRead
 
@@ -50,7 +51,7 @@ class ActorAction:
             mine = self.definitions.get(self.current.definition_id)
             if resolve.fits(mine, self.actor.connector, self.actor.side):
                 return mine
-        wanted = resolve.definition(self.definitions.list(), self.actor.connector, self.actor.side)
+        wanted = self._found()
         if self.current is not None and getattr(wanted, "definition_id", "") != self.current.definition_id:
             raise Conflict(
                 f"the {self.actor.side} {self.actor.name!r} exists already and uses another connector "
@@ -60,14 +61,20 @@ class ActorAction:
             )
         return wanted
 
+    def _found(self) -> DefinitionRead:
+        try:
+            return resolve.definition(self.definitions.list(), self.actor.connector, self.actor.side)
+        except NotFound as error:
+            key = "connector" if (*self.actor.at, "connector") in self.document.text.positions else None
+            trail = (*self.actor.at, key) if key else self.actor.at
+            raise self.document.text.error(trail, error.message, error.hint) from None
+
     @cached_property
     def configuration(self) -> dict[str, Any]:
         """The configuration as it goes to Airbyte: local paths absolute, numbers from variables as numbers."""
         given: Any = self.actor.configuration
         if variables.undecided(given):
-            definition_id = getattr(self.definition, "definition_id", "")
-            specification = self.definitions.specification(definition_id, self.world.client.workspace_id)
-            given = variables.as_asked(given, specification.connection_specification or {})
+            given = variables.as_asked(given, self._specification)
         return paths.absolute(self.definition.docker_repository, given, self.document.base)
 
     @property
@@ -110,6 +117,7 @@ class ActorAction:
 
     def _create(self) -> Applied:
         self.report(f"creating {self.actor.side} {self.actor.name} ({self.connector})")
+        self._warn()
         created: ActorRead_ = self._located(lambda: self.client.create(self._create_body()))
         try:
             self._check(created)
@@ -120,15 +128,18 @@ class ActorAction:
         return Applied(self.actor.side, self.actor.name, created.actor_id, "created")
 
     def _update(self, current: ActorRead_) -> Applied:
-        seen, veiled = bool(self.differences()), self._veiled()
+        seen, veiled, body = bool(self.differences()), self._veiled(), self._update_body(current)
         if seen:
-            self.report(f"updating {self.actor.side} {self.actor.name} ({self.connector})")
-        updated: ActorRead_ = self._located(lambda: self.client.update(self._update_body(current)))
+            self._warn()
+            self.report(f"checking {self.actor.side} {self.actor.name} ({self.connector}) before it is changed")
+            self._judge(self._located(lambda: self.client.check_for_update(body)))
+        updated: ActorRead_ = self._located(lambda: self.client.update(body))
         self.done = updated
         if not seen and updated.configuration_changed is False:
             return Applied(self.actor.side, self.actor.name, updated.actor_id, "unchanged")
         self.changed = True
-        self._check(updated)
+        if not seen:  # whether a secret had changed was not to be seen before
+            self._check(updated)
         changes = difference.lines(current.connection_configuration, updated.connection_configuration)
         if current.docker_image_tag != updated.docker_image_tag:
             changes.append(f"version: {current.docker_image_tag} → {updated.docker_image_tag}")
@@ -139,7 +150,10 @@ class ActorAction:
     def _check(self, actor: ActorRead_) -> None:
         """Let the connector try its configuration."""
         self.report(f"checking {self.actor.side} {self.actor.name}")
-        checked: CheckConnectionRead = self.client.check(actor.actor_id)
+        self._judge(self.client.check(actor.actor_id))
+
+    def _judge(self, checked: CheckConnectionRead) -> None:
+        """Raise what a failed check says, with the line of the thing."""
         if checked.status == "succeeded":
             return
         reason = checked.job_info.failure_reason
@@ -148,21 +162,42 @@ class ActorAction:
         at = self.document.text.where(self.actor.at)
         raise ConnectorFailed(
             f"{at}: the check of {self.actor.side} {self.actor.name!r} failed: {message}",
-            hint="correct its configuration in the file and run the command again",
+            hint="correct its configuration in the file; all that the connector said: "
+            "resource-airbyte logs --service worker",
             origin=self.actor.side,
             failure_type="config_error",
         )
+
+    def _warn(self) -> None:
+        """Point at configuration keys that the connector does not know; most connectors ignore them without a word."""
+        given = self.actor.configuration
+        properties = variables.properties(self._specification) if given else {}
+        for key in given if properties else ():
+            if key not in properties:
+                where = self.document.text.where((*self.actor.at, *self._configuration_key(), key))
+                guess = did_you_mean(key, properties)
+                short = resolve.short(self.definition.docker_repository)
+                self.report(f"warning: {where}: {short} has no setting {key!r}{f'; {guess}' if guess else ''}")
+
+    @cached_property
+    def _specification(self) -> dict[str, Any]:
+        """The JSON schema of the configuration."""
+        definition_id = getattr(self.definition, "definition_id", "")
+        answer = self.definitions.specification(definition_id, self.world.client.workspace_id)
+        return answer.connection_specification or {}
+
+    def _configuration_key(self) -> difference.Trail:
+        """The key under which the file has the configuration."""
+        positions = self.document.text.positions
+        return tuple(key for key in self.actor.configured_at if (*self.actor.at, key) in positions)
 
     def _located(self, call: Any) -> Any:
         """Call the API; if it does not like the configuration, say on which line that stands."""
         try:
             return call()
         except InvalidConfiguration as error:
-            trail = _first_trail(error)
-            for key in self.actor.configured_at:
-                if (*self.actor.at, key) in self.document.text.positions:
-                    trail = (key, *trail)
-            where = self.document.text.where((*self.actor.at, *trail))
+            trail = (*self.actor.at, *self._configuration_key(), *_first_trail(error))
+            where = self.document.text.where(trail)
             raise InvalidConfiguration(f"{where}: {error.message}", hint=error.hint, details=error.details) from None
 
     def _create_body(self) -> ActorCreate:

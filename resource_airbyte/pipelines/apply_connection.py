@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidDocument
+from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidDocument, NotFound
 from resource_airbyte.model.catalog import AirbyteCatalog
 from resource_airbyte.model.connections import ConnectionCreate, ConnectionOptions, ConnectionRead, ConnectionUpdate
 from resource_airbyte.pipelines import difference, resolve, schedule, streams
@@ -49,13 +50,20 @@ class ConnectionAction:
     def source(self) -> ActorRead_:
         if self._source is not None and (ready := self._source.done or self._source.current):
             return ready
-        return resolve.source(self.world.sources, self.wanted.source)
+        return self._end("source", lambda: resolve.source(self.world.sources, self.wanted.source))
 
     @cached_property
     def destination(self) -> ActorRead_:
         if self._destination is not None and (ready := self._destination.done or self._destination.current):
             return ready
-        return resolve.destination(self.world.destinations, self.wanted.destination)
+        return self._end("destination", lambda: resolve.destination(self.world.destinations, self.wanted.destination))
+
+    def _end(self, side: str, find: Callable[[], ActorRead_]) -> ActorRead_:
+        """An end that the file names; when there is none, the error points at the line."""
+        try:
+            return find()
+        except NotFound as error:
+            raise self.document.text.error((side,), error.message, error.hint) from None
 
     def describe(self) -> str:
         what = f"connection {self.wanted.name}"

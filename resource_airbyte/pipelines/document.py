@@ -21,7 +21,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from resource_airbyte.errors import InvalidDocument
 from resource_airbyte.pipelines import positions, schedule, variables
 from resource_airbyte.pipelines.near import did_you_mean
 from resource_airbyte.pipelines.positions import Source, Trail
@@ -334,11 +333,3 @@ def _primary_key(section: Section) -> list[list[str]] | None:
 
 
 _READERS = {"source": _source, "destination": _destination, "connection": _connection, "pipeline": _pipeline}
-
-
-def configuration_error(document: Document, actor: ActorDocument, path: Trail, message: str) -> InvalidDocument:
-    """The error for a value inside an actor's configuration, with its line."""
-    for key in actor.configured_at:
-        if (*actor.at, key) in document.text.positions:
-            return document.text.error((*actor.at, key, *path), message)
-    return document.text.error(actor.at, message)

@@ -91,8 +91,9 @@ def read(file: Path) -> Source:
     try:
         text = file.read_text("utf-8-sig")
     except OSError as error:
-        what = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
-        raise InvalidDocument(f"{file}: {what}", hint=_elsewhere(file)) from None
+        if not isinstance(error, FileNotFoundError):
+            raise InvalidDocument(f"{file}: {error.strerror or error}") from None
+        raise InvalidDocument(f"{file}: there is no such file", hint=_elsewhere(file)) from None
     except UnicodeDecodeError as error:
         raise InvalidDocument(f"{file}: not UTF-8 text (byte {error.start})") from None
     return parse(text, file)

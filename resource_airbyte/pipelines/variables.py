@@ -107,6 +107,11 @@ def _branches(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
                 yield from _branches(branch)
 
 
+def properties(schema: Mapping[str, Any]) -> set[str]:
+    """The keys that an object of this schema may have, by whichever of its alternatives."""
+    return {key for branch in _branches(schema) for key in branch.get("properties", {})}
+
+
 def _property(schema: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     found = [branch["properties"][key] for branch in _branches(schema) if key in branch.get("properties", {})]
     return {"anyOf": found}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,7 @@ from resource_airbyte.cli.content.progress import Watched
 from resource_airbyte.cli.result import INTERRUPTED, Result, Table
 from resource_airbyte.cli.session import Session, of
 from resource_airbyte.cli.tree import Format, application, verb
-from resource_airbyte.errors import NotExecutable, NotFound, ResourceError, RuntimeFault, UsageError
+from resource_airbyte.errors import NotExecutable, NotFound, ResourceError, RuntimeFault, SyncRunning, UsageError
 
 if TYPE_CHECKING:
     from resource_airbyte.client.api import Airbyte
@@ -110,7 +111,11 @@ class _Run:
     applied: list[Applied]
 
     def execute(self, chosen: Options, wait: bool) -> Result:
-        job_id = self._begin(chosen)
+        try:
+            job_id = self._begin(chosen)
+        except SyncRunning as error:
+            error.hint = self._hint_to_the_running_one() or error.hint
+            raise
         if not wait:
             data = {"job": {"id": job_id}, **self._made()}
             return Result(data, str(job_id), hint=f"resource-airbyte logs --job {job_id} --follow")
@@ -126,6 +131,14 @@ class _Run:
         if watched.timed_out:
             return self._left(job_id, f"not done after {watched.seconds:.0f} s: the job goes on", 1)
         return self._ended(info, watched)
+
+    def _hint_to_the_running_one(self) -> str | None:
+        newest = self.client.jobs.list(self.connection.connection_id, limit=1).jobs
+        job = newest[0].job if newest else None
+        if job is None:
+            return None
+        verbs = f"resource-airbyte logs --job {job.id} --follow"
+        return f"watch it: {verbs}, or cancel it: resource-airbyte content cancel --job {job.id}"
 
     def _begin(self, chosen: Options) -> int:
         wanted = self._streams(chosen.streams)
@@ -178,9 +191,11 @@ class _Run:
         blocks: list[str | Table] = [outcome.table(streams, watched)]
         if rows:
             blocks += outcome.preview(rows, self._file())
-        messages = [f"job {info.job.id} {_said(info.job.status)}", *reasons, *([note] if note else [])]
-        hint = None if done else f"resource-airbyte logs --job {info.job.id}"
-        return Result(data, blocks, [] if done and not note else messages, hint, code=0 if done else 1)
+        said = f"job {info.job.id} {_said(info.job.status)} after {watched.seconds:.1f} s"
+        messages = [said, *reasons, *([note] if note else [])]
+        again = f"sync again: resource-airbyte content execute --name {shlex.quote(self.connection.name)}"
+        hint = again if done else f"resource-airbyte logs --job {info.job.id}"
+        return Result(data, blocks, messages, hint, code=0 if done else 1)
 
     def _made(self) -> dict[str, Any]:
         return add.data(self.applied) if self.applied else {}

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from resource_airbyte.model.jobs import AttemptStats, JobInfoRead
 
 UNKNOWN = "unknown"
+# A preview is a glance: what does not fit on a screen is left out, and said to be.
+MOST_COLUMNS = 8
 
 
 @dataclass
@@ -143,13 +145,15 @@ def preview(tables: list[TablePreview], file: str | None) -> list[str | Table]:
     blocks: list[str | Table] = []
     for each in tables:
         columns = [index for index, name in enumerate(each.columns) if not name.startswith("_airbyte_")]
-        names = [each.columns[index] for index in columns]
-        rows = [[_readable(row[index]) for index in columns] for row in each.rows]
+        names = [each.columns[index] for index in columns[:MOST_COLUMNS]]
+        rows = [[_readable(row[index]) for index in columns[:MOST_COLUMNS]] for row in each.rows]
         where = f" of {file}" if file else ""
         count = f"{each.row_count:,} row{'' if each.row_count == 1 else 's'}"
         blocks += ["", f"{title((each.stream_namespace, each.stream_name))}: {count} in {each.table}{where}"]
         if rows and names:
             blocks.append(Table(names, rows))
+        if len(columns) > MOST_COLUMNS:
+            blocks.append(f"… and {len(columns) - MOST_COLUMNS} more columns")
     return blocks
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -175,25 +176,26 @@ class Live:
         self._screen.stop()
 
     def _table(self, info: JobInfoRead, watched: Watched) -> Any:
+        from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, pad_edge=False, title=Text(f"{watched.seconds:.0f} s: {headline(info, watched)}"))
-        table.title_justify = "left"
+        head = Text(f"{watched.seconds:.0f} s: {headline(info, watched)}", overflow="ellipsis", no_wrap=True)
+        table = Table(box=None, pad_edge=False)
         for name in ("stream", "records", "records/s", "bytes"):
             table.add_column(name, justify="left" if name == "stream" else "right")
         for key, seen in watched.streams.items():
             span = seen.changed - seen.began
             rate = f"{seen.records / span:,.0f}" if span > 0 else ""
             table.add_row(Text(title(key)), f"{seen.records:,}", rate, size(seen.bytes))
-        return table
+        return Group(head, table) if watched.streams else head
 
 
 def view(form: str) -> View:
     """The view for this run: nothing for programs, live for a terminal, lines for everything else."""
     if form != "text":
         return Quiet()
-    return Live() if sys.stderr.isatty() else Lines()
+    return Live() if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Lines()
 
 
 def headline(info: JobInfoRead, watched: Watched) -> str:

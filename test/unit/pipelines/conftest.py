@@ -90,7 +90,9 @@ class FakeAirbyte:
         return {"sourceDefinitionId": "s-faker", "connectionSpecification": self.schema, "jobInfo": JOB}
 
     def _destination_definition_specifications(self, verb: str, body: dict[str, Any]) -> Any:
-        return {"destinationDefinitionId": "d-duckdb", "supportedDestinationSyncModes": self.modes, "jobInfo": JOB}
+        schema = {"connectionSpecification": {"properties": {"destination_path": {}}}}
+        modes = {"supportedDestinationSyncModes": self.modes}
+        return {"destinationDefinitionId": "d-duckdb", **schema, **modes, "jobInfo": JOB}
 
     def _sources(self, verb: str, body: dict[str, Any]) -> Any:
         if verb == "discover_schema":
@@ -105,7 +107,7 @@ class FakeAirbyte:
         known = self.things[side]
         if verb == "list":
             return {f"{side}s": [self._masked(thing) for thing in known.values()]}
-        if verb == "check_connection":
+        if verb.startswith("check_connection"):
             return self.check
         if verb == "create":
             identity = f"{side}-{len(known) + 1}"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from resource_airbyte.client.api import Airbyte
-from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidConfiguration, InvalidDocument, NotFound
+from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidConfiguration, InvalidDocument
 from resource_airbyte.pipelines.apply import plan
 
 PIPELINE = """\
@@ -79,8 +79,24 @@ def test_a_changed_configuration_is_updated_and_checked(
         "updated",
         ["count: 1000 → 2000", "password: a secret, sent again"],
     )
-    assert airbyte.asked.count("sources/check_connection") == 1
+    assert airbyte.asked.count("sources/check_connection_for_update") == 1
     assert airbyte.things["source"]["source-1"]["connectionConfiguration"]["password"] == "secret"
+
+
+def test_a_change_whose_check_fails_is_not_made(client: Airbyte, content: Any, apply: Any, airbyte: Any) -> None:
+    apply(PIPELINE)
+    airbyte.check = {**airbyte.check, "status": "failed", "message": "too many"}
+    for _ in range(2):
+        with pytest.raises(ConnectorFailed, match="too many"):
+            apply(PIPELINE.replace("1000", "2000"))
+    assert airbyte.things["source"]["source-1"]["connectionConfiguration"]["count"] == 1000
+
+
+def test_a_setting_that_the_connector_does_not_know_is_pointed_at(client: Airbyte, content: Any) -> None:
+    told: list[str] = []
+    plan(client, content(PIPELINE.replace("count:", "cuont:")), report=told.append).apply()
+    (warning,) = [line for line in told if line.startswith("warning")]
+    assert "content.yaml:5:12: source-faker has no setting 'cuont'; did you mean count?" in warning
 
 
 def test_a_plan_describes_what_it_will_do_and_does_nothing(
@@ -185,7 +201,7 @@ def test_another_connector_under_a_known_name_is_a_conflict(apply: Any) -> None:
 
 
 def test_a_connector_that_there_is_not_is_answered_with_its_neighbour(apply: Any) -> None:
-    with pytest.raises(NotFound) as caught:
+    with pytest.raises(InvalidDocument, match=r"content\.yaml:2:1: connector: there is no source connector") as caught:
         apply("name: people\nconnector: source-fakr\n")
     assert "'source-faker'" in str(caught.value.hint)
 
@@ -196,7 +212,7 @@ def test_a_connection_finds_its_ends_by_name(apply: Any, airbyte: Any) -> None:
     assert apply('{"name": "third", "sourceId": "source-1", "destinationId": "destination-1"}', name="c.json") == [
         "created"
     ]
-    with pytest.raises(NotFound, match="there is no source 'peple'"):
+    with pytest.raises(InvalidDocument, match=r"content\.yaml:2:1: source: there is no source 'peple'"):
         apply("name: fourth\nsource: peple\ndestination: warehouse\n")
 
 
