@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from resource_airbyte.cli.result import Result
-from resource_airbyte.cli.tree import PROGRAM, application, verb
+from resource_airbyte.cli.tree import COMPLETE, PROGRAM, application, verb
 
 app = application()
 
@@ -25,9 +25,8 @@ def completion(
     """Print the completion script of a shell; put the line of the example into its start-up file."""
     from typer import completion as scripts
 
-    variable = f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE"
     # Typer offers it only by way of --show-completion, which would look at the parent process first.
     script = scripts.get_completion_script(  # type: ignore[attr-defined]
-        prog_name=PROGRAM, complete_var=variable, shell=shell
+        prog_name=PROGRAM, complete_var=COMPLETE, shell=shell
     )
     return Result(text=script)

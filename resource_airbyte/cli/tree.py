@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Annotated, Any, ClassVar, Literal
@@ -15,6 +16,8 @@ from resource_airbyte.cli.session import Session, of
 from resource_airbyte.errors import UsageError
 
 PROGRAM = "resource-airbyte"
+# Set by the completion script of a shell when it asks.
+COMPLETE = "_RESOURCE_AIRBYTE_COMPLETE"
 
 
 def _remember_form(context: typer.Context, value: str) -> str:
@@ -104,7 +107,7 @@ def application(cls: type[Group] | None = None, help: str | None = None) -> type
     return typer.Typer(
         cls=cls,
         help=help,
-        add_completion=False,
+        add_completion=COMPLETE in os.environ,  # else two options that `completion` makes superfluous, and slow imports
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -120,4 +123,17 @@ def _format_help(command: Any, ctx: Any, formatter: Any, examples: str) -> None:
     command.format_options(ctx, formatter)
 
 
-__all__ = ["PROGRAM", "Force", "Format", "Group", "Session", "Verb", "Verbose", "application", "group", "of", "verb"]
+__all__ = [
+    "COMPLETE",
+    "PROGRAM",
+    "Force",
+    "Format",
+    "Group",
+    "Session",
+    "Verb",
+    "Verbose",
+    "application",
+    "group",
+    "of",
+    "verb",
+]

@@ -56,8 +56,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 def run(home: Path) -> Run:
     """Run one command line; it is held to the exit codes and the time that the contract gives its verb."""
 
-    def go(*words: str, **kw: Any) -> Ran:
-        ran = _run(home, *words, **kw)
+    def go(*words: str, env: dict[str, str] | None = None) -> Ran:
+        ran = _run(home, *words, env=env)
         verb = next((each for each in (" ".join(words[:2]), words[0]) if each in FACTS), None) if words else None
         if verb is not None:
             assert ran.code in FACTS[verb]["exits"] or ran.code == 1, ran
@@ -67,13 +67,13 @@ def run(home: Path) -> Run:
     return go
 
 
-def _run(home: Path, *words: str, **kw: Any) -> Ran:
-    env = {**os.environ, "AIRBYTE_DATA_DIR": str(home / "data"), "PYTHONPATH": str(ROOT)}
+def _run(home: Path, *words: str, env: dict[str, str] | None = None) -> Ran:
+    env = {**os.environ, **(env or {}), "AIRBYTE_DATA_DIR": str(home / "data"), "PYTHONPATH": str(ROOT)}
     env |= {"AIRBYTE_WEBAPP_PORT": "0", "AIRBYTE_SERVER_PORT": "0"}
     command = [sys.executable, "-P", "-m", "resource_airbyte", *words]
     began = time.monotonic()
     # Captured through pipes: a daemon that kept our streams open would hang this.
-    done = subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, stdin=subprocess.DEVNULL, **kw)
+    done = subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 
 
@@ -191,6 +191,14 @@ def test_content_is_listed_and_got_by_name_and_id(run: Run, home: Path) -> None:
     assert run("content", "get", "--name", "nobody").code == 2
     assert run("content", "get", "--name", "people", "--output", "out.yaml").code == 0
     assert run("content", "add", "--file", "out.yaml").code == 2
+
+
+@pytest.mark.network
+def test_a_shell_completes_the_names_of_connections(run: Run) -> None:
+    words = "resource-airbyte content execute --name "
+    ran = run(env={"_RESOURCE_AIRBYTE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "4"})
+    assert ran.out.split() == ["test-connection"]
+    assert ran.seconds < 2
 
 
 @pytest.mark.network
