@@ -1,4 +1,4 @@
-"""Connectors of our own. Each is a real Airbyte connector (`python -m resource_airbyte.native <name> …`) and also a Destination."""
+"""Connectors of our own: each a real Airbyte connector (`python -m resource_airbyte.native …`), and a Destination."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import NotFound
 if TYPE_CHECKING:
     from ..protocol.seams import Destination
 
-# Short name -> the module that makes it; imported only when asked for, since DuckDB and Arrow take a quarter of a second.
+# Short name -> the module that makes it, imported only when asked for: DuckDB and Arrow take a quarter of a second.
 CONNECTORS = {"destination-duckdb": "duckdb"}
 
 

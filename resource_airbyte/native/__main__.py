@@ -1,4 +1,4 @@
-"""`python -m resource_airbyte.native destination-duckdb spec|check|write|preview`: our connectors as commands of their own."""
+"""Our connectors as commands: `python -m resource_airbyte.native destination-duckdb spec|check|write|preview`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The tolerant road from JSON texts to typed columns: DuckDB casts whole columns, and what does not cast becomes NULL (rule 6).
+"""The tolerant road from JSON texts to typed columns: DuckDB casts whole columns; what does not cast is NULL (rule 6).
 
-A cast keeps the value or gives it up, it never changes it: 3.0 is the integer 3 but 3.5 is none, a number in a text column
-is its digits, an object its JSON. Text that spells a number or a boolean exactly is taken for it.
+A cast keeps the value or gives it up, it never changes it: 3.0 is the integer 3 but 3.5 is none, a number in a text
+column is its digits, an object its JSON. Text that spells a number or a boolean exactly is taken for it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _TIME = _QUOTED + " AND regexp_full_match({s}, '" + _CLOCK + "[zZ]?')"
 _TIME_TZ = _QUOTED + " AND regexp_full_match({s}, '" + _CLOCK + _OFFSET + "')"
 _INTEGER = r"""CASE
     WHEN regexp_full_match({s}, '-?[0-9]+(\.0*)?') THEN TRY_CAST(regexp_replace({s}, '\.0*$', '') AS BIGINT)
-    WHEN regexp_full_match({s}, '-?[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]+') AND abs(TRY_CAST({s} AS DOUBLE)) < 9007199254740992
+    WHEN regexp_full_match({s}, '-?[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]+')
+        AND abs(TRY_CAST({s} AS DOUBLE)) < 9007199254740992
         AND TRY_CAST({s} AS DOUBLE) = trunc(TRY_CAST({s} AS DOUBLE)) THEN TRY_CAST(TRY_CAST({s} AS DOUBLE) AS BIGINT)
     END"""
 _NUMBER = r"""CASE WHEN regexp_full_match({s}, '-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?')

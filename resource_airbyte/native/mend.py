@@ -1,4 +1,4 @@
-"""Records whose text is not quite JSON, made JSON: NaN and Infinity, bytes that are not UTF-8, halves of surrogate pairs."""
+"""Records whose text is not quite JSON, made JSON: NaN and Infinity, bytes that are not UTF-8, halves of surrogates."""
 
 from __future__ import annotations
 

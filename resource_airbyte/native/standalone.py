@@ -35,7 +35,7 @@ _object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def write(destination: Destination, catalog: ConfiguredCatalog, lines: BinaryIO, out: BinaryIO) -> None:
-    """The `write` command: until the input ends; a stream that did not say COMPLETE is published only if none said anything."""
+    """The `write` command, until the input ends. A stream that did not say COMPLETE is whole only if none spoke."""
     session = _Session(destination, catalog, out)
     try:
         destination.open(session.setup)
@@ -68,7 +68,7 @@ class _Session:
             return
         if message.record is not None:
             self._record(message.record, len(line))
-        elif message.state is not None:
+        elif message.state:  # a Raw that was not sent is empty, not None
             self._state(message.state)
         elif message.trace is not None and message.trace.stream_status is not None:
             status = message.trace.stream_status
@@ -100,7 +100,7 @@ class _Session:
         key = _key(state)
         covered = [key.stream] if key.stream else list(self._known)
         self._sequence += 1
-        self._counts[self._sequence] = float(sum(self._since.pop(stream, 0) for stream in covered if stream))
+        self._counts[self._sequence] = float(sum([self._since.pop(stream, 0) for stream in covered]))
         generation = next((s.generation for s in self.setup.streams if s.stream == key.stream), 0)
         self._destination.state(Checkpoint(key, generation, 0, self._sequence, payload))
 

@@ -1,15 +1,15 @@
 """Records to Arrow, in bulk: protocol JSON in, typed columns out, never row by row.
 
 A batch takes the fast road when all of it fits its schema: Arrow's own JSON reader for the plain fields, the JSON text
-itself for nested ones. When anything does not fit, the whole batch takes the tolerant road (coerce.py), which makes NULL
-of what cannot be cast and says so. Where both can go they give the same.
+itself for nested ones. When anything does not fit, the whole batch takes the tolerant road (coerce.py), which makes
+NULL of what cannot be cast and says so. Where both can go they give the same.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from operator import attrgetter
+from collections.abc import Callable, Sequence
+from operator import attrgetter, methodcaller
 from typing import Any
 
 import pyarrow as pa
@@ -46,7 +46,7 @@ CLOCK = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?"
 TIME = {AirbyteType.TIME: CLOCK + "$", AirbyteType.TIME_TZ: CLOCK + r"[+-](0\d|1[0-4]):[0-5]\d$"}
 ABSENT = Raw(b"")
 # Field names that may stand in a schema but upset a reader.
-ODD = re.compile("[\x00-\x1f\ud800-\udfff]")
+ODD = re.compile('["\\\\\x00-\x1f\ud800-\udfff]')
 
 
 class Unfit(Exception):
@@ -56,8 +56,8 @@ class Unfit(Exception):
 class Typist:
     """Types the records of one stream.
 
-    The tables it makes have columns `c0`, `c1`, … in the order of `columns`, then `extracted_at`, and `changes`: the inside
-    of the JSON array of `_airbyte_meta.changes`, NULL when there are none.
+    The tables it makes have columns `c0`, `c1`, … in the order of `columns`, then `extracted_at`, and `changes`: the
+    inside of the JSON array of `_airbyte_meta.changes`, NULL when there are none.
     """
 
     def __init__(self, columns: Sequence[Column]) -> None:
@@ -65,7 +65,8 @@ class Typist:
         self._plain = [(i, c) for i, c in enumerate(self.columns) if c.type is not AirbyteType.JSON]
         self._nested = [(i, c) for i, c in enumerate(self.columns) if c.type is AirbyteType.JSON]
         self._schema = pa.schema([(column.name, _read_as(column.type)) for _, column in self._plain])
-        self._split = splitter(self._nested)
+        self._nested_texts = Splitter([column for _, column in self._nested])
+        self._every_text = Splitter(self.columns)
         self._coercion: Coercion | None = None
         self._readable = not any(ODD.search(column.name) for column in self.columns)
 
@@ -128,30 +129,46 @@ class Typist:
     def _nested_columns(self, blob: bytes, texts: list[Raw]) -> list[tuple[int, Any]]:
         if not self._nested:
             return []
-        rows = self._split.decode_lines(blob)
-        if len(rows) != len(texts):
-            raise Unfit
-        return [(index, as_json(raw_column(rows, index))) for index, _ in self._nested]
+        found = self._nested_texts.split(blob, len(texts))
+        return [(index, as_json(column)) for (index, _), column in zip(self._nested, found, strict=True)]
 
     def _tolerant(self, texts: list[Raw], changes: pa.Array) -> tuple[list[Any], pa.Array]:
         if self._coercion is None:
             self._coercion = Coercion(self.columns)
         mended, changes = mend(texts, changes)
-        rows = splitter(list(enumerate(self.columns))).decode_lines(b"\n".join(mended))
-        table = self._coercion.run([raw_column(rows, i) for i in range(len(self.columns))], changes, len(texts))
+        columns = self._every_text.split(b"\n".join(mended), len(texts))
+        table = self._coercion.run(columns, changes, len(texts))
         arrays = [_from_coercion(table.column(i), column.type) for i, column in enumerate(self.columns)]
         return arrays, table.column(len(self.columns))
 
 
-def splitter(columns: Sequence[tuple[int, Column]]) -> Decoder[Any]:
-    """A decoder that takes a record apart into the JSON texts of these fields; the last of several of one name counts."""
-    fields = [(f"f{index}", Raw, struct_field(default=ABSENT, name=column.name)) for index, column in columns]
-    return Decoder(defstruct("Row", fields, gc=False))
+class Splitter:
+    """Takes records apart into the JSON texts of some of their fields; the last of several of one name counts."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._getters: list[Callable[[Any], Raw]]
+        self._rows: Callable[[bytes], list[Any]]
+        if any(ODD.search(column.name) for column in columns):  # names that cannot be a struct's
+            self._rows = Decoder(dict[str, Raw]).decode_lines
+            self._getters = [methodcaller("get", column.name, ABSENT) for column in columns]
+            return
+        names = [f"f{index}" for index in range(len(columns))]
+        named = zip(names, columns, strict=True)
+        fields = [(name, Raw, struct_field(default=ABSENT, name=column.name)) for name, column in named]
+        self._rows = Decoder(defstruct("Row", fields, gc=False)).decode_lines
+        self._getters = [attrgetter(name) for name in names]
+
+    def split(self, lines: bytes, expected: int) -> list[pa.Array]:
+        """A column of texts for each field, NULL where it is missing or null. Unfit unless a record is a line."""
+        rows = self._rows(lines)
+        if len(rows) != expected:
+            raise Unfit
+        return [raw_column(list(map(getter, rows))) for getter in self._getters]
 
 
-def raw_column(rows: list[Any], index: int) -> pa.Array:
-    """The JSON texts of one field as an Arrow column: NULL where it is missing or null."""
-    texts = large_texts(list(map(attrgetter(f"f{index}"), rows)))
+def raw_column(values: list[Raw]) -> pa.Array:
+    """JSON texts as an Arrow column."""
+    texts = large_texts(values)
     missing = pc.is_in(texts, value_set=pa.array(["", "null"], pa.large_string()))
     return pc.if_else(missing, pa.scalar(None, pa.large_string()), texts) if missing.true_count else texts
 
@@ -190,7 +207,7 @@ _meta = Decoder(_Meta).decode
 
 
 def _inside(meta: Raw | None) -> str | None:
-    if meta is None or bytes(meta) == b"null":
+    if not meta or bytes(meta) == b"null":
         return None
     try:
         listed = bytes(_meta(meta).changes).decode("utf-8", "replace").strip()

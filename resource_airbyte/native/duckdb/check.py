@@ -36,7 +36,7 @@ def _try(given: dict[str, Any]) -> None:
     finally:
         if database is not None:
             database.close()
-        if fresh:
+        if fresh and settings.path.parent.is_dir():
             _leave_nothing(settings.path, made)
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,7 @@ class Database:
             raise
 
     def _prepare(self) -> None:
-        # Holding the file's lock, we are its only writer: whatever lies in the directory was left by one that was killed.
+        # Holding the file's lock, we are its only writer: what lies in the directory was left by one that was killed.
         shutil.rmtree(self.private, ignore_errors=True)
         self.private.mkdir(mode=0o700)
         self.connection.execute("SET TimeZone = 'UTC'")
@@ -76,10 +76,8 @@ class Database:
         """Give up the open transaction, if there is one."""
         if self.inside:
             self.inside = False
-            try:
+            with suppress(duckdb.Error):  # a failed COMMIT has ended it already; the first error is the one to tell
                 self.connection.execute("ROLLBACK")
-            except duckdb.Error:
-                pass  # a failed COMMIT has ended it already; the first error is the one to tell
 
     def execute(self, sql: str, values: list[Any] | None = None) -> int:
         """Run one statement; returns how many rows it changed."""
@@ -89,8 +87,8 @@ class Database:
     def insert(self, sql: str, airbyte_batch: pa.Table) -> None:
         """Run an INSERT that reads from `airbyte_batch`.
 
-        DuckDB finds the table as the Python variable of that name. Were it registered instead, the open transaction would
-        hold on to it, and every batch stay in memory until the commit.
+        DuckDB finds the table as the Python variable of that name. Were it registered instead, the open transaction
+        would hold on to it, and every batch stay in memory until the commit.
         """
         self.connection.execute(sql)
 

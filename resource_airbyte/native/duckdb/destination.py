@@ -12,6 +12,7 @@ from ...protocol.seams import Checkpoint, StateKey, StreamSetup, WriteSetup
 from . import spacing, tables
 from .database import Database, explained
 from .ledger import Ledger, compare, lost
+from .names import TableName
 from .plan import Plan, plan
 from .specification import Configuration, configuration, refused
 from .writer import StreamWriter
@@ -35,6 +36,7 @@ class DuckDBDestination:
         self._typing = ThreadPoolExecutor(1, "typing")
         self._database: Database | None = None
         self._writers: dict[StreamDescriptor, StreamWriter] = {}
+        self._held: dict[StateKey, Checkpoint] = {}
         self._pending: list[Checkpoint] = []
         self._uncommitted = 0
         self._last_commit = time.monotonic()
@@ -46,7 +48,7 @@ class DuckDBDestination:
         with explained(self._configuration.path):
             self._ledger = Ledger(self._database, setup.connection_id, setup.fence)
             self._ledger.take_over()
-            held = self._ledger.checkpoints()
+            held = self._held = self._ledger.checkpoints()
             if spacing.marked(self._database):
                 spacing.keep(self._database)
             self._refuse_gaps(held)
@@ -84,7 +86,7 @@ class DuckDBDestination:
             schema, name = stage.schema, stage.table
         else:
             name = stream.name
-        return tables.kind(database, tables.TableName(database.catalog, schema, name)) is not None
+        return tables.kind(database, TableName(database.catalog, schema, name)) is not None
 
     @property
     def _opened(self) -> Database:
@@ -145,10 +147,10 @@ class DuckDBDestination:
             self._commit(None)
 
     def finish(self, complete: frozenset[StreamDescriptor]) -> dict[StreamDescriptor, int | None]:
-        """See Destination.finish. Staged tables of complete streams are swapped in by the transaction of the last rows (rule 3)."""
-        for stream in complete & self._writers.keys():
-            self._writers[stream].seal()
+        """See Destination.finish. Staged tables of complete streams are swapped in with the last rows (rule 3)."""
         with explained(self._configuration.path):
+            for stream in complete & self._writers.keys():
+                self._seal_whole(self._writers[stream])
             for writer in self._writers.values():
                 writer.advance(wait=True)
         if any(writer.spaced and writer.plan.stage for writer in self._writers.values()):
@@ -156,8 +158,14 @@ class DuckDBDestination:
         self._commit(complete)
         return {stream: writer.committed for stream, writer in self._writers.items()}
 
+    def _seal_whole(self, writer: StreamWriter) -> None:
+        stated = writer.sealed or any(key.stream in (None, writer.plan.setup.stream) for key in self._held)
+        if not stated:
+            writer.publish_again()
+        writer.seal()
+
     def _commit(self, complete: frozenset[StreamDescriptor] | None) -> None:
-        """One transaction: covered rows, checkpoints, at the end the swaps, and the fence once more (rules 1, 3, 4, 5)."""
+        """One transaction: covered rows, checkpoints, at the end the swaps, then the fence (rules 1, 3, 4, 5)."""
         database, pending = self._opened, self._pending
         with explained(self._configuration.path), database.transaction():
             for writer in self._writers.values():

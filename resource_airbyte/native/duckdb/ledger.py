@@ -1,4 +1,4 @@
-"""What this connector remembers in the file itself: who may write, which states are committed, which tables are being built.
+"""What this connector remembers in the file: who may write, which states are committed, which tables are being built.
 
 It lies in the schema `airbyte_internal`, and each entry is written in the transaction of the rows that it speaks of.
 """
@@ -24,7 +24,7 @@ TABLES = {
     ),
     "_airbyte_stages": (
         "connection_id VARCHAR, namespace VARCHAR, name VARCHAR, generation BIGINT, epoch BIGINT, sync_id BIGINT, "
-        "schema_name VARCHAR, table_name VARCHAR, covered BOOLEAN, published BOOLEAN"
+        "schema_name VARCHAR, table_name VARCHAR, covered BOOLEAN, published BOOLEAN, since VARCHAR"
     ),
 }
 _OF_KEY = "connection_id = ? AND kind = ? AND namespace IS NOT DISTINCT FROM ? AND name IS NOT DISTINCT FROM ?"
@@ -33,7 +33,10 @@ _OF_STREAM = "connection_id = ? AND namespace IS NOT DISTINCT FROM ? AND name = 
 
 @dataclass(frozen=True)
 class Stage:
-    """A table that a stream is being built in, or was: `covered` once a state speaks of its rows, `published` once swapped."""
+    """The table that a stream is built in: `covered` once a state speaks of its rows, `published` once swapped.
+
+    Of an append without any state there is no such table; then `since` is a raw id below those that it published.
+    """
 
     generation: int
     epoch: int
@@ -42,6 +45,7 @@ class Stage:
     table: str
     covered: bool
     published: bool
+    since: str | None = None
 
     def belongs_to(self, setup: StreamSetup) -> bool:
         return (self.generation, self.epoch) == (setup.generation, setup.epoch)
@@ -73,7 +77,7 @@ class Ledger:
         if not self._run(sql, self._fence, self._connection_id, self._fence):
             held = self._held()
             raise Fenced(
-                f"A newer attempt (number {held}) writes to {self._database.path}; this one (number {self._fence}) may not",
+                f"A newer attempt (number {held}) writes to {self._database.path}; number {self._fence} may not",
                 details={"held": held, "ours": self._fence},
             )
 
@@ -106,7 +110,7 @@ class Ledger:
     def stage(self, stream: StreamDescriptor) -> Stage | None:
         """What is known of the table that this stream is built in."""
         sql = (
-            "SELECT generation, epoch, sync_id, schema_name, table_name, covered, published "
+            "SELECT generation, epoch, sync_id, schema_name, table_name, covered, published, since "
             "FROM {}._airbyte_stages WHERE " + _OF_STREAM
         )
         rows = self._rows(sql, *self._stream(stream))
@@ -116,7 +120,7 @@ class Ledger:
         """Replace what is known of it."""
         self.forget_stage(stream)
         self._run(
-            "INSERT INTO {}._airbyte_stages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO {}._airbyte_stages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *self._stream(stream),
             stage.generation,
             stage.epoch,
@@ -125,6 +129,7 @@ class Ledger:
             stage.table,
             stage.covered,
             stage.published,
+            stage.since,
         )
 
     def forget_stage(self, stream: StreamDescriptor) -> None:

@@ -1,4 +1,4 @@
-"""Where a stream's rows go in this sync: straight into its table, or into a staged one that is swapped in at the end."""
+"""Where a stream's rows go: straight into its table, or into a staged one that is swapped in at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...protocol.seams import StreamSetup
 from . import tables
 from .database import Database
 from .ledger import Ledger, Stage
-from .names import TableName
+from .names import TableName, quoted
 from .specification import refused, usable_schema
 from .tables import Shape, Table
 
@@ -90,7 +90,7 @@ def publish(database: Database, ledger: Ledger, done: Plan) -> None:
     if done.stage is None:
         return
     tables.drop(database, done.final)
-    database.execute(f"ALTER TABLE {done.table.name.sql} RENAME TO {tables.quoted(done.final.name)}")
+    database.execute(f"ALTER TABLE {done.table.name.sql} RENAME TO {quoted(done.final.name)}")
     ledger.save_stage(done.setup.stream, replace(done.stage, published=True))
     # A sync that dies right after this finds `published` and appends nothing twice.
 

@@ -1,13 +1,13 @@
 """Room around very large values.
 
 DuckDB reads, writes and checkpoints 2,048 rows at a time and holds all their long texts in memory at once: a hundred
-neighbouring values of 10 MB need a gigabyte, whatever the memory limit. So rows that are large are kept apart: after each
-handful come blank rows, which are deleted again once the transaction is over. Deleted rows keep their place, and so the
-distance, as long as nobody vacuums; therefore we do not, in a file that has such rows.
+neighbouring values of 10 MB need a gigabyte, whatever the memory limit. So rows that are large are kept apart: after
+each handful come blank rows, which are deleted again once the transaction is over. Deleted rows keep their place, and
+so the distance, as long as nobody vacuums; therefore we do not, in a file that has such rows.
 
-Blank rows are the only rows without a `_airbyte_raw_id`. Should the process be killed before they are deleted, the next one
-to open the file does it. A transaction of at least one whole row group goes straight to the file, past the log, and needs
-no memory for that; so a transaction with large rows is filled up to that.
+Blank rows are the only rows without a `_airbyte_raw_id`. Should the process be killed before they are deleted, the next
+one to open the file does it. A transaction of at least one whole row group goes straight to the file, past the log, and
+needs no memory for that; so a transaction with large rows is filled up to that.
 """
 
 from __future__ import annotations

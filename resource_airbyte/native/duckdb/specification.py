@@ -21,7 +21,7 @@ SPECIFICATION: dict[str, Any] = {
             "destination_path": {
                 "type": "string",
                 "title": "Destination DB",
-                "description": "Path of the .duckdb file. It is made when it does not exist, with the directories above it.",
+                "description": "Path of the .duckdb file. Made when it does not exist, with the directories above it.",
                 "examples": ["./warehouse.duckdb", "/data/warehouse.duckdb"],
                 "order": 0,
             },

@@ -1,4 +1,4 @@
-"""Typed rows that no state covers yet, on disk: an Arrow file per stream in the private directory beside the database."""
+"""Typed rows that no state covers yet, on disk: an Arrow file per stream in the private directory beside the file."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def create(database: Database, name: TableName, wanted: Shape) -> Table:
 
 
 def ensure(database: Database, name: TableName, wanted: Shape) -> Table:
-    """Make the table, or fit the one that exists: missing columns are added, narrower types widened, nothing is dropped."""
+    """Make the table, or fit the one that exists: columns are added and widened, none is dropped."""
     found = kind(database, name)
     if found is None:
         return create(database, name, wanted)
@@ -141,7 +141,7 @@ def _fit(database: Database, name: TableName, column: str, have: str | None, wan
         return have
     if have not in HOLDS.get(want, set()) or not _exact(database, name, column, have, want):
         raise refused(
-            f"The column {column} of {name} is {have}, but the stream's schema now says {want}, which cannot hold its values",
+            f"The column {column} of {name} is {have}, but the stream's schema now says {want}, which cannot hold it",
             hint="Run the sync with --options refresh=true to rebuild the table, or rename the column",
         )
     using = f" USING to_json({quoted(column)})" if want == "JSON" else ""

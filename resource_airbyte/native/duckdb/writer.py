@@ -14,7 +14,7 @@ from ..typed import Typist
 from . import spacing
 from .database import Database
 from .dedup import Newest
-from .ledger import Ledger
+from .ledger import Ledger, Stage
 from .plan import Plan, discard, publish
 from .spill import Spill
 from .tables import meta
@@ -47,7 +47,7 @@ class Typed:
 
 
 class StreamWriter:
-    """Counts are of rows since `open`: `received` ≥ `sealed` (covered by a state) ≥ `moved` (in the open transaction or before)."""
+    """Counts are of rows since `open`: `received` ≥ `sealed` (covered by a state) ≥ `moved` (into the transaction)."""
 
     def __init__(self, database: Database, ledger: Ledger, plan: Plan, typing: ThreadPoolExecutor, number: int) -> None:
         self.plan = plan
@@ -101,7 +101,7 @@ class StreamWriter:
         self._size = 0
 
     def advance(self, *, wait: bool) -> None:
-        """Insert what may be inserted; with `wait` all of it, else leave the batch that the other thread still types."""
+        """Insert what may be inserted; with `wait` all of it, else leave what the other thread still types."""
         if wait and (self.free or self.sealed > self.moved):
             self._type()
         if self._spill.rows and self.sealed - self.moved >= self._spill.rows:
@@ -179,6 +179,25 @@ class StreamWriter:
         if self.spaced:
             spacing.clear(self._database, self.plan.table.name.sql)
             self.spaced = False
+
+    def publish_again(self) -> None:
+        """Make room for an append without any state, in the open transaction.
+
+        Should an earlier attempt of the same sync have published such rows, and died before it could say so, they come
+        again now: those are taken out, so that nothing is doubled.
+        """
+        setup, table = self.plan.setup, self.plan.table.name
+        if self.plan.stage or self._newest or setup.sync_id <= 0:
+            return
+        self._database.begin()
+        before = self._ledger.stage(setup.stream)
+        if before and before.published and not before.covered and before.sync_id == setup.sync_id:
+            # Raw ids grow with time, and nobody else writes meanwhile: these are the rows of that one transaction.
+            of_this_sync = "_airbyte_raw_id > ? AND (_airbyte_meta ->> '$.sync_id')::BIGINT = ?"
+            self._database.execute(f"DELETE FROM {table.sql} WHERE {of_this_sync}", [before.since, setup.sync_id])
+        since = str(self._database.rows("SELECT uuidv7()::VARCHAR")[0][0])
+        now = Stage(setup.generation, setup.epoch, setup.sync_id, table.schema, table.name, False, True, since)
+        self._ledger.save_stage(setup.stream, now)
 
     def end(self, *, complete: bool) -> None:
         """After the last row: swap a staged table in if the stream is complete, else leave or drop it."""

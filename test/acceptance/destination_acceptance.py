@@ -1,0 +1,612 @@
+"""What every native destination must do, through its seam alone.
+
+A module that imports these tests brings a fixture `warehouse`: a fresh Warehouse, where tables can be looked at between
+attempts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Protocol
+
+import pytest
+from msgspec import Raw
+
+from resource_airbyte.errors import CheckpointLost, ConnectorError, Fenced
+from resource_airbyte.protocol.chunk import Chunk
+from resource_airbyte.protocol.messages import Record, StreamDescriptor
+from resource_airbyte.protocol.seams import Checkpoint, Destination, StateKey, StreamSetup, WriteSetup
+
+USERS = StreamDescriptor("users")
+ORDERS = StreamDescriptor("orders", "shop")
+ALL = frozenset([USERS, ORDERS])
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "integer"},
+        "name": {"type": "string"},
+        "updated_at": {"type": "string", "format": "date-time"},
+        "nested": {"type": "object", "properties": {"key": {"type": "string"}, "rank": {"type": "integer"}}},
+    },
+}
+
+
+class Warehouse(Protocol):
+    """Where a destination writes."""
+
+    def destination(self) -> Destination:
+        """A destination that is not open yet."""
+        ...
+
+    def rows(self, stream: StreamDescriptor, *columns: str) -> list[tuple[Any, ...]]:
+        """The rows of a stream's table, sorted; the columns are the stream's or Airbyte's."""
+        ...
+
+    def tables(self) -> set[str]:
+        """`schema.name` of every table that a user sees, bookkeeping aside but staged ones included."""
+        ...
+
+    def forget(self, connection_id: str) -> None:
+        """Drop what the destination remembers of this connection, as a careless person would."""
+        ...
+
+
+def stream(descriptor: StreamDescriptor = USERS, mode: str = "append", **changes: Any) -> StreamSetup:
+    """A stream to be written; `generation` 1, not truncating, unless said; its sync id is the fence's."""
+    setup = StreamSetup(
+        stream=descriptor,
+        name=descriptor.name,
+        namespace=descriptor.namespace,
+        json_schema=SCHEMA,
+        destination_sync_mode=mode,
+        primary_key=(("id",),) if mode == "append_dedup" else (),
+        cursor=("updated_at",) if mode == "append_dedup" else (),
+        generation=1,
+        minimum_generation=0,
+        sync_id=0,
+        epoch=1,
+        sequence=0,
+    )
+    return replace(setup, **changes)
+
+
+def chunk(records: Iterable[dict[str, Any]], descriptor: StreamDescriptor = USERS, emitted_at: int = 1000) -> Chunk:
+    """These records, as a source would send them."""
+    texts = [json.dumps(record).encode() for record in records]
+    made = [Record(descriptor.name, Raw(text), emitted_at, descriptor.namespace) for text in texts]
+    return Chunk(descriptor, made, [], sum(map(len, texts)))
+
+
+def people(first: int, last: int, **more: Any) -> list[dict[str, Any]]:
+    return [{"id": number, "name": f"n{number}", **more} for number in range(first, last + 1)]
+
+
+def checkpoint(sequence: int, of: StreamDescriptor | None = USERS, generation: int = 1, epoch: int = 1) -> Checkpoint:
+    key = StateKey("stream", of) if of else StateKey("global")
+    payload = json.dumps({"type": "STREAM" if of else "GLOBAL", "seq": sequence}).encode()
+    return Checkpoint(key, generation if of else 0, epoch, sequence, payload)
+
+
+class Attempt:
+    """One use of the seam, as the engine makes it."""
+
+    def __init__(self, warehouse: Warehouse, *streams: StreamSetup, fence: int = 1, **more: Any) -> None:
+        self.returned: list[Checkpoint] = []
+        self.destination = warehouse.destination()
+        more.setdefault("commit_interval", 3600.0)
+        given = tuple(replace(setup, sync_id=setup.sync_id or fence) for setup in streams or (stream(),))
+        self.setup = WriteSetup("c", fence, given, committed=self.returned.append, **more)
+
+    def __enter__(self) -> Attempt:
+        try:
+            self.held = self.destination.open(self.setup)
+        except BaseException:
+            self.destination.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.destination.close()
+
+    def write(self, records: Iterable[dict[str, Any]], of: StreamDescriptor = USERS, at: int = 1000) -> None:
+        self.destination.write(chunk(records, of, at))
+
+    def state(self, sequence: int, of: StreamDescriptor | None = USERS, generation: int = 1, epoch: int = 1) -> None:
+        self.destination.state(checkpoint(sequence, of, generation, epoch))
+
+    def flush(self) -> None:
+        self.destination.flush()
+
+    def finish(self, complete: frozenset[StreamDescriptor] = ALL) -> dict[StreamDescriptor, int | None]:
+        return self.destination.finish(complete)
+
+
+def ids(warehouse: Warehouse, of: StreamDescriptor = USERS) -> list[int]:
+    return [row[0] for row in warehouse.rows(of, "id")]
+
+
+# Rows and states
+
+
+def test_appended_rows_have_the_columns_of_direct_load(warehouse: Warehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(1, 2))
+        assert attempt.finish() == {USERS: 2}
+    rows = warehouse.rows(USERS, "id", "name", "_airbyte_generation_id", "_airbyte_meta")
+    assert [(*row[:3], json.loads(row[3])) for row in rows] == [
+        (1, "n1", 1, {"sync_id": 1, "changes": []}),
+        (2, "n2", 1, {"sync_id": 1, "changes": []}),
+    ]
+    assert len({row[0] for row in warehouse.rows(USERS, "_airbyte_raw_id")}) == 2
+
+
+def test_append_keeps_what_was_there(warehouse: Warehouse) -> None:
+    for number in (1, 2):
+        with Attempt(warehouse, fence=number) as attempt:
+            attempt.write(people(number, number))
+            attempt.finish()
+    assert ids(warehouse) == [1, 2]
+
+
+def test_states_come_back_in_order_and_only_with_their_records(warehouse: Warehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(1, 1))
+        attempt.state(1)
+        attempt.write(people(2, 2))
+        attempt.state(2)
+        assert attempt.returned == []
+        attempt.flush()
+        assert [found.sequence for found in attempt.returned] == [1, 2]
+        assert attempt.returned[1].payload == checkpoint(2).payload
+
+
+def test_a_commit_interval_of_zero_returns_each_state_at_once(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, commit_interval=0.0) as attempt:
+        attempt.write(people(1, 1))
+        attempt.state(1)
+        assert len(attempt.returned) == 1
+
+
+def test_of_an_incomplete_stream_stays_exactly_what_its_last_state_covers(warehouse: Warehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(1, 3))
+        attempt.state(1)
+        attempt.write(people(4, 9))
+        assert attempt.finish(frozenset()) == {USERS: 3}
+    assert ids(warehouse) == [1, 2, 3]
+
+
+def test_a_flush_commits_no_record_that_is_not_covered(warehouse: Warehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(1, 3))
+        attempt.state(1)
+        attempt.write(people(4, 9))
+        attempt.flush()
+    assert ids(warehouse) == [1, 2, 3]
+
+
+def test_a_stream_without_states_is_published_when_complete_and_not_otherwise(warehouse: Warehouse) -> None:
+    streams = stream(), stream(ORDERS)
+    with Attempt(warehouse, *streams) as attempt:
+        attempt.write(people(1, 3))
+        attempt.write(people(1, 2), ORDERS)
+        attempt.flush()
+        assert attempt.finish(frozenset([ORDERS])) == {USERS: 0, ORDERS: 2}
+    assert (ids(warehouse), ids(warehouse, ORDERS)) == ([], [1, 2])
+
+
+def test_an_append_without_states_that_is_repeated_in_the_same_sync_is_not_doubled(warehouse: Warehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(8, 9))
+        attempt.finish()
+    for fence in (2, 3):  # two attempts of one job: the first died before it could say that it had finished
+        with Attempt(warehouse, stream(sync_id=8), fence=fence) as attempt:
+            attempt.write(people(1, 2))
+            attempt.finish()
+    assert ids(warehouse) == [1, 2, 8, 9]
+
+
+def test_a_global_state_covers_every_stream(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, stream(), stream(ORDERS)) as attempt:
+        attempt.write(people(1, 2))
+        attempt.write(people(1, 1), ORDERS)
+        attempt.state(1, None)
+        attempt.write(people(2, 2), ORDERS)
+        attempt.finish(frozenset())
+    assert (ids(warehouse), ids(warehouse, ORDERS)) == ([1, 2], [1])
+
+
+def test_a_state_of_one_stream_leaves_the_others_uncovered(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, stream(), stream(ORDERS)) as attempt:
+        attempt.write(people(1, 2))
+        attempt.write(people(1, 1), ORDERS)
+        attempt.state(1, ORDERS)
+        attempt.finish(frozenset())
+    assert (ids(warehouse), ids(warehouse, ORDERS)) == ([], [1])
+
+
+def test_checkpoints_are_found_again(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, stream(), stream(ORDERS)) as attempt:
+        attempt.state(4)
+        attempt.state(5)
+        attempt.state(1, ORDERS)
+        attempt.state(2, None)
+        attempt.flush()
+    with Attempt(warehouse, stream(), stream(ORDERS), fence=2) as attempt:
+        held = sorted(attempt.held, key=lambda found: found.sequence)
+    assert held == [checkpoint(1, ORDERS), checkpoint(2, None), checkpoint(5)]
+
+
+# One writer
+
+
+def test_an_older_attempt_is_fenced_at_open(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, fence=5):
+        pass
+    with pytest.raises(Fenced), Attempt(warehouse, fence=4):
+        pass
+
+
+def test_an_older_attempt_is_fenced_at_its_next_commit(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, fence=1) as old:
+        old.write(people(1, 1))
+        old.state(1)
+        with Attempt(warehouse, fence=2) as new:
+            new.write(people(2, 2))
+            new.state(1)
+            new.finish()
+        with pytest.raises(Fenced):
+            old.flush()
+        assert old.returned == []
+    assert ids(warehouse) == [2]
+
+
+# Lost checkpoints
+
+
+def test_a_state_whose_checkpoint_is_gone_is_refused(warehouse: Warehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.state(3)
+        attempt.flush()
+    warehouse.forget("c")
+    with pytest.raises(CheckpointLost) as caught, Attempt(warehouse, expected=(checkpoint(3),), fence=2):
+        pass
+    assert "refresh=true" in str(caught.value.hint)
+
+
+def test_a_checkpoint_older_than_the_stored_state_is_refused(warehouse: Warehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.state(3)
+        attempt.flush()
+    with pytest.raises(CheckpointLost), Attempt(warehouse, expected=(checkpoint(4),), fence=2):
+        pass
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [checkpoint(0), checkpoint(3, generation=2), checkpoint(3, epoch=2), checkpoint(3, StreamDescriptor("gone"))],
+    ids=["nothing committed", "another generation", "another epoch", "a stream left out"],
+)
+def test_a_state_that_never_had_a_checkpoint_here_is_no_loss(warehouse: Warehouse, expected: Checkpoint) -> None:
+    with Attempt(warehouse, expected=(expected,)) as attempt:
+        assert attempt.held == []
+
+
+def test_a_newer_checkpoint_than_the_stored_state_is_handed_out(warehouse: Warehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.state(5)
+        attempt.flush()
+    with Attempt(warehouse, expected=(checkpoint(4),), fence=2) as attempt:
+        assert attempt.held == [checkpoint(5)]
+
+
+# Tables that are replaced
+
+
+def truncating(generation: int = 2, mode: str = "append", **changes: Any) -> StreamSetup:
+    return stream(mode=mode, generation=generation, minimum_generation=generation, epoch=generation, **changes)
+
+
+def filled(warehouse: Warehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(101, 103))
+        attempt.finish()
+
+
+def test_the_old_rows_stay_visible_until_a_truncating_sync_is_complete(warehouse: Warehouse) -> None:
+    filled(warehouse)
+    with Attempt(warehouse, truncating(), fence=2) as attempt:
+        attempt.write(people(1, 2))
+        attempt.state(1, generation=2, epoch=2)
+        attempt.flush()
+        assert attempt.finish(frozenset()) == {USERS: 2}
+    assert ids(warehouse) == [101, 102, 103]
+
+
+def test_a_complete_truncating_sync_replaces_the_table(warehouse: Warehouse) -> None:
+    filled(warehouse)
+    with Attempt(warehouse, truncating(), fence=2) as attempt:
+        attempt.write(people(1, 2))
+        assert attempt.finish() == {USERS: 2}
+    assert ids(warehouse) == [1, 2]
+    assert warehouse.tables() == {"main.users"}
+
+
+def test_a_complete_truncating_sync_without_records_empties_the_table(warehouse: Warehouse) -> None:
+    filled(warehouse)
+    with Attempt(warehouse, truncating(), fence=2) as attempt:
+        attempt.finish()
+    assert ids(warehouse) == []
+
+
+def test_a_truncating_sync_goes_on_where_its_last_attempt_left_off(warehouse: Warehouse) -> None:
+    filled(warehouse)
+    with Attempt(warehouse, truncating(), fence=2) as attempt:
+        attempt.write(people(1, 2))
+        attempt.state(1, generation=2, epoch=2)
+        attempt.write(people(3, 3))
+        attempt.finish(frozenset())
+    with Attempt(warehouse, truncating(), fence=3) as attempt:
+        assert [found.sequence for found in attempt.held] == [1]
+        attempt.write(people(3, 4))
+        attempt.finish()
+    assert ids(warehouse) == [1, 2, 3, 4]
+    assert warehouse.tables() == {"main.users"}
+
+
+def test_an_unfinished_refresh_is_ended_by_the_next_ordinary_sync(warehouse: Warehouse) -> None:
+    filled(warehouse)
+    with Attempt(warehouse, truncating(), fence=2) as attempt:
+        attempt.write(people(1, 2))
+        attempt.state(1, generation=2, epoch=2)
+        attempt.finish(frozenset())
+    with Attempt(warehouse, stream(generation=2, epoch=2), fence=3) as attempt:
+        attempt.write(people(3, 3))
+        attempt.finish()
+    assert ids(warehouse) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+def test_a_staged_table_that_no_state_covers_is_begun_anew(warehouse: Warehouse, generation: int) -> None:
+    with Attempt(warehouse, truncating(), fence=2) as attempt:
+        attempt.write(people(1, 2))
+        attempt.flush()
+    with Attempt(warehouse, truncating(generation), fence=3) as attempt:
+        attempt.write(people(7, 8))
+        attempt.finish()
+    assert ids(warehouse) == [7, 8]
+    assert warehouse.tables() == {"main.users"}
+
+
+def test_a_staged_table_of_an_older_generation_is_dropped(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, truncating(2), fence=2) as attempt:
+        attempt.write(people(1, 2))
+        attempt.state(1, generation=2, epoch=2)
+        attempt.finish(frozenset())
+    with Attempt(warehouse, truncating(3), fence=3) as attempt:
+        attempt.write(people(7, 8))
+        attempt.finish()
+    assert ids(warehouse) == [7, 8]
+
+
+def test_after_the_swap_the_same_generation_is_neither_emptied_nor_doubled(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, truncating(), fence=2) as attempt:
+        attempt.write(people(1, 2))
+        attempt.state(1, generation=2, epoch=2)
+        attempt.finish()
+    with Attempt(warehouse, truncating(), fence=3) as attempt:  # the one before died right after its swap
+        assert [found.sequence for found in attempt.held] == [1]
+        attempt.finish()
+    assert ids(warehouse) == [1, 2]
+
+
+def test_after_the_swap_a_stream_without_states_is_read_again_and_not_doubled(warehouse: Warehouse) -> None:
+    for fence in (2, 3):
+        with Attempt(warehouse, truncating(), fence=fence) as attempt:
+            attempt.write(people(1, 2))
+            attempt.finish()
+    assert ids(warehouse) == [1, 2]
+
+
+def test_a_hybrid_refresh_is_refused(warehouse: Warehouse) -> None:
+    with pytest.raises(ConnectorError, match="hybrid refresh"):
+        Attempt(warehouse, stream(generation=5, minimum_generation=3)).__enter__()
+
+
+# One row per primary key
+
+
+def deduped(**changes: Any) -> StreamSetup:
+    return stream(mode="append_dedup", **changes)
+
+
+def at(second: int) -> str:
+    return f"2024-01-01T00:00:{second:02}Z"
+
+
+def test_the_newest_row_by_cursor_stays(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, deduped()) as attempt:
+        attempt.write([{"id": 1, "name": "new", "updated_at": at(5)}, {"id": 1, "name": "old", "updated_at": at(1)}])
+        attempt.write([{"id": 2, "name": "null"}, {"id": 2, "name": "dated", "updated_at": at(1)}])
+        assert attempt.finish() == {USERS: 4}
+    assert warehouse.rows(USERS, "id", "name") == [(1, "new"), (2, "dated")]
+
+
+def test_newer_rows_replace_those_of_earlier_commits_and_older_ones_do_not(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, deduped(), commit_interval=0.0) as attempt:
+        attempt.write([{"id": number, "name": "first", "updated_at": at(5)} for number in (1, 2, 3)])
+        attempt.state(1)
+        attempt.write(
+            [{"id": 1, "name": "newer", "updated_at": at(6)}, {"id": 2, "name": "older", "updated_at": at(4)}]
+        )
+        attempt.state(2)
+        attempt.write([{"id": 3, "name": "same", "updated_at": at(5)}], at=2000)
+        attempt.finish()
+    assert warehouse.rows(USERS, "id", "name") == [(1, "newer"), (2, "first"), (3, "same")]
+
+
+def test_with_equal_cursors_the_one_extracted_last_and_then_the_one_that_came_last_stays(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, deduped()) as attempt:
+        attempt.write([{"id": 1, "name": "late", "updated_at": at(5)}], at=3000)
+        attempt.write([{"id": 1, "name": "early", "updated_at": at(5)}], at=2000)
+        attempt.write([{"id": 2, "name": "one"}, {"id": 2, "name": "two"}])
+        attempt.finish()
+    assert warehouse.rows(USERS, "id", "name") == [(1, "late"), (2, "two")]
+
+
+def test_missing_keys_are_equal(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, deduped(), commit_interval=0.0) as attempt:
+        attempt.write([{"name": "a", "updated_at": at(1)}])
+        attempt.state(1)
+        attempt.write([{"name": "b", "updated_at": at(2)}])
+        attempt.finish()
+    assert warehouse.rows(USERS, "id", "name") == [(None, "b")]
+
+
+def test_composite_and_nested_keys_and_cursors(warehouse: Warehouse) -> None:
+    setup = deduped(primary_key=(("id",), ("nested", "key")), cursor=("nested", "rank"))
+    with Attempt(warehouse, setup) as attempt:
+        for key, rank, name in [("x", 9, "old"), ("x", 10, "new"), ("y", 1, "other")]:
+            attempt.write([{"id": 1, "name": name, "nested": {"key": key, "rank": rank}}])
+        attempt.finish()
+    assert [row[0] for row in warehouse.rows(USERS, "name")] == ["new", "other"]
+
+
+def test_a_deletion_takes_the_row_out_unless_it_is_older(warehouse: Warehouse) -> None:
+    schema = {"properties": {**SCHEMA["properties"], "_ab_cdc_deleted_at": {"type": "string"}}}  # type: ignore[dict-item]
+    with Attempt(warehouse, deduped(json_schema=schema), commit_interval=0.0) as attempt:
+        attempt.write([{"id": number, "updated_at": at(5)} for number in (1, 2, 3)])
+        attempt.state(1)
+        attempt.write([{"id": 1, "updated_at": at(6), "_ab_cdc_deleted_at": at(6)}])
+        attempt.write([{"id": 2, "updated_at": at(4), "_ab_cdc_deleted_at": at(4)}])
+        attempt.finish()
+    assert ids(warehouse) == [2, 3]
+
+
+def test_a_replaced_table_is_deduplicated_too(warehouse: Warehouse) -> None:
+    filled(warehouse)
+    with Attempt(warehouse, truncating(mode="append_dedup"), fence=2, commit_interval=0.0) as attempt:
+        attempt.write([{"id": 1, "name": "old", "updated_at": at(1)}, {"id": 2, "name": "b"}])
+        attempt.state(1, generation=2, epoch=2)
+        attempt.write([{"id": 1, "name": "new", "updated_at": at(2)}])
+        assert attempt.finish() == {USERS: 3}
+    assert warehouse.rows(USERS, "id", "name") == [(1, "new"), (2, "b")]
+
+
+@pytest.mark.parametrize("key", [(), (("nope",),), (("nope", "deeper"),)])
+def test_a_key_that_the_stream_does_not_have_is_a_mistake_in_the_configuration(
+    warehouse: Warehouse, key: tuple[tuple[str, ...], ...]
+) -> None:
+    with pytest.raises(ConnectorError) as caught:
+        Attempt(warehouse, deduped(primary_key=key)).__enter__()
+    assert caught.value.failure_type == "config_error"
+
+
+# Values
+
+
+def test_a_value_that_does_not_fit_becomes_null_and_is_noted(warehouse: Warehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write([{"id": "many", "name": 5}, {"id": 2.0, "name": {"a": [1]}}, {"id": 3}])
+        attempt.finish()
+    rows = warehouse.rows(USERS, "id", "name", "_airbyte_meta")
+    noted = {row[1]: json.loads(row[2])["changes"] for row in rows}
+    assert [row[:2] for row in rows] == [(2, '{"a": [1]}'), (3, None), (None, "5")]
+    assert noted["5"] == [{"field": "id", "change": "NULLED", "reason": "DESTINATION_TYPECAST_ERROR"}]
+    assert noted[None] == []
+
+
+def test_changes_that_the_source_noted_are_kept(warehouse: Warehouse) -> None:
+    change = {"field": "name", "change": "TRUNCATED", "reason": "SOURCE_FIELD_SIZE_LIMITATION"}
+    meta = Raw(json.dumps({"changes": [change]}).encode())
+    records = [Record("users", Raw(b'{"id": 1}'), 1, None, meta), Record("users", Raw(b'{"id": "x"}'), 1, None, meta)]
+    with Attempt(warehouse) as attempt:
+        attempt.destination.write(Chunk(USERS, records, [], 20))
+        attempt.finish()
+    found = [json.loads(row[0])["changes"] for row in warehouse.rows(USERS, "_airbyte_meta")]
+    assert sorted(len(changes) for changes in found) == [1, 2]
+    assert all(changes[0] == change for changes in found)
+
+
+@pytest.mark.parametrize(
+    "name", ['qu"ote', "semi;colon", "dotted.name", "späce ünïcode 表", "select", "n" * 200, "a'b"]
+)
+def test_any_name_can_be_a_table_a_namespace_and_a_column(warehouse: Warehouse, name: str) -> None:
+    odd = StreamDescriptor(name, name)
+    setup = stream(odd, "append_dedup", json_schema={"properties": {name: {"type": "string"}}}, primary_key=((name,),))
+    with Attempt(warehouse, replace(setup, cursor=())) as attempt:
+        attempt.write([{name: "x"}, {name: "x"}], odd)
+        attempt.finish(frozenset([odd]))
+    assert warehouse.rows(odd, name) == [("x",)]
+
+
+# The table's shape changes
+
+
+def test_new_fields_get_columns_and_fields_that_went_keep_theirs(warehouse: Warehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(1, 1))
+        attempt.finish()
+    schema = {"properties": {"id": {"type": "integer"}, "extra": {"type": "boolean"}}}
+    with Attempt(warehouse, stream(json_schema=schema), fence=2) as attempt:
+        attempt.write([{"id": 2, "extra": True, "name": "ignored"}])
+        attempt.finish()
+    assert warehouse.rows(USERS, "id", "name", "extra") == [(1, "n1", None), (2, None, True)]
+
+
+@pytest.mark.parametrize(("kind", "after"), [("string", "2"), ("number", 2.0)])
+def test_a_type_that_holds_the_old_values_replaces_the_narrower_one(
+    warehouse: Warehouse, kind: str, after: Any
+) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(1, 1))
+        attempt.finish()
+    with Attempt(warehouse, stream(json_schema={"properties": {"id": {"type": kind}}}), fence=2) as attempt:
+        attempt.write([{"id": after}])
+        attempt.finish()
+    assert warehouse.rows(USERS, "id") == [(type(after)(1),), (after,)]
+
+
+def test_a_type_that_would_lose_values_is_refused_by_name(warehouse: Warehouse) -> None:
+    with Attempt(warehouse):
+        pass
+    with pytest.raises(ConnectorError, match="updated_at") as caught:
+        Attempt(warehouse, stream(json_schema={"properties": {"updated_at": {"type": "integer"}}}), fence=2).__enter__()
+    assert caught.value.failure_type == "config_error"
+
+
+def test_two_streams_never_share_a_table(warehouse: Warehouse) -> None:
+    with pytest.raises(ConnectorError, match="share the table"):
+        Attempt(warehouse, stream(), stream(ORDERS, name="USERS", namespace=None)).__enter__()
+
+
+# The end
+
+
+def test_closing_without_finishing_leaves_what_was_committed(warehouse: Warehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(1, 1))
+        attempt.state(1)
+        attempt.flush()
+        attempt.write(people(2, 2))
+        attempt.state(2)
+    assert ids(warehouse) == [1]
+    assert len(attempt.returned) == 1
+
+
+def test_closing_one_that_was_never_opened_is_no_error(warehouse: Warehouse) -> None:
+    destination = warehouse.destination()
+    destination.close()
+    destination.close()
+
+
+def exactly_once(run: Callable[[int], int], warehouse: Warehouse, count: int) -> None:
+    """Run attempts (each gets its fence, and returns its exit code) until one succeeds: every record is there once."""
+    codes = [run(1)]
+    while codes[-1] != 0:
+        assert len(codes) < 9, codes
+        codes.append(run(len(codes) + 1))
+    assert len(codes) > 1, "the first attempt was to die"
+    assert ids(warehouse) == list(range(count))

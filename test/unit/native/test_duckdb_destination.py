@@ -1,0 +1,136 @@
+"""The native DuckDB destination passes the suite of all destinations, and some tests of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from resource_airbyte import process
+from resource_airbyte.native import destination
+from resource_airbyte.native.duckdb.names import quoted
+from resource_airbyte.protocol.messages import StreamDescriptor
+from resource_airbyte.protocol.seams import Destination
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(REPOSITORY / "test" / "acceptance"))
+pytest.register_assert_rewrite("destination_acceptance")
+from destination_acceptance import *  # noqa: E402, F403
+from destination_acceptance import Attempt, Warehouse, exactly_once, ids, people, stream  # noqa: E402
+
+
+class DuckDBWarehouse:
+    """A DuckDB file, looked at with DuckDB itself."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def destination(self) -> Destination:
+        return destination("destination-duckdb", {"destination_path": str(self.path)})
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(self.path) as connection:
+            return connection.execute(sql).fetchall()
+
+    def rows(self, stream: StreamDescriptor, *columns: str) -> list[tuple[Any, ...]]:
+        chosen = ", ".join(map(quoted, columns))
+        return self.query(
+            f"SELECT {chosen} FROM {quoted(stream.namespace or 'main')}.{quoted(stream.name)} ORDER BY ALL"
+        )
+
+    def tables(self) -> set[str]:
+        sql = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE schema_name <> 'airbyte_internal'"
+        return {row[0] for row in self.query(sql)}
+
+    def forget(self, connection_id: str) -> None:
+        self.query("DROP SCHEMA airbyte_internal CASCADE")
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> DuckDBWarehouse:
+    return DuckDBWarehouse(tmp_path / "deep" / "er" / "warehouse.duckdb")
+
+
+@pytest.mark.parametrize("mode", ["append", "append_dedup", "truncate", "truncate_dedup", "stateless"])
+@pytest.mark.parametrize("moment", ["before:3", "after:3", "before:6", "after:6"])
+def test_a_process_killed_around_a_commit_loses_and_doubles_nothing(
+    warehouse: DuckDBWarehouse, mode: str, moment: str
+) -> None:
+    def run(fence: int) -> int:
+        child = Path(__file__).with_name("crashing_attempt.py")
+        die = moment if fence == 1 else "never"
+        argv = [sys.executable, str(child), str(warehouse.path), mode, str(fence), die]
+        done = process.run(argv, timeout=30, env=process.own_environment())
+        assert done.code in (0, 99), done.stderr.decode()
+        return done.code
+
+    exactly_once(run, warehouse, 400)
+
+
+def test_the_spill_directory_is_private_and_goes_with_the_attempt(warehouse: DuckDBWarehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        private = warehouse.path.with_name(".warehouse.duckdb.spill")
+        assert private.stat().st_mode & 0o777 == 0o700
+        attempt.finish()
+    assert sorted(path.name for path in warehouse.path.parent.iterdir()) == ["warehouse.duckdb"]
+
+
+def test_records_that_no_state_covers_leave_memory(warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["resource_airbyte.native.duckdb.destination"], "WAITING", 500)
+    monkeypatch.setattr("resource_airbyte.native.duckdb.writer.BATCH", 300)
+    for dedups in ("append", "append_dedup"):
+        with Attempt(warehouse, stream(mode=dedups), fence=1) as attempt:
+            for first in range(0, 100, 5):
+                attempt.write(people(first, first + 4))
+            attempt.state(1)
+            for first in range(100, 120, 5):
+                attempt.write(people(first, first + 4))
+            attempt.finish(frozenset())
+    assert set(ids(warehouse)) == set(range(100))
+
+
+def test_large_rows_are_kept_apart_and_no_blank_row_stays(
+    warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resource_airbyte.native.duckdb.spacing.MANY_BYTES", 1000)
+    monkeypatch.setattr("resource_airbyte.native.duckdb.writer.BATCH", 3000)
+    for fence, mode in enumerate(["append", "append_dedup", "truncate"], 1):
+        setup = stream(mode="append_dedup" if mode == "append_dedup" else "append")
+        if mode == "truncate":
+            setup = stream(generation=2, minimum_generation=2, epoch=2)
+        with Attempt(warehouse, setup, fence=fence) as attempt:
+            for number in range(6):
+                attempt.write([{"id": number, "name": "x" * 2000}, {"id": number + 100}])
+            attempt.finish()
+        assert set(ids(warehouse)) == {*range(6), *range(100, 106)}
+        assert warehouse.query("SELECT count(*) FROM users WHERE _airbyte_raw_id IS NULL") == [(0,)]
+    spread = warehouse.query("SELECT rowid // 2048, count(*) FROM users WHERE length(name) = 2000 GROUP BY 1")
+    assert max(count for _, count in spread) <= 2
+
+
+def test_blank_rows_that_a_killed_process_left_are_deleted_by_the_next(warehouse: DuckDBWarehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(1, 1))
+        attempt.finish()
+    warehouse.query("CREATE TABLE airbyte_internal._airbyte_spaced (since TIMESTAMPTZ)")
+    warehouse.query("INSERT INTO users (id) SELECT NULL FROM range(10)")
+    with Attempt(warehouse, fence=2):
+        pass
+    assert ids(warehouse) == [1]
+
+
+def test_a_file_and_a_schema_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "shop.duckdb")
+    shop = StreamDescriptor("shop", "shop")
+    with Attempt(warehouse, stream(shop)) as attempt:
+        attempt.write(people(1, 1), shop)
+        attempt.finish(frozenset([shop]))
+    assert warehouse.query('SELECT id FROM shop."shop".shop') == [(1,)]
+
+
+def test_a_warehouse_is_what_the_suite_asks_for(warehouse: DuckDBWarehouse) -> None:
+    suite: Warehouse = warehouse
+    assert suite is warehouse

@@ -1,0 +1,29 @@
+"""Columns that DuckDB would take for one and the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from resource_airbyte.native.duckdb.names import column_names, quoted
+
+
+@pytest.mark.parametrize("fields", [["id", "ID"], ["ID", "id"]])
+def test_of_two_names_that_differ_in_case_the_lower_one_stays_whatever_their_order(fields: list[str]) -> None:
+    assert column_names(fields) == {"id": "id", "ID": "ID_1"}
+    assert list(column_names(fields)) == fields
+
+
+def test_a_new_name_is_never_one_that_another_field_has() -> None:
+    assert column_names(["id", "ID", "id_1"]) == {"id": "id", "ID": "ID_2", "id_1": "id_1"}
+
+
+def test_a_field_cannot_take_the_place_of_a_column_of_airbytes() -> None:
+    assert column_names(["_airbyte_meta"]) == {"_airbyte_meta": "_airbyte_meta_1"}
+
+
+def test_an_empty_name_gets_one() -> None:
+    assert column_names([""]) == {"": "_"}
+
+
+def test_quotes_are_doubled() -> None:
+    assert quoted('a"b') == '"a""b"'
