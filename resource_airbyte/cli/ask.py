@@ -8,12 +8,6 @@ from resource_airbyte.cli.session import Session
 from resource_airbyte.errors import ResourceError, UsageError
 
 
-class Declined(ResourceError):
-    """The person said no."""
-
-    code = "declined"
-
-
 def confirm(session: Session, question: str, *, force: bool) -> None:
     """Ask, unless forced. Without a terminal nobody can answer, and nothing is done."""
     if force:
@@ -21,7 +15,7 @@ def confirm(session: Session, question: str, *, force: bool) -> None:
     if not session.interactive:
         raise UsageError(f"{question} There is no terminal to ask on.", hint="add --force to do it without being asked")
     if not yes(f"{question} [y/N] ", default=False):
-        raise Declined("nothing was changed")
+        raise ResourceError("nothing was changed: you said no")
 
 
 def yes(prompt: str, *, default: bool) -> bool:
