@@ -4,70 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
 
-from resource_airbyte import process
-from resource_airbyte.native import destination
-from resource_airbyte.native.duckdb.names import quoted
 from resource_airbyte.protocol.messages import StreamDescriptor
-from resource_airbyte.protocol.seams import Destination
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(REPOSITORY / "test" / "acceptance"))
 pytest.register_assert_rewrite("destination_acceptance")
 from destination_acceptance import *  # noqa: E402, F403
-from destination_acceptance import Attempt, Warehouse, exactly_once, ids, people, stream  # noqa: E402
-
-
-class DuckDBWarehouse:
-    """A DuckDB file, looked at with DuckDB itself."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def destination(self) -> Destination:
-        return destination("destination-duckdb", {"destination_path": str(self.path)})
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(self.path) as connection:
-            return connection.execute(sql).fetchall()
-
-    def rows(self, stream: StreamDescriptor, *columns: str) -> list[tuple[Any, ...]]:
-        chosen = ", ".join(map(quoted, columns))
-        return self.query(
-            f"SELECT {chosen} FROM {quoted(stream.namespace or 'main')}.{quoted(stream.name)} ORDER BY ALL"
-        )
-
-    def tables(self) -> set[str]:
-        sql = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE schema_name <> 'airbyte_internal'"
-        return {row[0] for row in self.query(sql)}
-
-    def forget(self, connection_id: str) -> None:
-        self.query("DROP SCHEMA airbyte_internal CASCADE")
+from destination_acceptance import Attempt, Warehouse, ids, people, stream  # noqa: E402
+from duckdb_warehouse import DuckDBWarehouse  # noqa: E402
 
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> DuckDBWarehouse:
     return DuckDBWarehouse(tmp_path / "deep" / "er" / "warehouse.duckdb")
-
-
-@pytest.mark.parametrize("mode", ["append", "append_dedup", "truncate", "truncate_dedup", "stateless"])
-@pytest.mark.parametrize("moment", ["before:3", "after:3", "before:6", "after:6"])
-def test_a_process_killed_around_a_commit_loses_and_doubles_nothing(
-    warehouse: DuckDBWarehouse, mode: str, moment: str
-) -> None:
-    def run(fence: int) -> int:
-        child = Path(__file__).with_name("crashing_attempt.py")
-        die = moment if fence == 1 else "never"
-        argv = [sys.executable, str(child), str(warehouse.path), mode, str(fence), die]
-        done = process.run(argv, timeout=30, env=process.own_environment())
-        assert done.code in (0, 99), done.stderr.decode()
-        return done.code
-
-    exactly_once(run, warehouse, 400)
 
 
 def test_the_spill_directory_is_private_and_goes_with_the_attempt(warehouse: DuckDBWarehouse) -> None:

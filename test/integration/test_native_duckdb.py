@@ -1,0 +1,59 @@
+"""The native DuckDB destination under a kill, and under rows that are larger than its memory."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from resource_airbyte import process
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "acceptance"))
+pytest.register_assert_rewrite("destination_acceptance")
+from destination_acceptance import exactly_once  # noqa: E402
+from duckdb_warehouse import DuckDBWarehouse  # noqa: E402
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> DuckDBWarehouse:
+    return DuckDBWarehouse(tmp_path / "warehouse.duckdb")
+
+
+@pytest.mark.parametrize("mode", ["append", "append_dedup", "truncate", "truncate_dedup", "stateless"])
+@pytest.mark.parametrize("moment", ["before:3", "after:3", "before:6", "after:6"])
+def test_a_process_killed_around_a_commit_loses_and_doubles_nothing(
+    warehouse: DuckDBWarehouse, mode: str, moment: str
+) -> None:
+    def run(fence: int) -> int:
+        child = HERE / "native" / "crashing_attempt.py"
+        die = moment if fence == 1 else "never"
+        argv = [sys.executable, str(child), str(warehouse.path), mode, str(fence), die]
+        done = process.run(argv, timeout=30, env=process.own_environment())
+        assert done.code in (0, 99), done.stderr.decode()
+        return done.code
+
+    exactly_once(run, warehouse, 400)
+
+
+def large_rows(warehouse: DuckDBWarehouse, mode: str, rows: int) -> int:
+    """Write rows of 10 MB in a child, and return the most memory that it had, in MB."""
+    argv = [sys.executable, str(HERE / "native" / "large_rows.py"), str(warehouse.path), mode, str(rows)]
+    done = process.run(argv, timeout=600, env=process.own_environment())
+    assert done.code == 0, done.stderr.decode()
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("mode", ["append", "stateless", "append_dedup", "truncate"])
+def test_rows_of_10_mb_need_no_more_memory_than_others(warehouse: DuckDBWarehouse, mode: str) -> None:
+    assert large_rows(warehouse, mode, 60) < 380
+    assert warehouse.query("SELECT count(*), min(length(text)) FROM large") == [(60, 5_000_000)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("mode", ["append", "stateless"])
+def test_a_thousand_rows_of_10_mb(warehouse: DuckDBWarehouse, mode: str) -> None:
+    assert large_rows(warehouse, mode, 1000) < 380
+    assert warehouse.query("SELECT count(*) FROM large") == [(1000,)]
