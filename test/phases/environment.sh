@@ -24,7 +24,8 @@ pytest_phase() {
     if [ ! -d "$root/test/$name" ] || [ ! -x "$root/cli.sh" ]; then none_available "$name"; fi
     python=$("$root/cli.sh" --dev-python) || exit 1
     SECONDS=0
-    (cd "$root" && "$python" -m pytest "test/$name" -m "not slow" --durations=5 --durations-min=5 --session-timeout="$budget") || code=$?
+    local -a how=(-m "not slow" -n logical --maxprocesses=4 --dist loadfile --session-timeout="$budget")
+    (cd "$root" && "$python" -m pytest "test/$name" "${how[@]}" --durations=5 --durations-min=5) || code=$?
     report "$name" "$SECONDS" "$budget"
     [ "$code" -eq 5 ] && none_available "$name"
     [ "$code" -eq 0 ] && [ "$SECONDS" -le "$budget" ] || exit 1
