@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -97,11 +98,10 @@ class Database:
         return self.connection.execute(sql, values).fetchall()
 
     def close(self) -> None:
-        """Let the file go. What was not committed is gone."""
-        try:
+        """Let the file go. What was not committed is gone, what was is durable even if this fails."""
+        with suppress(duckdb.Error):  # after a fatal error, whose message has been told already
             self.connection.close()
-        finally:
-            shutil.rmtree(self.private, ignore_errors=True)
+        shutil.rmtree(self.private, ignore_errors=True)
 
 
 def make_parents(path: Path) -> None:
@@ -124,6 +124,8 @@ def explained(path: Path) -> Iterator[None]:
     except duckdb.Error as error:
         raise translated(path, error) from error
     except OSError as error:
+        if error.errno == errno.ENOSPC or "[errno 28]" in str(error):  # Arrow tells it in the text alone
+            raise _full(path) from error
         raise _ours(f"{path}: {error.strerror or error}", "system_error") from error
 
 
@@ -136,12 +138,16 @@ def translated(path: Path, error: duckdb.Error) -> ConnectorError | Fenced:
     if "Conflict on " in text:  # two attempts in one process: the row of the fence was changed under us (rule 5)
         return Fenced(f"A newer attempt writes to {path}")
     if "No space left" in text or "disk is full" in text.lower():
-        return _ours(f"The disk of {path} is full", "config_error", "Free some space there, then sync again")
+        return _full(path)
     if "not a valid DuckDB database" in text:
         return refused(f"{path} exists but is no DuckDB file", hint="Name another file as destination_path")
     if "ermission denied" in text or "Read-only file system" in text:
         return refused(f"{path} cannot be written: {text}")
     return _ours(f"{path}: {text}", "system_error")
+
+
+def _full(path: Path) -> ConnectorError:
+    return _ours(f"The disk of {path} is full", "config_error", "Free some space there, then sync again")
 
 
 def _locked(held: re.Match[str]) -> ConnectorError:

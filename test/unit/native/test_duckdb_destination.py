@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from resource_airbyte.errors import ConnectorError
+from resource_airbyte.native.duckdb.database import explained
 from resource_airbyte.protocol.messages import StreamDescriptor
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -72,6 +76,20 @@ def test_blank_rows_that_a_killed_process_left_are_deleted_by_the_next(warehouse
     with Attempt(warehouse, fence=2):
         pass
     assert ids(warehouse) == [1]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        duckdb.IOException("IO Error: Could not write file: No space left on device"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("Error writing bytes to file. Detail: [errno 28] No space left on device"),
+    ],
+)
+def test_a_full_disk_is_said_plainly(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(ConnectorError, match="is full") as caught, explained(tmp_path / "w.duckdb"):
+        raise error
+    assert caught.value.failure_type == "config_error"
 
 
 def test_a_file_and_a_schema_of_one_name_are_told_apart(tmp_path: Path) -> None:
