@@ -14,6 +14,7 @@ import duckdb
 from resource_airbyte.engine.connectors.catalog import Catalog, Connector
 from resource_airbyte.engine.connectors.launch import Launchers
 from resource_airbyte.engine.connectors.specs import Specs
+from resource_airbyte.engine.orchestrator.base import Probe
 from resource_airbyte.engine.orchestrator.local import LocalOrchestrator
 from resource_airbyte.engine.secrets import Box
 from resource_airbyte.engine.store import actors, connections, jobs, states, workspaces
@@ -116,6 +117,18 @@ class Engine:
     def configure_source(self, connection_id: str, configuration: dict[str, Any]) -> None:
         with self.db.begin() as tx:
             actors.configure(tx, connections.get(tx, connection_id).source_id, self.box.seal(configuration))
+
+    def source_configuration(self, connection_id: str) -> Any:
+        return self.box.open(self._source(connection_id).configuration)
+
+    def check_source(self, connection_id: str) -> dict[str, Any]:
+        source = self._source(connection_id)
+        connector = self.catalog.get(source.definition_id)
+        return self.orchestrator.probe(Probe("check", connector, "1", source.configuration, actor_id=source.id))
+
+    def _source(self, connection_id: str) -> actors.Actor:
+        with self.db.read() as tx:
+            return actors.get(tx, connections.get(tx, connection_id).source_id)
 
     def submit(self, connection_id: str, **options: Any) -> int:
         with self.db.begin() as tx:

@@ -12,6 +12,7 @@ import pytest
 from jobs_bench import Engine, state_position, stream
 
 from resource_airbyte import process
+from resource_airbyte.errors import ConnectorCrashed
 
 
 @pytest.fixture
@@ -178,6 +179,15 @@ def test_a_rotated_token_is_stored_before_the_source_goes_on(engine: Engine, tmp
     job = engine.sync(connection)
     assert job.status == "succeeded"  # the stored configuration has no script that crashes
     assert job.attempts == ["failed", "succeeded"]
+
+
+def test_a_token_rotated_by_a_check_is_stored_even_when_the_check_crashes_after_it(engine: Engine) -> None:
+    rotated = {**people(3), "password": "second"}
+    steps = {"on": {"check": [{"control": rotated}, {"crash": "after the rotation"}]}}
+    connection = engine.connect({**people(3), **steps, "password": "first"}, [stream("people")])
+    with pytest.raises(ConnectorCrashed):
+        engine.check_source(connection)
+    assert engine.source_configuration(connection) == rotated
 
 
 def test_secrets_are_in_no_log_and_no_failure(tmp_path: Path) -> None:

@@ -65,9 +65,12 @@ class Context:
         connector: Connector,
         version: str,
         configuration: bytes | None = None,
+        *,
+        actor_id: str | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
-        return self.orchestrator.probe(Probe(kind, connector, version, configuration, arguments))
+        """`actor_id`: whose configuration it is, if the connector may renew it."""
+        return self.orchestrator.probe(Probe(kind, connector, version, configuration, arguments, actor_id))
 
     def specification(self, connector: Connector, version: str) -> dict[str, Any]:
         """The SPEC payload of this version; kept, so that secrets can be masked without the connector from now on."""

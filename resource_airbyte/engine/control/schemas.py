@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from resource_airbyte.engine.control.checks import keep
 from resource_airbyte.engine.control.context import Context, Stopwatch
 from resource_airbyte.engine.store import actors, catalogs
 from resource_airbyte.errors import ConnectorError
@@ -27,16 +26,17 @@ class Schemas:
             return _read(found, watch)
         connector = self._context.runnable(source.definition_id, "source")
         try:
-            answer = self._context.probe("discover", connector, source.version, source.configuration)
+            answer = self._context.probe(
+                "discover", connector, source.version, source.configuration, actor_id=source.id
+            )
         except ConnectorError as error:
             return SourceDiscoverSchemaRead(job_info=watch.ended(error))
         renewed: bytes | None = answer.get("configuration")
-        updated = False
-        if renewed is not None and keep(self._context.db, source, renewed):
-            updated, fingerprint = True, self._fingerprint(renewed)
+        if renewed is not None:
+            fingerprint = self._fingerprint(renewed)
         with self._context.db.begin() as tx:
             found = catalogs.add(tx, source_id, fingerprint, source.version, answer["catalog"])
-        return _read(found, watch, updated=updated)
+        return _read(found, watch, updated=renewed is not None)
 
     def _fingerprint(self, configuration: bytes) -> str:
         return self._context.box.fingerprint(self._context.box.open(configuration))

@@ -77,9 +77,24 @@ class LocalOrchestrator:
             run.cancel()
 
     def probe(self, probe: Probe) -> dict[str, Any]:
-        tools = self._tools
+        tools, known = self._tools, probe.configuration
+
+        def keep(renewed: bytes) -> None:
+            nonlocal known
+            if probe.actor_id is not None and known is not None:
+                with tools.db.begin() as tx:
+                    if not actors.renew(tx, probe.actor_id, known, renewed):
+                        log.warning("%s renewed a configuration that was changed meanwhile", probe.connector.short)
+                known = renewed
+
         return run_probe(
-            probe, launchers=tools.launchers, specs=tools.specs, box=tools.box, settings=tools.settings, log=_probe_line
+            probe,
+            launchers=tools.launchers,
+            specs=tools.specs,
+            box=tools.box,
+            settings=tools.settings,
+            log=_probe_line,
+            keep=keep,
         )
 
     def recover(self) -> None:
