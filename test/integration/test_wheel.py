@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,12 +87,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    directory = tmp_path_factory.mktemp("installed")
-    for path in (directory, *directory.parents):
-        if path != Path("/") and path.stat().st_uid == os.geteuid():
-            path.chmod(path.stat().st_mode | 0o055)  # what pytest makes is closed to others
-    machine = Installed(directory)
+def place() -> Iterator[Path]:
+    """A directory that another user may enter; those of pytest are closed again by every run of it."""
+    with tempfile.TemporaryDirectory(prefix="resource-airbyte-wheel-") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, place: Path) -> Iterator[Installed]:
+    machine = Installed(place)
     uv = Path(sys.executable).parent / "uv"
     subprocess.run([machine.python(), "-m", "venv", "--without-pip", machine.venv], check=True, timeout=60)
     into = [uv, "pip", "install", "--quiet", "--python", machine.venv / "bin" / "python"]
