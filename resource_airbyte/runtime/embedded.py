@@ -90,7 +90,8 @@ class Embedded:
         timeout = self._settings.stop_timeout if timeout is None else timeout
         if not self._data.installed():
             return Outcome("Airbyte is not running: it is not installed", False, hint=INSTALL_HINT)
-        with self._alone():
+        # By force it does not wait its turn: what it would wait for may be a stop that is taking too long.
+        with contextlib.nullcontext() if force else self._alone():
             found = daemon.running(self._data)
             if found is None:
                 return Outcome("Airbyte is not running", False, hint=START_HINT)

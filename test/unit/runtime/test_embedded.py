@@ -273,6 +273,21 @@ def test_stop_kills_a_daemon_that_does_not_end(runtime: Embedded) -> None:
     assert not runtime.status().running
 
 
+def test_a_stop_by_force_does_not_wait_for_another_stop(runtime: Embedded) -> None:
+    runtime.install()
+    start(runtime, "deaf")
+    with instance.alone(runtime._data, 1):
+        began = time.monotonic()
+        assert runtime.stop(force=True).changed
+        assert time.monotonic() - began < 5
+
+
+def test_commands_that_change_the_instance_take_turns(runtime: Embedded) -> None:
+    runtime.install()
+    with instance.alone(runtime._data, 1), pytest.raises(RuntimeFault, match="another command"):
+        start(runtime, timeout=0.1)
+
+
 def test_a_process_file_left_by_a_killed_daemon_is_recognised(runtime: Embedded, settings: Settings) -> None:
     runtime.install()
     start(runtime)
