@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from .chunk import Chunk
+from .mend import mended_line
 from .messages import Message, Record, StreamDescriptor, decode, decode_state
 from .seams import BadLine, Event, NewConfiguration, SourceState, StateKey, Status
 
@@ -49,7 +50,11 @@ def events(read: Callable[[int], bytes]) -> Iterator[Event]:
             try:
                 message = decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                yield bad(line)
+                record = _mended(line)
+                if record is None:
+                    yield bad(line)
+                else:
+                    runs.add(*record)
                 continue
             if message.record is not None and message.type == "RECORD":
                 runs.add(message.record, line)
@@ -81,6 +86,16 @@ class _Runs:
         taken = list(self._by_stream.values())
         self._by_stream, self._last = {}, None
         return taken
+
+
+def _mended(line: bytes) -> tuple[Record, bytes] | None:
+    """The record in a line that is not quite JSON, and the line as it should have been; None when there is none."""
+    better = mended_line(line)
+    try:
+        record = decode(better).record if better is not None else None
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return (record, better) if record is not None and better is not None else None
 
 
 def _other(message: Message, line: bytes, runs: _Runs) -> Iterator[Event]:

@@ -148,3 +148,15 @@ def test_no_blocks_lose_double_or_reorder_anything(script: list[tuple[str, str]]
         assert [n for s, n in read if s == name] == [n for s, n in written if s == name]
     before = [sum(k == "record" for _, k in script[:at]) for at, (_, k) in enumerate(script) if k == "state"]
     assert seen_by_state == before
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"-Infinity", b'"\xff"', b'"\\ud800"', b"1e999"])
+def test_a_record_with_a_value_that_json_cannot_say_is_kept_without_that_value(value: bytes) -> None:
+    text = b'{"type":"RECORD","record":{"stream":"a","data":{"n":1,"x":' + value + b'},"emitted_at":1}}'
+    (found,) = all_events(text)
+    assert isinstance(found, Chunk)
+    data = json.loads(bytes(found.records[0].data).decode("utf-8", "replace"))
+    assert data["n"] == 1
+    assert data["x"] in (None, "\ufffd") or data["x"] == float("inf")
+    if data["x"] is None:
+        assert b'"field":"x"' in bytes(found.records[0].meta)

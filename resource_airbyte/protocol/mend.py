@@ -1,0 +1,94 @@
+"""JSON that is not quite JSON, made JSON: NaN and Infinity, bytes that are not UTF-8, halves of surrogates.
+
+Connectors that write with Python's own json module emit such lines. What cannot be said in JSON becomes NULL, and is
+noted (rule 6).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from msgspec import DecodeError, Raw
+from msgspec.json import Decoder
+
+_fields = Decoder(dict[str, Raw]).decode
+NOT_A_NUMBER = object()
+
+
+def mended(text: bytes) -> tuple[bytes, list[str]]:
+    """One record's text as a JSON object on one line, and the fields that had to be emptied for that."""
+    try:
+        text.decode()
+        _fields(text)
+        return (text.replace(b"\n", b" "), []) if b"\n" in text else (text, [])
+    except (UnicodeDecodeError, DecodeError, RecursionError):
+        return _rebuilt(text)
+
+
+def mended_line(line: bytes) -> bytes | None:
+    """A whole RECORD line made JSON, what was emptied noted in its meta.changes; None when it is no record at all."""
+    message = _read(line)
+    record = message.get("record") if message else None
+    data = record.get("data") if isinstance(record, dict) else None
+    if not message or not isinstance(record, dict) or not isinstance(data, dict):
+        return None
+    nulled = [_nulled(_plain(name)) for name, value in data.items() if _holds_nan(value)]
+    if nulled:
+        meta = record.get("meta")
+        noted = meta.get("changes") if isinstance(meta, dict) else None
+        record["meta"] = {"changes": [*(noted if isinstance(noted, list) else []), *nulled]}
+    return _written(message)
+
+
+def _nulled(field: str) -> dict[str, str]:
+    return {"field": field, "change": "NULLED", "reason": "PLATFORM_SERIALIZATION_ERROR"}
+
+
+def _rebuilt(text: bytes) -> tuple[bytes, list[str]]:
+    found = _read(text)
+    if found is None:
+        return b"{}", ["*"]
+    return _written(found), [_plain(name) for name, value in found.items() if _holds_nan(value)]
+
+
+def _read(text: bytes) -> dict[str, Any] | None:
+    """A JSON object as Python reads it, which takes more than the standard allows."""
+    try:
+        found = json.loads(
+            text.decode("utf-8", "replace"), parse_constant=lambda _: NOT_A_NUMBER, parse_float=_finite, strict=False
+        )
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _written(found: dict[str, Any]) -> bytes:
+    return json.dumps(_clean(found), separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _finite(digits: str) -> Any:
+    number = float(digits)
+    return number if math.isfinite(number) else NOT_A_NUMBER
+
+
+def _holds_nan(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_nan, value.values()))
+    return any(map(_holds_nan, value)) if isinstance(value, list) else value is NOT_A_NUMBER
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_plain(name): _clean(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_clean(inner) for inner in value]
+    if isinstance(value, str):
+        return _plain(value)
+    return None if value is NOT_A_NUMBER else value
+
+
+def _plain(text: str) -> str:
+    """Half a surrogate pair has no place in UTF-8; it becomes the replacement character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
