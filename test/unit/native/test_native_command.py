@@ -149,7 +149,6 @@ def test_a_check_leaves_an_existing_file_as_it_is(tmp_path: Path) -> None:
         ({"destination_path": "."}, "is a directory"),
         ({"destination_path": "x.duckdb", "schema": "airbyte_internal"}, "reserved"),
         ({"destination_path": "/proc/x/y.duckdb"}, "cannot be made"),
-        ({"destination_path": __file__}, "is no DuckDB file"),
         ({"destination_path": __file__ + "/x.duckdb"}, "cannot be made"),
     ],
 )
@@ -157,6 +156,13 @@ def test_a_configuration_that_cannot_work_is_refused_with_the_reason(given: dict
     found = check(given)
     assert found["status"] == "FAILED"
     assert words in found["message"]
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a database, whatever its name")
+    found = check({"destination_path": str(tmp_path / "notes.txt")})
+    assert found["status"] == "FAILED"
+    assert "is no DuckDB file" in found["message"]
 
 
 def test_the_path_of_airbytes_mount_is_taken_as_it_is_written() -> None:
