@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 import traceback
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -62,7 +63,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(1, f"{self.prog}: error: {message}\n")
 
 
-def _run(given: argparse.Namespace, lines: BinaryIO, out: BinaryIO) -> None:
+def _run(given: argparse.Namespace, lines: BufferedIOBase, out: BinaryIO) -> None:
     connector = module(given.connector)
     if given.command == "spec":
         _say(out, {"type": "SPEC", "spec": connector.SPECIFICATION})

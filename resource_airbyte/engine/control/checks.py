@@ -8,6 +8,7 @@ from resource_airbyte.engine.store import actors
 from resource_airbyte.errors import ConnectorError
 from resource_airbyte.model.actors import ActorUpdate, CheckConnectionRead
 
+
 class Checks:
     """An answer is an answer, a failed one too: the connector's errors come back as `status: failed`."""
 

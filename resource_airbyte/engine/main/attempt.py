@@ -215,7 +215,7 @@ def main() -> None:
     teller = Teller(channel)
     replication = Replication(
         build_source(job, teller),
-        build_destination(job, teller),
+        lambda: build_destination(job, teller),
         job.catalog,
         setup(job),
         [checkpoint(position) for position in job.positions],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -56,12 +56,15 @@ class Report(Protocol):
 
 
 class Replication:
-    """One attempt to move everything that `catalog` names. `stored` are the store's checkpoints."""
+    """One attempt to move everything that `catalog` names. `stored` are the store's checkpoints.
+
+    `make` builds the destination: its libraries take a while to load, and by then the source can be starting up too.
+    """
 
     def __init__(
         self,
         source: Source,
-        destination: Destination,
+        make: Callable[[], Destination],
         catalog: ConfiguredCatalog,
         setup: WriteSetup,
         stored: Sequence[Checkpoint],
@@ -71,13 +74,14 @@ class Replication:
         source_silence: float = 3600.0,
         destination_silence: float = 3600.0,
     ) -> None:
-        self._source, self._destination, self._catalog, self._report = source, destination, catalog, report
+        self._source, self._make, self._catalog, self._report = source, make, catalog, report
         self._setup = replace(
             setup, committed=report.committed, log=lambda level, text: report.line(level, "destination", text)
         )
         self._stored, self._fresh = stored, fresh
         self._silence = {"source": source_silence, "destination": destination_silence}
         self._counts = {stream.stream: Counts() for stream in setup.streams}
+        self._destination: Destination | None = None
         self._belt = Belt()
         self._faults: list[Fault] = []
         self._lost: list[str] = []
@@ -112,7 +116,8 @@ class Replication:
             self._source.stop()
             if reader.ident is not None:
                 reader.join()
-            self._destination.close()
+            if self._destination is not None:
+                self._destination.close()
             self._over.set()
             watch.join()
         return Outcome(self._counts, self._faults, stopped=self._cut or self._stopped.is_set())
@@ -154,6 +159,7 @@ class Replication:
     # The destination's thread.
 
     def _open(self) -> None:
+        self._destination = self._make()
         held = self._destination.open(self._setup)
         stored = {checkpoint.key: checkpoint for checkpoint in self._stored}
         self._positions = reconcile(self._stored, held)
@@ -163,6 +169,11 @@ class Replication:
                     "INFO", "replication", f"going on from the destination's checkpoint of {key.stream or key.kind}"
                 )
                 self._report.committed(checkpoint)
+
+    @property
+    def _opened(self) -> Destination:
+        assert self._destination is not None
+        return self._destination
 
     def _move(self) -> None:
         last_report = time.monotonic()
@@ -189,7 +200,7 @@ class Replication:
     def _idle(self) -> None:
         """Nothing comes: make durable what is covered by a state, if it has been waiting long enough."""
         if self._unsaved and time.monotonic() - self._belt.last_put >= self._setup.commit_interval:
-            self._destination.flush()
+            self._opened.flush()
             self._unsaved = False
 
     def _handle(self, event: Event) -> None:
@@ -216,7 +227,7 @@ class Replication:
             return
         counts.read += len(chunk)
         counts.size += chunk.size
-        self._destination.write(chunk)
+        self._opened.write(chunk)
         counts.handed += len(chunk)
 
     def _state(self, state: SourceState) -> None:
@@ -231,7 +242,7 @@ class Replication:
         if stream is not None:
             self._counts[stream].states += 1
             self._counts[stream].claimed += state.records or 0
-        self._destination.state(checkpoint)
+        self._opened.state(checkpoint)
         self._unsaved = True
 
     def _status(self, event: Status) -> None:
@@ -276,7 +287,7 @@ class Replication:
         self._report.progress(self._counts)
 
     def _finish(self, done: frozenset[StreamDescriptor]) -> None:
-        for stream, committed in self._destination.finish(done).items():
+        for stream, committed in self._opened.finish(done).items():
             self._counts[stream].committed = committed
 
     def _warn_of_claims(self) -> None:
@@ -297,7 +308,8 @@ class Replication:
             now, busy = time.monotonic(), self._busy_since
             if busy is not None and now - busy > self._silence["destination"]:
                 self._silent("destination", "destination_timeout", now - busy)
-                self._destination.close()
+                if self._destination is not None:
+                    self._destination.close()
                 return
             quiet = now - self._belt.last_put
             if busy is None and quiet > self._silence["source"]:

@@ -21,6 +21,8 @@ from .writer import StreamWriter
 WAITING = 16 << 20
 # Bytes of JSON in one transaction: DuckDB keeps part of what is not committed in memory.
 TRANSACTION = 256 << 20
+# Between two commits passes at least this many times what the last one took: merging into a huge table takes long.
+PAUSE = 9.0
 
 
 def destination(given: dict[str, Any]) -> DuckDBDestination:
@@ -39,6 +41,7 @@ class DuckDBDestination:
         self._held: dict[StateKey, Checkpoint] = {}
         self._pending: list[Checkpoint] = []
         self._uncommitted = 0
+        self._commit_took = 0.0
         self._last_commit = time.monotonic()
 
     def open(self, setup: WriteSetup) -> list[Checkpoint]:
@@ -136,7 +139,8 @@ class DuckDBDestination:
         return [self._writers[key.stream]] if key.stream in self._writers else []
 
     def _commit_if_due(self) -> None:
-        late = bool(self._pending) and time.monotonic() - self._last_commit >= self._setup.commit_interval
+        pause = max(self._setup.commit_interval, PAUSE * self._commit_took)
+        late = bool(self._pending) and time.monotonic() - self._last_commit >= pause
         full = self._uncommitted >= TRANSACTION and (self._pending or self._opened.inside)
         if late or full:
             self.flush()
@@ -166,7 +170,7 @@ class DuckDBDestination:
 
     def _commit(self, complete: frozenset[StreamDescriptor] | None) -> None:
         """One transaction: covered rows, checkpoints, at the end the swaps, then the fence (rules 1, 3, 4, 5)."""
-        database, pending = self._opened, self._pending
+        database, pending, began = self._opened, self._pending, time.monotonic()
         with explained(self._configuration.path), database.transaction():
             for writer in self._writers.values():
                 writer.before_commit()
@@ -179,6 +183,7 @@ class DuckDBDestination:
                     writer.end(complete=stream in complete)
             self._ledger.check()
         self._pending, self._uncommitted, self._last_commit = [], 0, time.monotonic()
+        self._commit_took = self._last_commit - began
         with explained(self._configuration.path):
             for writer in self._writers.values():
                 writer.after_commit()

@@ -153,7 +153,7 @@ def replication(
 ) -> Replication:
     catalog = ConfiguredCatalog([ConfiguredStream(Stream(s.name), "incremental", "append") for s in (A, B)])
     streams = tuple(StreamSetup(s, s.name, None, {}, "append", (), (), 0, 0, 1, 0, 0) for s in (A, B))
-    return Replication(source, destination, catalog, WriteSetup("c", 1, streams), stored, notes, **options)
+    return Replication(source, lambda: destination, catalog, WriteSetup("c", 1, streams), stored, notes, **options)
 
 
 def run(
