@@ -15,7 +15,7 @@ CONNECTORS = {"destination-duckdb": "duckdb"}
 
 
 def module(name: str) -> Any:
-    """The module behind a native connector; it has SPECIFICATION, destination(), check() and preview()."""
+    """The module behind a native connector; it has SPECIFICATION, make(), check() and preview()."""
     if name not in CONNECTORS:
         known = ", ".join(sorted(CONNECTORS))
         raise NotFound(f"There is no native connector called {name}", hint=f"Native connectors: {known}")
@@ -24,5 +24,5 @@ def module(name: str) -> Any:
 
 def destination(name: str, configuration: dict[str, Any]) -> Destination:
     """A destination of ours, ready to be opened. NotFound when no native connector has this short name."""
-    made: Destination = module(name).destination(configuration)
+    made: Destination = module(name).make(configuration)
     return made

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 import traceback
-from io import BufferedIOBase
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     out = sys.stdout.buffer
     try:
-        _run(given, sys.stdin.buffer, out)
+        _run(given, lambda size: os.read(sys.stdin.fileno(), size), out)
     except ResourceError as error:
         kind = getattr(error, "failure_type", "system_error")
         hint = f". {error.hint}" if error.hint else ""
@@ -63,7 +64,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(1, f"{self.prog}: error: {message}\n")
 
 
-def _run(given: argparse.Namespace, lines: BufferedIOBase, out: BinaryIO) -> None:
+def _run(given: argparse.Namespace, read: Callable[[int], bytes], out: BinaryIO) -> None:
     connector = module(given.connector)
     if given.command == "spec":
         _say(out, {"type": "SPEC", "spec": connector.SPECIFICATION})
@@ -76,7 +77,7 @@ def _run(given: argparse.Namespace, lines: BufferedIOBase, out: BinaryIO) -> Non
     if given.command == "preview":
         _say(out, {"type": "PREVIEW", "preview": connector.preview(configuration, catalog, given.limit)})
         return
-    write(connector.destination(configuration), catalog, lines, out)
+    write(connector.make(configuration), catalog, read, out)
 
 
 def _json(path: Path, kind: Any) -> Any:

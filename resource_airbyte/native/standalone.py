@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from io import BufferedIOBase
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import msgspec
@@ -25,12 +24,15 @@ CONNECTION = "standalone"
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
-def write(destination: Destination, catalog: ConfiguredCatalog, lines: BufferedIOBase, out: BinaryIO) -> None:
-    """The `write` command, until the input ends. A stream that did not say COMPLETE is whole only if none spoke."""
+def write(destination: Destination, catalog: ConfiguredCatalog, read: Callable[[int], bytes], out: BinaryIO) -> None:
+    """The `write` command, until `read(size)` returns nothing.
+
+    A stream that did not say COMPLETE is whole only if none spoke.
+    """
     session = _Session(destination, catalog, out)
     try:
         destination.open(session.setup)
-        for event in events(lines.read1):
+        for event in events(read):
             session.take(event)
         session.end()
     finally:

@@ -20,7 +20,8 @@ ProbeKind = Literal["spec", "check", "discover", "preview"]
 class Probe:
     """One question to a connector.
 
-    A configuration that the connector asks to keep is stored for the actor `actor_id` at once (rule 9); for None, nowhere.
+    A configuration that the connector asks to keep is stored for the actor `actor_id` at once (rule 9); for None,
+    nowhere.
 
     `configuration` is sealed by the Box and opened only where the connector is launched (rule 7 of the data).
     `arguments` is empty but for a preview, whose connector is the destination: `streams` (list of {"name",

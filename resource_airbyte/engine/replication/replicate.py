@@ -200,8 +200,11 @@ class Replication:
     def _idle(self) -> None:
         """Nothing comes: make durable what is covered by a state, if it has been waiting long enough."""
         if self._unsaved and time.monotonic() - self._belt.last_put >= self._setup.commit_interval:
-            self._opened.flush()
-            self._unsaved = False
+            self._flush()
+
+    def _flush(self) -> None:
+        self._opened.flush()
+        self._unsaved = False
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Chunk):
@@ -248,6 +251,8 @@ class Replication:
     def _status(self, event: Status) -> None:
         if event.stream in self._counts:
             self._counts[event.stream].status = event.status
+            if event.status == "COMPLETE" and self._unsaved:
+                self._flush()  # now, while the source goes on to its next stream or tidies up, and not at the very end
         else:
             self._stranger(event.stream, "a status")
 

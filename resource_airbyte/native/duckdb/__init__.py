@@ -1,10 +1,37 @@
-"""`destination-duckdb`: one typed table per stream in a DuckDB file, with the checkpoints of the sync beside them."""
+"""`destination-duckdb`: one typed table per stream in a DuckDB file, with the checkpoints of the sync beside them.
+
+Each command loads only what it needs: a preview that waits for Arrow as well would take half as long again.
+"""
 
 from __future__ import annotations
 
-from .check import check
-from .destination import destination
-from .preview import preview
+from typing import TYPE_CHECKING, Any
+
 from .specification import SPECIFICATION
 
-__all__ = ["SPECIFICATION", "check", "destination", "preview"]
+if TYPE_CHECKING:
+    from ...protocol.messages import ConfiguredCatalog
+    from .destination import DuckDBDestination
+
+__all__ = ["SPECIFICATION", "check", "make", "preview"]
+
+
+def make(configuration: dict[str, Any]) -> DuckDBDestination:
+    """A destination for this configuration; ConnectorError (config_error) when it cannot be one."""
+    from . import destination, specification
+
+    return destination.DuckDBDestination(specification.configuration(configuration))
+
+
+def check(configuration: dict[str, Any]) -> dict[str, Any]:
+    """Whether this configuration can be written to: {"status", "message"?}."""
+    from . import access
+
+    return access.check(configuration)
+
+
+def preview(configuration: dict[str, Any], catalog: ConfiguredCatalog, limit: int = 5) -> dict[str, Any]:
+    """Some rows of each stream's table: {"tables": […]}."""
+    from . import rows
+
+    return rows.preview(configuration, catalog, limit)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from ...protocol.chunk import Chunk
 from ...protocol.messages import StreamDescriptor
@@ -14,7 +13,7 @@ from .database import Database, explained
 from .ledger import Ledger, compare, lost
 from .names import TableName
 from .plan import Plan, plan
-from .specification import Configuration, configuration, refused
+from .specification import Configuration, refused
 from .writer import StreamWriter
 
 # Bytes of JSON that wait in memory, over all streams, before rows go where they need none.
@@ -23,11 +22,6 @@ WAITING = 16 << 20
 TRANSACTION = 256 << 20
 # Between two commits passes at least this many times what the last one took: merging into a huge table takes long.
 PAUSE = 9.0
-
-
-def destination(given: dict[str, Any]) -> DuckDBDestination:
-    """A destination for this configuration; ConnectorError (config_error) when it cannot be one."""
-    return DuckDBDestination(configuration(given))
 
 
 class DuckDBDestination:

@@ -35,7 +35,7 @@ def test_the_spill_directory_is_private_and_goes_with_the_attempt(warehouse: Duc
 
 
 def test_records_that_no_state_covers_leave_memory(warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["resource_airbyte.native.duckdb.destination"], "WAITING", 500)
+    monkeypatch.setattr("resource_airbyte.native.duckdb.destination.WAITING", 500)
     monkeypatch.setattr("resource_airbyte.native.duckdb.writer.BATCH", 300)
     for dedups in ("append", "append_dedup"):
         with Attempt(warehouse, stream(mode=dedups), fence=1) as attempt:
