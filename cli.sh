@@ -77,9 +77,13 @@ choose_pip() {
     fi
 }
 
-# uv does not read pip's configuration, but a mirror or a certificate named there is needed just as much.
+# uv does not read pip's configuration, but a mirror or a certificate named there is needed just as much. And it trusts
+# certificates of its own, not the system's, which a company's proxy is among.
 copy_pip_configuration() {
     local name value
+    for value in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem; do
+        if [ -e "$value" ]; then export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}; fi
+    done
     while IFS='=' read -r name value; do
         value=${value#\'} value=${value%\'}
         case $name in
@@ -116,7 +120,6 @@ fill_environment() {
     copy_pip_configuration
     quietly env PIP_USER=0 "${pip[@]}" --disable-pip-version-check --no-input --quiet --retries 2 \
         install --no-deps --require-hashes --only-binary :all: -r "$new/uv.txt"
-    export UV_CACHE_DIR=${UV_CACHE_DIR:-$cache/uv}
     unset UV_SYSTEM_PYTHON UV_PYTHON
     (cd / && quietly "$new/bin/uv" --quiet pip sync --python "$new/bin/python" --require-hashes "$lock")
 }
@@ -139,7 +142,7 @@ build_environment() {
     new=$(mktemp -d "$environments/.new.XXXXXX")
     log=$new/set-up.log
     trap 'rm -rf "$new"' EXIT
-    fill_environment
+    (fill_environment) # what it sets for pip and uv ends with it
     environment=$environments/$key-$("$new/bin/python" -c 'import sys; print(sys.implementation.cache_tag)')
     rm -rf "$environment" && mv "$new" "$environment"
     trap - EXIT

@@ -60,7 +60,8 @@ def own_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a child that runs our own code: also our settings, and the way to a package that is not
     installed.
     """
-    ours = {name: value for name, value in os.environ.items() if name.startswith("AIRBYTE_")}
+    # UV_: where packages come from, for the daemon, which installs connectors. They themselves do not get it.
+    ours = {name: value for name, value in os.environ.items() if name.startswith(("AIRBYTE_", "UV_"))}
     here = str(Path(__file__).resolve().parent.parent)
     kept = {"PYTHONPATH": here, "PYTHONUTF8": "1", **ours, **(extra or {})}
     return environment(kept, also=["PYTHONPYCACHEPREFIX", "NO_COLOR", "COVERAGE_PROCESS_START"])

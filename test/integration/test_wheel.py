@@ -100,11 +100,11 @@ def installed(wheel: Path, place: Path) -> Iterator[Installed]:
     uv = Path(sys.executable).parent / "uv"
     subprocess.run([machine.python(), "-m", "venv", "--without-pip", machine.venv], check=True, timeout=60)
     into = [uv, "pip", "install", "--quiet", "--python", machine.venv / "bin" / "python"]
-    cache = {**os.environ, "UV_CACHE_DIR": str(_cache() / "uv")}
+    env = {**os.environ, "UV_SYSTEM_CERTS": "true"}
     subprocess.run(
-        [*into, "--require-hashes", "-r", REPOSITORY / "requirements.lock"], check=True, timeout=300, env=cache
+        [*into, "--require-hashes", "-r", REPOSITORY / "requirements.lock"], check=True, timeout=300, env=env
     )
-    subprocess.run([*into, "--no-deps", wheel], check=True, timeout=60, env=cache)
+    subprocess.run([*into, "--no-deps", wheel], check=True, timeout=60, env=env)
     yield machine
     subprocess.run(
         [*machine.user, machine.venv / "bin" / "resource-airbyte", "manage", "stop", "--force"],
@@ -113,11 +113,6 @@ def installed(wheel: Path, place: Path) -> Iterator[Installed]:
         check=False,
         timeout=60,
     )
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "resource-airbyte"
 
 
 def test_the_wheel_holds_one_copy_of_what_the_program_needs_and_no_tests(wheel: Path) -> None:

@@ -29,6 +29,7 @@ def start(code: str, **arguments: object) -> process.Child:
 def test_a_child_sees_the_allowed_names_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRBYTE_DATABASE_URL", "secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("UV_INDEX_MINE_PASSWORD", "secret")
     monkeypatch.setenv("TZ", "UTC")
     seen = process.run(python("import os; print(dict(os.environ))"), timeout=10, env=process.environment({"X": "1"}))
     assert b"secret" not in seen.stdout

@@ -39,6 +39,8 @@ UV_NAMES = [
     *("UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CONCURRENT_DOWNLOADS", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS"),
     *("UV_INSECURE_HOST", "UV_KEYRING_PROVIDER", "NETRC"),
 ]
+# Where systems keep the certificates that they trust. uv brings its own, which know nothing of a company's proxy.
+CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 UV_CREDENTIALS = re.compile(r"UV_INDEX_\w+_(USERNAME|PASSWORD)\Z")
 PROGRESS = ("Resolved", "Downloading", "Building", "Prepared", "Installed")
 
@@ -243,6 +245,8 @@ def _uv_environment(mark: str) -> dict[str, str]:
     credentials = [name for name in os.environ if UV_CREDENTIALS.match(name)]
     # Left to itself uv fetches a whole Python where the one asked for is missing; that is for the user to decide.
     extra = {process.MARK: mark, "UV_PYTHON_DOWNLOADS": "never"}
+    if "UV_SYSTEM_CERTS" not in os.environ and any(map(os.path.exists, CERTIFICATES)):
+        extra["UV_SYSTEM_CERTS"] = "true"
     return process.environment(extra, also=[*UV_NAMES, *credentials])
 
 
