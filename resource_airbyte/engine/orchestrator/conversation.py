@@ -27,6 +27,7 @@ class Conversation:
                 stderr=subprocess.PIPE,
                 pass_fds=[theirs.fileno()],
             )
+        self.pid = self._child.pid
         assert self._child.stderr is not None
         self._tail = process.Tail(self._child.stderr, line=line)
         self._send(job)
