@@ -40,7 +40,7 @@ class Engine:
 
 
 def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
-    """The engine of this data directory, its database brought up to date; `ports` are those of the web app and the server.
+    """The engine of this data directory, its database brought up to date; `ports`: of the web app, of the server.
 
     Nothing runs yet: that begins with `orchestrator.recover()`.
     """
