@@ -38,7 +38,7 @@ class Session:
 
     @cached_property
     def runtime(self) -> Runtime:
-        from resource_airbyte.runtime.base import choose
+        from resource_airbyte.runtime.choice import choose
 
         return choose(self.settings, report=self.say)
 

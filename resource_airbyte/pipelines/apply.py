@@ -5,59 +5,14 @@ Whoever applies the same file again gets the same Airbyte: what is as the file s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from resource_airbyte.client.api import Airbyte
-from resource_airbyte.model.actors import DestinationRead, SourceRead
-from resource_airbyte.model.connections import ConnectionRead
+from resource_airbyte.pipelines.action import Action, Applied, Report, World
+from resource_airbyte.pipelines.apply_actor import ActorAction
+from resource_airbyte.pipelines.apply_connection import ConnectionAction
 from resource_airbyte.pipelines.document import Document
-
-Change = Literal["created", "updated", "unchanged"]
-# Tells a person what is being waited for.
-Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What became of one thing. `differences` are lines for a person; secrets in them are masked."""
-
-    kind: str
-    name: str
-    id: str
-    change: Change
-    differences: list[str] = field(default_factory=list)
-
-
-class Action(Protocol):
-    """One thing that a file describes."""
-
-    def describe(self) -> str:
-        """What `do` would do, as a sentence; changes nothing."""
-
-    def do(self) -> Applied:
-        """Do it; when there is nothing to do, say so."""
-
-
-class World:
-    """What there is in Airbyte, asked for once."""
-
-    def __init__(self, client: Airbyte) -> None:
-        self.client = client
-
-    @cached_property
-    def sources(self) -> list[SourceRead]:
-        return self.client.sources.list(self.client.workspace_id)
-
-    @cached_property
-    def destinations(self) -> list[DestinationRead]:
-        return self.client.destinations.list(self.client.workspace_id)
-
-    @cached_property
-    def connections(self) -> list[ConnectionRead]:
-        return self.client.connections.list(self.client.workspace_id)
 
 
 @dataclass(frozen=True)
@@ -76,9 +31,6 @@ class Plan:
 
 def plan(client: Airbyte, document: Document, *, report: Report = lambda sentence: None) -> Plan:
     """What has to be done for Airbyte to be as the document says."""
-    from resource_airbyte.pipelines.apply_actor import ActorAction
-    from resource_airbyte.pipelines.apply_connection import ConnectionAction
-
     world = World(client)
     actors: dict[str, Any] = {
         actor.side: ActorAction(world, document, actor, report)

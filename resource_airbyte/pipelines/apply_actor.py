@@ -20,7 +20,7 @@ from resource_airbyte.model.actors import (
 )
 from resource_airbyte.model.definitions import DefinitionRead
 from resource_airbyte.pipelines import difference, paths, resolve, variables
-from resource_airbyte.pipelines.apply import Applied, Report, World
+from resource_airbyte.pipelines.action import Applied, Report, World
 from resource_airbyte.pipelines.document import ActorDocument, Document
 from resource_airbyte.pipelines.near import did_you_mean
 

@@ -10,7 +10,7 @@ from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidDocument, 
 from resource_airbyte.model.catalog import AirbyteCatalog
 from resource_airbyte.model.connections import ConnectionCreate, ConnectionOptions, ConnectionRead, ConnectionUpdate
 from resource_airbyte.pipelines import difference, resolve, schedule, streams
-from resource_airbyte.pipelines.apply import Applied, Report, World
+from resource_airbyte.pipelines.action import Applied, Report, World
 from resource_airbyte.pipelines.apply_actor import ActorAction, ActorRead_
 from resource_airbyte.pipelines.document import ConnectionDocument, Document, StreamDocument
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from resource_airbyte.client.endpoint import Endpoint
-from resource_airbyte.errors import UsageError
 
 if TYPE_CHECKING:
-    from resource_airbyte.settings import Settings
+    pass
 
 __all__ = [
     "Credential",
@@ -26,7 +25,6 @@ __all__ = [
     "RuntimeStatus",
     "ServiceStatus",
     "choose",
-    "silent",
 ]
 
 RUNTIMES = ("embedded", "compose", "remote")
@@ -150,21 +148,3 @@ class Runtime(Protocol):
 
     def credentials(self) -> tuple[Credential, ...]:
         """What a client needs, secrets included: the caller masks them."""
-
-
-def choose(settings: Settings, *, report: Report = silent) -> Runtime:
-    """The runtime that the settings name. Each is imported only when it is the one."""
-    name = str(settings.runtime)
-    if name == "embedded":
-        from resource_airbyte.runtime.embedded import Embedded
-
-        return Embedded(settings, report=report)
-    if name == "compose":
-        from resource_airbyte.runtime.compose import Compose
-
-        return Compose()
-    if name == "remote":
-        from resource_airbyte.runtime.remote import Remote
-
-        return Remote()
-    raise UsageError(f"there is no runtime {name!r}", hint=f"choose one of: {', '.join(RUNTIMES)}")

@@ -14,7 +14,7 @@ from resource_airbyte.cli.tree import Format, application, verb
 from resource_airbyte.errors import UsageError
 
 if TYPE_CHECKING:
-    from resource_airbyte.pipelines.apply import Applied
+    from resource_airbyte.pipelines.action import Applied
 
 app = application()
 

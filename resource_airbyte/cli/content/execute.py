@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from resource_airbyte.client.api import Airbyte
     from resource_airbyte.model.connections import ConnectionRead, ConnectionStream
     from resource_airbyte.model.jobs import JobInfoRead
-    from resource_airbyte.pipelines.apply import Applied
+    from resource_airbyte.pipelines.action import Applied
 
 app = application()
 PREVIEW_ROWS = 5
