@@ -24,7 +24,6 @@ __all__ = [
     "Runtime",
     "RuntimeStatus",
     "ServiceStatus",
-    "choose",
 ]
 
 RUNTIMES = ("embedded", "compose", "remote")

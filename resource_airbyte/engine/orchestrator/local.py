@@ -26,8 +26,9 @@ from ..store import actors, connections, jobs
 from ..store.database import Database
 from .base import Probe
 from .probes import run_probe
+from .reasons import PLATFORM
 from .retry import Failed, Limits, delay
-from .run import PLATFORM, Result, Run, Tools
+from .run import Result, Run, Tools
 
 log = logging.getLogger("worker")
 

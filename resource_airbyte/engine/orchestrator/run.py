@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ...errors import ConnectorError, ResourceError
+from ...errors import ResourceError
 from ...settings import Settings
 from ..connectors.catalog import Catalog, Connector
 from ..connectors.launch import Launchers
@@ -22,13 +22,13 @@ from ..secrets import Box
 from ..store import actors, connections, jobs, states
 from ..store.database import Database
 from . import assignment as wire
+from . import reasons
 from .assign import assignment, refreshes
 from .conversation import Conversation
 from .joblog import JobLog
 
 SAVE_STATS = 0.5  # seconds between two writes of an attempt's statistics
 KILL_AFTER = 5.0  # seconds that a cancelled attempt has to end by itself
-PLATFORM = "airbyte_platform"
 log = logging.getLogger("worker")
 
 
@@ -98,7 +98,7 @@ class Run:
                 self._prepare(opened, lines)
                 self._converse(opened, lines, heard)
             except ResourceError as error:
-                heard.failures.append(_failure(error))
+                heard.failures.append(reasons.from_error(error))
                 lines.line("ERROR", "platform", f"{error.message} {error.hint or ''}".strip())
             return self._close(opened, heard, lines)
 
@@ -192,7 +192,7 @@ class Run:
         if heard.finished is not None:
             heard.failures += heard.finished.failures
         elif not self.cancelled:
-            heard.failures.append(_death(code, words))
+            heard.failures.append(reasons.from_death(code, words))
 
     def _handle(
         self,
@@ -256,10 +256,10 @@ class Run:
         job, finished = opened.assignment, heard.finished
         stopped = self.cancelled or (self.draining and (finished is None or finished.stopped))
         if self.cancelled:
-            heard.failures.append(_told("manual_cancellation", "the job was cancelled"))
+            heard.failures.append(reasons.from_platform("manual_cancellation", "the job was cancelled"))
         elif stopped:
             heard.failures.append(
-                _told("system_error", "Airbyte was stopped; the next start goes on from the last checkpoint")
+                reasons.from_platform("system_error", "Airbyte was stopped; the next start goes on from the last checkpoint")
             )
         progress = {"checkpoints": heard.saved, "interrupted": stopped}
         succeeded = finished is not None and not heard.failures and not stopped
@@ -271,7 +271,7 @@ class Run:
                 job.attempt,
                 "succeeded" if succeeded else "failed",
                 stats={**(_stats(counts) if counts is not None else {"streams": []}), **progress},
-                failures=[_reason(failure, lines) for failure in heard.failures],
+                failures=[reasons.to_wire(failure, lines.redact) for failure in heard.failures],
             )
             if succeeded:
                 jobs.set_status(tx, job.job, "succeeded")
@@ -283,35 +283,3 @@ class Run:
 
 def _stats(streams: list[wire.StreamCounts]) -> dict[str, Any]:
     return {"streams": msgspec.to_builtins(streams)}
-
-
-def _failure(error: ResourceError) -> wire.Failure:
-    origin = error.origin if isinstance(error, ConnectorError) and error.origin else PLATFORM
-    kind = error.failure_type if isinstance(error, ConnectorError) else "config_error"
-    message = f"{error.message} {error.hint}" if error.hint else error.message
-    return wire.Failure(origin, kind, message, at=time.time())
-
-
-def _told(kind: str, message: str) -> wire.Failure:
-    return wire.Failure(PLATFORM, kind, message, at=time.time())
-
-
-def _death(code: int, words: str) -> wire.Failure:
-    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    message = f"the process of the attempt {how} before it was done"
-    return wire.Failure(PLATFORM, "system_error", message, internal=words or None, at=time.time())
-
-
-def _reason(failure: wire.Failure, lines: JobLog) -> dict[str, Any]:
-    """Airbyte's FailureReason; its timestamp is in milliseconds."""
-    reason = {
-        "failureOrigin": failure.origin,
-        "failureType": failure.type,
-        "externalMessage": lines.redact(failure.message),
-        "internalMessage": lines.redact(failure.internal) if failure.internal else None,
-        "stacktrace": lines.redact(failure.stacktrace) if failure.stacktrace else None,
-        "timestamp": int((failure.at or time.time()) * 1000),
-        "fromTraceMessage": failure.from_trace or None,
-        "streamDescriptor": msgspec.to_builtins(failure.stream) if failure.stream is not None else None,
-    }
-    return {name: value for name, value in reason.items() if value is not None}

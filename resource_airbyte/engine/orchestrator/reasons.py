@@ -1,0 +1,46 @@
+"""Why an attempt failed: from errors and deaths to Airbyte's FailureReason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ...errors import ConnectorError, ResourceError
+from . import assignment as wire
+
+PLATFORM = "airbyte_platform"
+
+
+def from_error(error: ResourceError) -> wire.Failure:
+    origin = error.origin if isinstance(error, ConnectorError) and error.origin else PLATFORM
+    kind = error.failure_type if isinstance(error, ConnectorError) else "config_error"
+    message = f"{error.message} {error.hint}" if error.hint else error.message
+    return wire.Failure(origin, kind, message, at=time.time())
+
+
+def from_platform(kind: str, message: str) -> wire.Failure:
+    return wire.Failure(PLATFORM, kind, message, at=time.time())
+
+
+def from_death(code: int, words: str) -> wire.Failure:
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    message = f"the process of the attempt {how} before it was done"
+    return wire.Failure(PLATFORM, "system_error", message, internal=words or None, at=time.time())
+
+
+def to_wire(failure: wire.Failure, redact: Callable[[str], str]) -> dict[str, Any]:
+    """Airbyte's FailureReason; its timestamp is in milliseconds."""
+    reason = {
+        "failureOrigin": failure.origin,
+        "failureType": failure.type,
+        "externalMessage": redact(failure.message),
+        "internalMessage": redact(failure.internal) if failure.internal else None,
+        "stacktrace": redact(failure.stacktrace) if failure.stacktrace else None,
+        "timestamp": int((failure.at or time.time()) * 1000),
+        "fromTraceMessage": failure.from_trace or None,
+        "streamDescriptor": msgspec.to_builtins(failure.stream) if failure.stream is not None else None,
+    }
+    return {name: value for name, value in reason.items() if value is not None}
