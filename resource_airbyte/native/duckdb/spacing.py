@@ -18,14 +18,14 @@ from .tables import Table
 
 VECTOR = 2048
 ROW_GROUP = 122_880
-# A batch with so few rows, of so many bytes of JSON, would bring too many bytes into one vector.
-FEW_ROWS, MANY_BYTES = 512, 1 << 20
+# Bytes of JSON in a row of average size, from which on 2,048 of them would be too much.
+LARGE = 16 << 10
 MARK = "airbyte_internal._airbyte_spaced"
 
 
 def large(rows: int, size: int) -> bool:
     """Whether rows of this number and size (bytes of JSON) have to be kept apart from others."""
-    return size >= MANY_BYTES and rows < FEW_ROWS
+    return size >= rows * LARGE
 
 
 def blank(database: Database, table: Table, into: str, rows: int) -> None:

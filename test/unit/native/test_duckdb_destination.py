@@ -51,7 +51,7 @@ def test_records_that_no_state_covers_leave_memory(warehouse: DuckDBWarehouse, m
 def test_large_rows_are_kept_apart_and_no_blank_row_stays(
     warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resource_airbyte.native.duckdb.spacing.MANY_BYTES", 1000)
+    monkeypatch.setattr("resource_airbyte.native.duckdb.spacing.LARGE", 100)
     monkeypatch.setattr("resource_airbyte.native.duckdb.writer.BATCH", 3000)
     for fence, mode in enumerate(["append", "append_dedup", "truncate"], 1):
         setup = stream(mode="append_dedup" if mode == "append_dedup" else "append")
