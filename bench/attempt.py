@@ -21,7 +21,10 @@ from resource_airbyte.engine.orchestrator.conversation import Conversation
 from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
 
 LIMIT = 2.5
-CTAS = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('CREATE TABLE users AS SELECT * FROM read_json_auto(?)', [sys.argv[2]])"
+CTAS = """
+import duckdb, sys
+duckdb.connect(sys.argv[1]).execute("CREATE TABLE users AS SELECT * FROM read_json_auto(?)", [sys.argv[2]])
+"""
 
 
 def assignment(replayed: Path, database: Path) -> wire.Assignment:

@@ -1,4 +1,4 @@
-"""A whole `content execute` of faker users into DuckDB, against the bare connector's `read`: at most 1.15 times as long.
+"""A whole `content execute` of faker users into DuckDB, against the bare connector's `read`: at most 1.15 times.
 
     python bench/execute.py [users]
 

@@ -1,6 +1,6 @@
 """`--help` against importing what any such program imports: at most 1.5 times as long.
 
-    python bench/help.py
+python bench/help.py
 """
 
 from __future__ import annotations

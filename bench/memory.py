@@ -1,6 +1,6 @@
 """The memory of an attempt that moves very large records: under 400 MB, whatever their size and number.
 
-    python bench/memory.py [records] [megabytes each]
+python bench/memory.py [records] [megabytes each]
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def main() -> None:
         seconds = time.monotonic() - started
         found = process.run([sys.executable, "-c", COUNT, str(database)], timeout=60, env=process.environment())
     assert found.stdout.decode().strip() == f"({count}, {count * (count - 1) // 2})", found
-    print(f"{count} records of {megabytes:g} MB: {seconds:.0f} s, at most {peak:.0f} MB in the attempt (under {LIMIT:g})")
+    print(
+        f"{count} records of {megabytes:g} MB: {seconds:.0f} s, at most {peak:.0f} MB in the attempt (under {LIMIT:g})"
+    )
     raise SystemExit(0 if peak < LIMIT else 1)
 
 

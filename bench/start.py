@@ -1,6 +1,6 @@
 """`manage start` to healthy: under 3 s, with a daemon of under 150 MB.
 
-    python bench/start.py
+python bench/start.py
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def main() -> None:
         pid = json.loads((Path(made.env["AIRBYTE_DATA_DIR"]) / "daemon.json").read_text())["pid"]
         memory = psutil.Process(pid).memory_info().rss / 2**20
     median = statistics.median(timings)
-    print(f"manage start to healthy: {median:.2f} s (under {SECONDS:g}); the idle daemon: {memory:.0f} MB (under {MEGABYTES:g})")
+    print(
+        f"manage start to healthy: {median:.2f} s (under {SECONDS:g}); the idle daemon: {memory:.0f} MB (under {MEGABYTES:g})"
+    )
     raise SystemExit(0 if median < SECONDS and memory < MEGABYTES else 1)
 
 

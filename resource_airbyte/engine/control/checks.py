@@ -37,4 +37,3 @@ class Checks:
         updated = stored and "configuration" in answer
         status = "succeeded" if answer.get("status") == "SUCCEEDED" else "failed"
         return CheckConnectionRead(status=status, message=answer.get("message"), job_info=watch.ended(updated=updated))
-

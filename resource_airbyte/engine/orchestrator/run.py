@@ -259,7 +259,9 @@ class Run:
             heard.failures.append(reasons.from_platform("manual_cancellation", "the job was cancelled"))
         elif stopped:
             heard.failures.append(
-                reasons.from_platform("system_error", "Airbyte was stopped; the next start goes on from the last checkpoint")
+                reasons.from_platform(
+                    "system_error", "Airbyte was stopped; the next start goes on from the last checkpoint"
+                )
             )
         progress = {"checkpoints": heard.saved, "interrupted": stopped}
         succeeded = finished is not None and not heard.failures and not stopped

@@ -22,6 +22,8 @@ WAITING = 16 << 20
 TRANSACTION = 256 << 20
 # Between two commits passes at least this many times what the last one took: merging into a huge table takes long.
 PAUSE = 9.0
+# But never more than this many intervals.
+LONGEST_PAUSE = 30.0
 
 
 class DuckDBDestination:
@@ -133,11 +135,14 @@ class DuckDBDestination:
         return [self._writers[key.stream]] if key.stream in self._writers else []
 
     def _commit_if_due(self) -> None:
-        pause = max(self._setup.commit_interval, PAUSE * self._commit_took)
-        late = bool(self._pending) and time.monotonic() - self._last_commit >= pause
+        late = bool(self._pending) and time.monotonic() - self._last_commit >= self._pause()
         full = self._uncommitted >= TRANSACTION and (self._pending or self._opened.inside)
         if late or full:
             self.flush()
+
+    def _pause(self) -> float:
+        interval = self._setup.commit_interval
+        return max(interval, min(PAUSE * self._commit_took, LONGEST_PAUSE * interval))
 
     def flush(self) -> None:
         """See Destination.flush."""
