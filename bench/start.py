@@ -26,9 +26,8 @@ def main() -> None:
         pid = json.loads((Path(made.env["AIRBYTE_DATA_DIR"]) / "daemon.json").read_text())["pid"]
         memory = psutil.Process(pid).memory_info().rss / 2**20
     median = statistics.median(timings)
-    print(
-        f"manage start to healthy: {median:.2f} s (under {SECONDS:g}); the idle daemon: {memory:.0f} MB (under {MEGABYTES:g})"
-    )
+    print(f"manage start to healthy: {median:.2f} s (under {SECONDS:g})")
+    print(f"the idle daemon: {memory:.0f} MB (under {MEGABYTES:g})")
     raise SystemExit(0 if median < SECONDS and memory < MEGABYTES else 1)
 
 

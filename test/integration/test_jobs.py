@@ -215,6 +215,13 @@ def hanging(fifo: Path, records: int = 40) -> dict[str, Any]:
     )
 
 
+def test_a_worker_that_outlives_its_source_does_not_hold_the_sync_up(engine: Engine) -> None:
+    """Its end of the pipe would stay open for as long as the worker lives."""
+    connection = engine.connect(reading(10, STARTED, some(10), COMPLETE, {"orphan": 600}), [stream("people")])
+    assert engine.wait(engine.submit(connection), timeout=20).status == "succeeded"
+    assert attempt_processes(engine) == []
+
+
 def attempt_processes(engine: Engine) -> list[int]:
     return list(process.marked(f"test-{engine.root}"))
 

@@ -65,6 +65,12 @@ def _widen(stream: Any) -> None:
             return  # over the user's pipe quota: the default size works too
 
 
+def _end_stragglers(child: process.Child) -> None:
+    """Wait for a connector's end, then end the workers that outlived it: they would hold its pipes open."""
+    child.popen.wait()
+    process.signal_group(child.pid, signal.SIGKILL)
+
+
 class ChildSource:
     """A source in a process of its own. `line` gets each line of its stderr."""
 
@@ -95,10 +101,11 @@ class ChildSource:
             descriptor = child.stdout.fileno()
             if self._stopped.is_set():  # stop() came before there was a process to stop
                 child.end(grace=0)
+            end = threading.Thread(target=_end_stragglers, args=(child,), daemon=True, name="source end")
+            end.start()
             with child.stdout:
                 yield from events(lambda size: os.read(descriptor, size))
-            child.popen.wait()
-            process.signal_group(child.pid, signal.SIGKILL)  # workers that outlived it
+            end.join()
 
     def ended(self) -> Ended:
         if self._child is None or self._child.code is None:
@@ -166,9 +173,9 @@ class ChildDestination:
         self._send([*lines, b""])
         assert self._child.stdin is not None
         self._child.stdin.close()
-        code = self._child.popen.wait()
+        _end_stragglers(self._child)
         self._answers.join()
-        self._raise(code)
+        self._raise(self._child.popen.wait())
         return {stream.stream: self._counts.get(stream.stream) for stream in self._setup.streams}
 
     def close(self) -> None:
