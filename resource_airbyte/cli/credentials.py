@@ -11,12 +11,12 @@ from resource_airbyte.cli.result import Result, Table
 from resource_airbyte.cli.session import of
 from resource_airbyte.cli.tree import application, verb
 from resource_airbyte.errors import NotInstalled
+from resource_airbyte.model.mask import MASK
 
 if TYPE_CHECKING:
     from resource_airbyte.runtime.base import Credential
 
 app = application()
-MASK = "**********"
 
 
 def _form(context: typer.Context, value: str) -> str:

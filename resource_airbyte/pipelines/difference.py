@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# What Airbyte shows instead of a secret, and takes back as "keep the stored one".
-MASK = "**********"
+from resource_airbyte.model.mask import MASK
+
 Trail = tuple[str | int, ...]
 _ABSENT = object()
 

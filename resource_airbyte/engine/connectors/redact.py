@@ -8,14 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-MASK = "**********"
+from ...model.mask import MASK, names_secret
+
 SHORTEST = 4  # a shorter secret would blank out half of every message
-# For what the specification does not mark, or where it is not known.
-SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase)|\bpwd\b|secret|token|(api|access|private|account|encryption)[_-]?key"
-    r"|credentials?_json|service_account",
-    re.IGNORECASE,
-)
 URL_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):([^@/\s]+)@")
 
 
@@ -61,7 +56,7 @@ def _secrets(value: Any, marked: frozenset[str], secret: bool = False) -> Iterat
 
 
 def _named_secret(name: str, value: Any) -> bool:
-    return isinstance(value, str) and SECRET_NAME.search(name) is not None
+    return isinstance(value, str) and names_secret(name)
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -12,8 +12,9 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from resource_airbyte.engine.control.masking import MASK, masked
+from resource_airbyte.engine.control.masking import masked
 from resource_airbyte.errors import ConnectorFailed, InvalidConfiguration
+from resource_airbyte.model.mask import MASK
 
 LONGEST_VALUE = 80
 

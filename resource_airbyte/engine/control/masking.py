@@ -7,15 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from resource_airbyte.errors import InvalidConfiguration
+from resource_airbyte.model.mask import MASK, names_secret
 
-MASK = "**********"
 Schema = Mapping[str, Any]
-# Where the specification does not describe a field, its name has to tell.
-SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase)|^pwd$|secret|token|credential|"
-    r"(api|access|private|account|encryption|auth|signing|license)[_-]?key|^key$|(connection|conn)[_-]?str",
-    re.IGNORECASE,
-)
 # Fields that say where a secret is sent. One word of the name is enough: tunnel_host, base_url, jdbcUrlParams.
 ADDRESS_WORDS = {
     *("host", "hosts", "hostname", "hostnames", "port", "url", "urls", "uri", "uris", "endpoint", "endpoints"),
@@ -74,7 +68,7 @@ def _masked_field(name: str, value: Any, schemas: list[Schema], root: Schema) ->
     described = [each for schema in schemas for each in _properties(schema, name)]
     if described:
         return _masked(value, described, root)
-    if SECRET_NAME.search(name) and value not in (None, "") and not isinstance(value, dict | list | bool):
+    if names_secret(name) and value not in (None, "") and not isinstance(value, dict | list | bool):
         return MASK
     return _masked(value, [], root)
 

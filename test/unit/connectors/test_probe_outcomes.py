@@ -16,8 +16,8 @@ from resource_airbyte import process
 from resource_airbyte.engine.connectors import listen, probe
 from resource_airbyte.engine.connectors.launch import Launch
 from resource_airbyte.engine.connectors.probe import Ears
-from resource_airbyte.engine.connectors.redact import MASK
 from resource_airbyte.errors import ConnectorCrashed, ConnectorFailed, ConnectorTimeout
+from resource_airbyte.model.mask import MASK
 
 Scripted = Callable[..., Launch]
 Steps = Callable[..., dict[str, Any]]

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 
-from resource_airbyte.engine.connectors.redact import MASK, Redactor
+from resource_airbyte.engine.connectors.redact import Redactor
+from resource_airbyte.model.mask import MASK
 
 SPEC = {
     "type": "object",

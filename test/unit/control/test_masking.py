@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from resource_airbyte.engine.control.masking import MASK, is_address, masked, refuse_mask, unmasked
+from resource_airbyte.engine.control.masking import is_address, masked, refuse_mask, unmasked
 from resource_airbyte.errors import InvalidConfiguration
+from resource_airbyte.model.mask import MASK
 
 SECRET = {"type": "string", "airbyte_secret": True}
 PLAIN = {"type": "string"}
