@@ -67,12 +67,16 @@ def _outcome(key: Key, stats: list[AttemptStats], info: JobInfoRead, watched: Wa
         records=records,
         committed=committed,
         bytes=sum(each.bytes_emitted or 0 for each in stats),
-        seconds=_seconds(key, watched),
+        seconds=_seconds(key, stats, watched),
         state=_state(records, committed, info.job.status),
     )
 
 
-def _seconds(key: Key, watched: Watched) -> float:
+def _seconds(key: Key, stats: list[AttemptStats], watched: Watched) -> float:
+    """As the engine counted them, else (a stock Airbyte does not) as they were seen."""
+    counted = [(each.additional_stats or {}).get("seconds") for each in stats]
+    if any(seconds is not None for seconds in counted):
+        return float(sum(seconds or 0.0 for seconds in counted))
     seen = watched.streams.get(key)
     if seen is None:
         return 0.0

@@ -112,6 +112,7 @@ def told(counts: dict[StreamDescriptor, Counts]) -> list[wire.StreamCounts]:
             estimated_records=count.estimated_records,
             estimated_bytes=count.estimated_bytes,
             status=count.status,
+            additional_stats=None if count.seconds is None else {"seconds": round(count.seconds, 3)},
         )
         for stream, count in counts.items()
     ]

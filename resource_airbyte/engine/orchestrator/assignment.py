@@ -104,7 +104,10 @@ class Reconfigured(Struct, tag="reconfigured"):
 
 
 class StreamCounts(Struct, omit_defaults=True, rename="camel"):
-    """What happened to one stream in one attempt. `records_committed` is absent while, or because, nobody says."""
+    """What happened to one stream in one attempt. `records_committed` is absent while, or because, nobody says.
+
+    `additional_stats` has `seconds`, from the first to the last that came of the stream.
+    """
 
     name: str
     namespace: str | None = None
@@ -115,6 +118,7 @@ class StreamCounts(Struct, omit_defaults=True, rename="camel"):
     estimated_records: int | None = None
     estimated_bytes: int | None = None
     status: str | None = None
+    additional_stats: dict[str, float] | None = None
 
 
 class Stats(Struct, tag="stats"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from ...errors import ConnectorError, ResourceError
@@ -25,6 +26,19 @@ class Counts:
     estimated_records: int | None = None
     estimated_bytes: int | None = None
     status: str | None = None
+    began: float | None = None
+    last: float = 0.0
+
+    def touch(self) -> None:
+        """Something of this stream came, just now."""
+        self.last = time.monotonic()
+        if self.began is None:
+            self.began = self.last
+
+    @property
+    def seconds(self) -> float | None:
+        """From the first to the last that came of it; None when nothing did."""
+        return None if self.began is None else self.last - self.began
 
 
 @dataclass(frozen=True)

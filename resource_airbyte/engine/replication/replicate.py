@@ -228,6 +228,7 @@ class Replication:
         if counts is None:
             self._stranger(chunk.stream, f"{len(chunk)} records")
             return
+        counts.touch()
         counts.read += len(chunk)
         counts.size += chunk.size
         self._opened.write(chunk)
@@ -250,6 +251,7 @@ class Replication:
 
     def _status(self, event: Status) -> None:
         if event.stream in self._counts:
+            self._counts[event.stream].touch()
             self._counts[event.stream].status = event.status
             if event.status == "COMPLETE" and self._unsaved:
                 self._flush()  # now, while the source goes on to its next stream or tidies up, and not at the very end

@@ -36,6 +36,7 @@ def faults(config: Any, stream: Any = None, modes: Any = MODES) -> str:
         ({}, {"supportedSyncModes": ["full_refresh"]}, "syncMode incremental is not supported by the source"),
         ({"destinationSyncMode": "overwrite_dedup"}, {}, "overwrite_dedup is not supported by the destination"),
         ({"cursorField": None}, {}, "syncMode incremental needs a cursorField"),
+        ({"destinationSyncMode": "overwrite"}, {}, "incremental reads only what is new"),
         ({"cursorField": ["nothing"]}, {}, "the cursorField nothing is not in the schema"),
         ({"primaryKey": None}, {}, "deduplication needs a primaryKey"),
         ({"primaryKey": [["id"], ["address", "nothing"]]}, {}, "the primaryKey address.nothing is not in the schema"),

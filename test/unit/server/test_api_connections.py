@@ -89,6 +89,17 @@ def test_schedules_are_kept_as_they_were_given(connect: Connect, given: Any, kin
         ({"scheduleData": {}}, "scheduleType"),
         (
             {"scheduleType": "cron", "scheduleData": {"cron": {"cronExpression": "* * * * *", "cronTimeZone": "UTC"}}},
+            "fields",
+        ),
+        (
+            {
+                "scheduleType": "cron",
+                "scheduleData": {"cron": {"cronExpression": "0 61 * * * ?", "cronTimeZone": "UTC"}},
+            },
+            "61 is no minute",
+        ),
+        (
+            {"scheduleType": "cron", "scheduleData": {"cron": {"cronExpression": "* * * * *", "cronTimeZone": "UTC"}}},
             "has 5 fields",
         ),
         (
