@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from resource_airbyte.model import cron
 from resource_airbyte.pipelines.near import did_you_mean
 from resource_airbyte.pipelines.section import Section
 
@@ -59,21 +60,23 @@ def _every(section: Section) -> dict[str, Any]:
 def _cron(section: Section) -> str:
     text = " ".join(section.required("expression").split())
     count = len(text.split(" "))
-    if count in (6, 7):
-        return text
-    if count != 5:
+    if count not in (5, *cron.FIELDS):
         raise section.error(f"a cron expression has 5 fields (or Quartz's 6 or 7), not {count}: {text!r}", "expression")
     try:
-        return quartz(text)
+        expression = quartz(text) if count == 5 else text
     except ValueError as error:
         raise section.error(str(error), "expression") from None
+    for fault in cron.faults(expression):
+        fields = "minute, hour, day, month, weekday" if count == 5 else "second, minute, hour, day, month, weekday"
+        raise section.error(f"{text!r}: {fault}", "expression", f"the fields are: {fields}")
+    return expression
 
 
-def quartz(cron: str) -> str:
+def quartz(unix: str) -> str:
     """Unix's five fields as Quartz's six. ValueError for what Quartz cannot say."""
-    minute, hour, day, month, weekday = cron.split()
+    minute, hour, day, month, weekday = unix.split()
     if day != "*" and weekday != "*":
-        raise ValueError(f"{cron!r} names days of the month and of the week: Airbyte's cron takes only one of them")
+        raise ValueError(f"{unix!r} names days of the month and of the week: Airbyte's cron takes only one of them")
     if weekday != "*":
         return f"0 {minute} {hour} ? {month} {_weekdays(weekday)}"
     return f"0 {minute} {hour} {day} {month} ?"
@@ -95,8 +98,8 @@ def _weekdays(field: str) -> str:
 def words(kind: str | None, data: dict[str, Any] | None) -> str:
     """A schedule as a person reads it."""
     if kind == "cron" and data:
-        cron = data.get("cron", {})
-        return f"cron {cron.get('cronExpression')} ({cron.get('cronTimeZone')})"
+        told = data.get("cron", {})
+        return f"cron {told.get('cronExpression')} ({told.get('cronTimeZone')})"
     if kind == "basic" and data:
         basic = data.get("basicSchedule", {})
         units, unit = basic.get("units"), str(basic.get("timeUnit"))

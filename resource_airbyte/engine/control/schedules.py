@@ -6,10 +6,10 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from resource_airbyte.errors import InvalidConfiguration
+from resource_airbyte.model import cron
 from resource_airbyte.model.connections import ConnectionOptions, ConnectionScheduleData
 
 MANUAL = "manual"
-CRON_FIELDS = (6, 7)
 
 
 def schedule_of(body: ConnectionOptions) -> tuple[str, dict[str, Any] | None] | None:
@@ -38,10 +38,15 @@ def _data(kind: str, data: ConnectionScheduleData | None) -> dict[str, Any]:
 
 def _check_cron(expression: str, zone: str) -> None:
     fields = expression.split()
-    if len(fields) not in CRON_FIELDS:
+    if len(fields) not in cron.FIELDS:
         raise InvalidConfiguration(
             f"scheduleData.cron.cronExpression: {expression!r} has {len(fields)} fields",
             hint="a Quartz expression has 6 or 7, seconds first: 0 0 */6 * * ?",
+        )
+    for fault in cron.faults(expression):
+        raise InvalidConfiguration(
+            f"scheduleData.cron.cronExpression: {expression!r}: {fault}",
+            hint="the fields are: second, minute, hour, day, month, weekday, and perhaps a year",
         )
     try:
         ZoneInfo(zone)
