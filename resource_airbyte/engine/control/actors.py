@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from resource_airbyte.engine.connectors.catalog import Connector
 from resource_airbyte.engine.control.configuration import validate
 from resource_airbyte.engine.control.connections import Connections
 from resource_airbyte.engine.control.context import Context, Kind
@@ -15,6 +16,7 @@ from resource_airbyte.engine.store import actors as store
 from resource_airbyte.engine.store import connections as stored_connections
 from resource_airbyte.engine.store import specifications, workspaces
 from resource_airbyte.engine.store.base import now
+from resource_airbyte.errors import InvalidConfiguration
 from resource_airbyte.model.actors import (
     ActorCreate,
     ActorRead,
@@ -36,7 +38,7 @@ class Actors:
         """Pins the connector's version, so that a newer catalog never changes an actor silently."""
         connector = self._context.runnable(definition_id, self._kind)
         refuse_mask(body.connection_configuration)
-        version = body.docker_image_tag or connector.version
+        version = _version(connector, body.docker_image_tag, connector.version)
         with self._context.db.read() as tx:
             workspaces.get(tx, body.workspace_id)
         validate(body.connection_configuration, self._context.specification(connector, version), connector.short)
@@ -86,7 +88,7 @@ class Actors:
         with self._context.db.read() as tx:
             actor = store.get(tx, actor_id, self._kind)
         connector = self._context.runnable(actor.definition_id, self._kind)
-        version = body.docker_image_tag or actor.version
+        version = _version(connector, body.docker_image_tag, actor.version)
         configuration = unmasked(body.connection_configuration, self._context.box.open(actor.configuration))
         validate(configuration, self._context.specification(connector, version), connector.short)
         return store.Actor(
@@ -133,3 +135,15 @@ class Actors:
     def _connector_names(self) -> Mapping[str, str]:
         """For reads. Asked for outside of transactions: the catalog reads the database itself."""
         return {connector.definition_id: connector.name for connector in self._context.catalog().all(self._kind)}
+
+
+def _version(connector: Connector, asked: str | None, otherwise: str) -> str:
+    """The version to pin. What comes with this program has the program's version, which no request can choose."""
+    if asked in (None, otherwise):
+        return otherwise
+    if connector.launcher == "native" and asked != connector.version:
+        raise InvalidConfiguration(
+            f"there is no {connector.short} {asked} here: it is part of this program, in version {connector.version}",
+            hint="leave the version out",
+        )
+    return asked

@@ -23,6 +23,18 @@ def changed(source: Any, configuration: dict[str, Any], **more: Any) -> dict[str
     }
 
 
+def test_a_connector_of_this_program_has_one_version(api: Api, workspace: str) -> None:
+    body = {"workspaceId": workspace, "name": "w", "destinationDefinitionId": DESTINATION}
+    body["connectionConfiguration"] = {"path": "x"}
+    refused = api.post("destinations/create", {**body, "dockerImageTag": "9.9.9"}, 422)
+    assert "destination-ware 9.9.9" in refused["message"]
+    assert "2.0.0" in refused["message"]
+    made = api.post("destinations/create", {**body, "dockerImageTag": "2.0.0"})
+    change = {"destinationId": made["destinationId"], "name": "w", "connectionConfiguration": {"path": "y"}}
+    api.post("destinations/update", {**change, "dockerImageTag": "9.9.9"}, 422)
+    assert api.post("destinations/update", change)["dockerImageTag"] == "2.0.0"
+
+
 # ── definitions ──
 
 
