@@ -33,6 +33,9 @@ class Action(Protocol):
     def describe(self) -> str:
         """What `do` would do, as a sentence; changes nothing."""
 
+    def prepare(self) -> None:
+        """Find out what can be known to be wrong before anything is changed, and raise it."""
+
     def do(self) -> Applied:
         """Do it; when there is nothing to do, say so."""
 

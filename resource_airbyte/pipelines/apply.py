@@ -26,6 +26,8 @@ class Plan:
 
     def apply(self) -> list[Applied]:
         """Do every action. The first failure ends it; what was done before stays, and is found unchanged next time."""
+        for action in self.actions:
+            action.prepare()
         return [action.do() for action in self.actions]
 
 

@@ -6,7 +6,14 @@ import re
 from functools import cached_property
 from typing import Any
 
-from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidConfiguration, NotFound, ResourceError
+from resource_airbyte.errors import (
+    Conflict,
+    ConnectorFailed,
+    InvalidConfiguration,
+    NotExecutable,
+    NotFound,
+    ResourceError,
+)
 from resource_airbyte.model.actors import (
     ActorCreate,
     ActorUpdate,
@@ -65,9 +72,12 @@ class ActorAction:
         try:
             return resolve.definition(self.definitions.list(), self.actor.connector, self.actor.side)
         except NotFound as error:
-            key = "connector" if (*self.actor.at, "connector") in self.document.text.positions else None
-            trail = (*self.actor.at, key) if key else self.actor.at
-            raise self.document.text.error(trail, error.message, error.hint) from None
+            raise self.document.text.error(self._connector_at(), error.message, error.hint) from None
+
+    def _connector_at(self) -> difference.Trail:
+        """Where the file names the connector."""
+        trail = (*self.actor.at, "connector")
+        return trail if trail in self.document.text.positions else self.actor.at
 
     @cached_property
     def configuration(self) -> dict[str, Any]:
@@ -106,6 +116,16 @@ class ActorAction:
         if changed:
             return f"update {what}: {', '.join(changed)}"
         return f"leave {what} as it is" if not self._veiled() else f"update {what}: secrets, if they differ"
+
+    def prepare(self) -> None:
+        """Raise NotFound for a connector that there is not, NotExecutable for one that cannot run here."""
+        if self.definition.runnable is False:
+            at = self.document.text.where(self._connector_at())
+            name = resolve.short(self.definition.docker_repository)
+            raise NotExecutable(
+                f"{at}: {name} cannot run here: {self.definition.why_not}",
+                hint=f"those that can: resource-airbyte content list --type connectors --filter {self.actor.side}",
+            )
 
     def do(self) -> Applied:
         if self.current is None:

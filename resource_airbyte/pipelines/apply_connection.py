@@ -90,6 +90,13 @@ class ConnectionAction:
             found["schedule"] = schedule.words(options.schedule_type, body.get("scheduleData"))
         return found
 
+    def prepare(self) -> None:
+        """Raise NotFound for an end that the file only names, and that is not there."""
+        if self._source is None:
+            _ = self.source
+        if self._destination is None:
+            _ = self.destination
+
     def do(self) -> Applied:
         if self.current is None:
             return self._create()

@@ -145,6 +145,9 @@ def _destination_mode(
     config: AirbyteStreamConfiguration, wanted: StreamDocument, modes: Collection[str], fault: Fault
 ) -> str:
     mode = wanted.destination_sync_mode or _natural(config)
+    if mode == "overwrite" and config.sync_mode == "incremental":
+        message = f"incremental reads only what is new of {wanted.name!r}, and overwrite would throw the rest away"
+        raise fault(wanted, "destination_sync_mode", message, "write it with append or append_dedup")
     while wanted.destination_sync_mode is None and modes and mode not in modes and _STEP_DOWN[mode] in modes:
         mode = _STEP_DOWN[mode]
     if modes and mode not in modes:

@@ -64,6 +64,8 @@ def _faults(stream: AirbyteStream, config: AirbyteStreamConfiguration, modes: Co
     if modes is not None and config.destination_sync_mode not in modes:
         mode = config.destination_sync_mode
         yield f"destinationSyncMode {mode} is not supported by the destination, which has {', '.join(modes)}"
+    if config.sync_mode == "incremental" and config.destination_sync_mode == "overwrite":
+        yield "syncMode incremental reads only what is new, and destinationSyncMode overwrite would throw the rest away"
     if config.sync_mode == "incremental" and not stream.source_defined_cursor:
         yield from _cursor_faults(stream, config.cursor_field)
     if config.destination_sync_mode.endswith("_dedup"):

@@ -20,7 +20,10 @@ DEFINITIONS = {
         ("s-faker", "Sample Data", "airbyte/source-faker"),
         ("s-file", "File", "airbyte/source-file"),
     ],
-    "destination": [("d-duckdb", "DuckDB", "airbyte/destination-duckdb")],
+    "destination": [
+        ("d-duckdb", "DuckDB", "airbyte/destination-duckdb"),
+        ("d-postgres", "Postgres", "airbyte/destination-postgres"),
+    ],
 }
 STREAMS = [
     {
@@ -79,6 +82,7 @@ class FakeAirbyte:
                 "name": name,
                 "dockerRepository": repository,
                 "dockerImageTag": "1",
+                **({"runnable": False, "whyNot": "it needs containers"} if identity == "d-postgres" else {}),
             }
             for identity, name, repository in DEFINITIONS[side]
         }

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from resource_airbyte.client.api import Airbyte
-from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidConfiguration, InvalidDocument
+from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidConfiguration, InvalidDocument, ResourceError
 from resource_airbyte.pipelines.apply import plan
 
 PIPELINE = """\
@@ -50,6 +50,22 @@ def test_the_same_file_again_changes_nothing_and_asks_little(apply: Any, airbyte
     assert len(airbyte.asked) <= 8
     assert not {path for path in airbyte.asked if "create" in path or "update" in path or "check" in path}
     assert "sources/discover_schema" not in airbyte.asked
+
+
+@pytest.mark.parametrize("destination", ["destination-postgres", "destination-nothing"])
+def test_nothing_is_made_when_one_of_the_connectors_cannot_run_here(apply: Any, airbyte: Any, destination: str) -> None:
+    with pytest.raises(ResourceError) as caught:
+        apply(PIPELINE.replace("destination-duckdb", destination))
+    assert ":6:" in caught.value.message
+    assert caught.value.hint
+    assert airbyte.things == {"source": {}, "destination": {}, "connection": {}}
+
+
+def test_incremental_with_overwrite_is_refused_where_it_stands(apply: Any) -> None:
+    streams = "[{name: users, sync_mode: incremental, destination_sync_mode: overwrite}]"
+    with pytest.raises(InvalidDocument, match=r":8:.*only what is new") as caught:
+        apply(PIPELINE.replace("[users]", streams))
+    assert "append_dedup" in str(caught.value.hint)
 
 
 def test_a_secret_that_is_the_same_is_unchanged_though_only_the_server_can_tell(apply: Any, airbyte: Any) -> None:
