@@ -7,12 +7,19 @@ from difflib import get_close_matches
 
 
 def near(word: str, names: Iterable[str], count: int = 3) -> list[str]:
-    """The names that look most like the word, best first; a name that contains the word counts as near."""
+    """The names that look most like the word, best first; a name that contains the word counts as near.
+
+    The dashes of options are not compared: all of them have those.
+    """
     known = list(dict.fromkeys(names))
-    folded = {name.casefold(): name for name in reversed(known)}
-    close = [folded[match] for match in get_close_matches(word.casefold(), list(folded), count, 0.6)]
+    folded = {_bare(name): name for name in reversed(known)}
+    close = [folded[match] for match in get_close_matches(_bare(word), list(folded), count, 0.6)]
     inside = [name for name in known if len(word) > 2 and word.casefold() in name.casefold()]
     return list(dict.fromkeys([*close, *inside]))[:count]
+
+
+def _bare(name: str) -> str:
+    return name.casefold().lstrip("-")
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str | None:

@@ -86,16 +86,22 @@ def scalar(text: str) -> Any:
     return text
 
 
+_ENDINGS = (".yaml", ".yml", ".json")
+_LOOK = "look there and just before it: a missing bracket or quote, or a line that is indented too little or too much"
+
+
 def read(file: Path) -> Source:
     """Read a file. InvalidDocument says where it is not what it should be."""
     try:
         text = file.read_text("utf-8-sig")
     except OSError as error:
         if not isinstance(error, FileNotFoundError):
-            raise InvalidDocument(f"{file}: {error.strerror or error}") from None
+            what = "it is a directory, not a file" if file.is_dir() else error.strerror or str(error)
+            raise InvalidDocument(f"{file}: {what}", hint="name a YAML or JSON file that you may read") from None
         raise InvalidDocument(f"{file}: there is no such file", hint=_elsewhere(file)) from None
     except UnicodeDecodeError as error:
-        raise InvalidDocument(f"{file}: not UTF-8 text (byte {error.start})") from None
+        message = f"{file}: not UTF-8 text (byte {error.start})"
+        raise InvalidDocument(message, hint="a content file is YAML or JSON, saved as UTF-8") from None
     return parse(text, file)
 
 
@@ -122,18 +128,21 @@ def _json(text: str, file: Path) -> Any:
     except json.JSONDecodeError as error:
         if file.suffix == ".json":
             message = f"{file}:{error.lineno}:{error.colno}: not JSON: {error.msg[:1].lower()}{error.msg[1:]}"
-            raise InvalidDocument(message, details={"file": str(file), "line": error.lineno}) from None
+            hint = "look there and just before it: a missing bracket or quote, or a comma too many"
+            raise InvalidDocument(message, hint=hint, details={"file": str(file), "line": error.lineno}) from None
         return None  # YAML in flow style, which only looks like JSON
 
 
-def _elsewhere(file: Path) -> str | None:
-    from resource_airbyte.pipelines.near import did_you_mean
+def _elsewhere(file: Path) -> str:
+    """The files beside it whose names come near; endings are not compared, for most have the same."""
+    from resource_airbyte.pipelines.near import near
 
     try:
-        names = [entry.name for entry in file.parent.iterdir()]
+        beside = {entry.stem: entry.name for entry in file.parent.iterdir() if entry.suffix in _ENDINGS}
     except OSError:
-        return None
-    return did_you_mean(file.name, names)
+        return f"there is no directory {file.parent} either"
+    found = [beside[stem] for stem in near(file.stem, beside)]
+    return f"did you mean {' or '.join(found)}?" if found else "give the path of a YAML or JSON file"
 
 
 class _Reader:
@@ -162,10 +171,10 @@ class _Reader:
             mark = error.problem_mark or error.context_mark
             at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
             bare = mark is not None and "${" in "".join(text.splitlines()[mark.line : mark.line + 1])
-            hint = 'inside of { } a reference needs quotation marks: "${NAME}"' if bare else None
+            hint = 'inside of { } a reference needs quotation marks: "${NAME}"' if bare else _LOOK
             raise InvalidDocument(f"{self.file}{at}: not YAML: {_sentence(error)}", hint=hint) from None
         except yaml.YAMLError as error:
-            raise InvalidDocument(f"{self.file}: not YAML: {error}") from None
+            raise InvalidDocument(f"{self.file}: not YAML: {error}", hint=_LOOK) from None
 
     def _value(self, node: yaml.Node, path: Trail, around: tuple[int, ...]) -> Any:
         if id(node) in around:

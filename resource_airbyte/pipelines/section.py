@@ -16,7 +16,8 @@ class Section:
     def __init__(self, source: Source, value: Any, path: Trail, what: str) -> None:
         self.source, self.path, self.what = source, path, what
         if not isinstance(value, Mapping):
-            raise self.error(f"{what} must be a mapping, not {_kind(value)}")
+            hint = "write `key: value` lines; examples: resource-airbyte help content add"
+            raise self.error(f"{what} must be a mapping, not {_kind(value)}", hint=hint)
         self.value: Mapping[str, Any] = value
 
     def __contains__(self, key: str) -> bool:

@@ -147,3 +147,26 @@ def test_a_missing_file_says_so_and_offers_its_neighbour(tmp_path: Path) -> None
 def test_the_examples_are_valid(name: str) -> None:
     examples = Path(__file__).parents[3] / "config" / "examples"
     assert read(examples / f"{name}.yaml", environ={}).name
+
+
+@pytest.mark.parametrize("text", ["name: [", "hello", "[1]", "a: 'x", "{name: x, source: y z: q}"])
+def test_a_file_that_cannot_be_read_always_says_what_to_do_next(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_text(text)
+    with pytest.raises(InvalidDocument) as caught:
+        read(file)
+    assert caught.value.hint
+    with pytest.raises(InvalidDocument, match="is a directory") as caught:
+        read(tmp_path)
+    assert caught.value.hint
+
+
+def test_a_missing_file_is_compared_by_its_name_not_by_its_ending(tmp_path: Path) -> None:
+    for name in ("bin.yaml", "syntax.yaml", "orders.yaml"):
+        (tmp_path / name).touch()
+    with pytest.raises(InvalidDocument) as caught:
+        read(tmp_path / "missing.yaml")
+    assert "did you mean" not in str(caught.value.hint)
+    with pytest.raises(InvalidDocument) as caught:
+        read(tmp_path / "order.yml")
+    assert caught.value.hint == "did you mean orders.yaml?"
