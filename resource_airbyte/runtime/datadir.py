@@ -75,6 +75,8 @@ class DataDir:
             return Marker(raw["version"], raw["installed_at"], tuple(raw["created"]), dict(raw["links"]), raw["kept"])
         except FileNotFoundError:
             return None
+        except NotADirectoryError as error:
+            raise DataDirUnusable(f"the data directory {self.path} is a file, not a directory.", hint=MOVE) from error
         except PermissionError as error:
             raise self._foreign() from error
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -9,12 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from resource_airbyte import process
 from resource_airbyte.client.endpoint import Endpoint
-from resource_airbyte.errors import Conflict, NotFound, NotInstalled, PortTaken, RuntimeFault, by_code
+from resource_airbyte.errors import Conflict, NotFound, NotInstalled, PortTaken, RuntimeFault, UsageError, by_code
 from resource_airbyte.runtime import instance as daemon
 from resource_airbyte.runtime import logs
 from resource_airbyte.runtime.base import Credential, Outcome, Report, RuntimeStatus, ServiceStatus, silent
@@ -74,6 +75,7 @@ class Embedded:
     def start(self, *, wait: bool = True, timeout: float | None = None) -> Outcome:
         timeout = self._settings.start_timeout if timeout is None else timeout
         self._require_install()
+        _two_ports(self._settings)
         self._data.check(sqlite=not self._settings.database_url)
         began = time.monotonic()
         with self._alone(timeout):
@@ -133,7 +135,9 @@ class Embedded:
             sentence = f"the embedded runtime has no {service}: {ABSENT[service]}."
             raise NotFound(sentence, hint=f"its services are: {', '.join(LOGS)}")
         if service is not None and service not in LOGS:
-            raise NotFound(f"there is no service {service!r}.", hint=f"choose one of: {', '.join(LOGS)}")
+            near = get_close_matches(service, LOGS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"choose one of: {', '.join(LOGS)}"
+            raise UsageError(f"there is no service {service!r}.", hint=hint)
         names = sorted(set(LOGS.values())) if service is None else [LOGS[service]]
         return logs.read([self._data.logs / name for name in names], since=since, tail=tail, follow=follow)
 
@@ -156,6 +160,7 @@ class Embedded:
 
     def _validate(self) -> None:
         self._report("checking the data directory and the ports")
+        _two_ports(self._settings)
         self._data.check(sqlite=not self._settings.database_url)
         if daemon.running(self._data) is None:
             for name in ("webapp_port", "server_port"):
@@ -293,6 +298,14 @@ class Embedded:
             "server_port": found.server_port,
             "socket": found.socket,
         }
+
+
+def _two_ports(settings: Settings) -> None:
+    if settings.webapp_port == settings.server_port != 0:
+        raise UsageError(
+            f"webapp_port and server_port are both {settings.webapp_port}, and they must be two ports.",
+            hint="choose another one: AIRBYTE_WEBAPP_PORT=PORT or AIRBYTE_SERVER_PORT=PORT",
+        )
 
 
 def check_port(port: int, setting: str) -> None:

@@ -15,7 +15,15 @@ from pathlib import Path
 import pytest
 
 from resource_airbyte import process
-from resource_airbyte.errors import Conflict, DataDirUnusable, NotFound, NotInstalled, PortTaken, RuntimeFault
+from resource_airbyte.errors import (
+    Conflict,
+    DataDirUnusable,
+    NotFound,
+    NotInstalled,
+    PortTaken,
+    RuntimeFault,
+    UsageError,
+)
 from resource_airbyte.runtime import embedded, instance
 from resource_airbyte.runtime.base import Outcome
 from resource_airbyte.runtime.datadir import write_private
@@ -335,9 +343,26 @@ def test_the_services_of_airbyte_have_a_log_or_a_reason(runtime: Embedded, setti
     (settings.data_dir / "logs" / "server.log").write_text("2026-11-21T01:40:00.123Z INFO a: b\n")
     assert len(list(runtime.logs("webapp"))) == len(list(runtime.logs("server"))) == len(list(runtime.logs(None))) == 1
     assert list(runtime.logs("worker")) == []
-    for service in ("temporal", "postgres", "kafka"):
+    for service in ("temporal", "postgres"):
         with pytest.raises(NotFound):
             runtime.logs(service)
+    with pytest.raises(UsageError):
+        runtime.logs("kafka")
+
+
+def test_two_ports_that_are_the_same_are_no_fault_of_another_program(runtime: Embedded) -> None:
+    runtime.install()
+    runtime._settings = Settings.load({"data_dir": runtime._data.path, "webapp_port": 47113, "server_port": 47113})
+    with pytest.raises(UsageError, match="webapp_port and server_port are both 47113") as caught:
+        runtime.start()
+    assert "AIRBYTE_SERVER_PORT" in str(caught.value.hint)
+
+
+def test_a_data_directory_that_is_a_file_is_called_one(settings: Settings) -> None:
+    settings.data_dir.write_text("x")
+    with pytest.raises(DataDirUnusable, match="is a file, not a directory") as caught:
+        Embedded(settings).install()
+    assert "AIRBYTE_DATA_DIR" in str(caught.value.hint)
 
 
 def test_credentials_hold_the_token_as_a_secret(runtime: Embedded, settings: Settings) -> None:
