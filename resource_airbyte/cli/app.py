@@ -47,7 +47,7 @@ def root(
     session = of(context)
     session.choose({"runtime": runtime, "data_dir": data_dir})
     session.verbose = verbose
-    return None if context.invoked_subcommand else Result(text=overview.text().rstrip("\n"))
+    return None if context.invoked_subcommand else Result(text=render.as_typed(overview.text().rstrip("\n")))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from resource_airbyte.cli.render import document, say
+from resource_airbyte.cli.render import as_typed, document, say
 from resource_airbyte.cli.session import Session
 from resource_airbyte.errors import ResourceError, UsageError
 
@@ -33,7 +33,8 @@ def fail(error: ResourceError, session: Session) -> int:
         for key, value in error.details.items() if session.verbose else ():
             say(f"{key}: {value}")
     else:
-        body = {"code": error.code, "message": error.message, "hint": error.hint, "details": error.details}
+        hint = as_typed(error.hint) if error.hint else None
+        body = {"code": error.code, "message": error.message, "hint": hint, "details": error.details}
         shown = {key: value for key, value in body.items() if value}
         print(document({"error": shown}, session.form), file=sys.stderr)
     return error.exit_code if error.exit_code != 2 or isinstance(error, session.two) else 1
@@ -45,20 +46,34 @@ def usage(error: typer.TyperException) -> UsageError:
 
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "resource-airbyte"
-    hint = f"{path} --help"
+    hint = f"{path} --help" if context is not None else "resource-airbyte help"
     name = getattr(error, "option_name", None)
     parameters = context.command.get_params(context) if context is not None else []
     options = [option for each in parameters for option in (*each.opts, *each.secondary_opts)]
     if name is not None and "No such option" in error.message:
         close = did_you_mean(name, [*options, *GLOBAL_FLAGS])
         return UsageError(f"{path} has no option {name}", hint=close or hint)
-    message = error.format_message().rstrip(".").replace("Value error, ", "")
+    message = _plain(error.format_message())
     extra = re.search(r"unexpected extra argument(?:s|\(s\))? \((.*)\)", message)
     if extra and "--name" in options:
         hint = f"{path} --name {extra[1]}"
     return UsageError(message[:1].lower() + message[1:], hint=hint)
 
 
+def _plain(message: str) -> str:
+    """The parser's message on one line, in words for a person rather than for a programmer."""
+    message = " ".join(message.replace("Value error, ", "").split()).rstrip(".,").replace("Choose from: ", "one of: ")
+    for pattern, words in _PLAIN:
+        message = re.sub(pattern, words, message)
+    return message
+
+
+_PLAIN = (
+    (r"Input should be a valid integer.*", "this is not a whole number"),
+    (r"Input should be a valid number.*", "this is not a number"),
+    (r"Input should be greater than or equal to ", "it must be at least "),
+    (r"Input should be less than or equal to ", "it must be at most "),
+)
 GLOBAL_FLAGS = ("--runtime", "--data-dir")
 
 

@@ -37,12 +37,16 @@ POLL = 0.5
 )
 def logs(
     context: typer.Context,
-    tail: Annotated[int, typer.Option("--tail", min=0, help="How many of the last lines.")] = 50,
+    tail: Annotated[int, typer.Option("--tail", metavar="N", min=0, help="How many of the last lines.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")] = False,
-    since: Annotated[str | None, typer.Option("--since", help="30s, 10m, 2h, 1d ago, or a time.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="WHEN", help="30s, 10m, 2h, 1d ago, or a time.")
+    ] = None,
     service: Annotated[
         str | None,
-        typer.Option("--service", help="webapp, server, worker, temporal or postgres, as the runtime has it."),
+        typer.Option(
+            "--service", metavar="NAME", help="webapp, server, worker, temporal or postgres, as the runtime has it."
+        ),
     ] = None,
     job: Annotated[
         int | None, typer.Option("--job", metavar="ID", help="The log of one job, all its attempts.")

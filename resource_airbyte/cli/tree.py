@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from resource_airbyte.cli.render import as_typed
 from resource_airbyte.cli.session import Session, of
 from resource_airbyte.errors import UsageError
 
@@ -51,6 +52,9 @@ class Verb(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         _format_help(self, ctx, formatter, self.examples)
+
+    def get_help(self, ctx: Any) -> str:
+        return as_typed(super().get_help(ctx))
 
 
 def verb(examples: str, *, two: tuple[type[Exception], ...] = ()) -> type[Verb]:
@@ -95,6 +99,15 @@ class Group(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         _format_help(self, ctx, formatter, self.examples)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The first sentence of each verb, whole."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, (command.help or "").partition(". ")[0].rstrip(".")) for name, command in found])
+
+    def get_help(self, ctx: Any) -> str:
+        return as_typed(super().get_help(ctx))
 
 
 def group(examples: str) -> type[Group]:

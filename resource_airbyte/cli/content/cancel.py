@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from resource_airbyte.cli.content.kinds import Id, Name, pointed_at
+from resource_airbyte.cli.content.kinds import Id, Name, Thing, pointed_at
 from resource_airbyte.cli.result import ALREADY, Result
 from resource_airbyte.cli.session import Session, of
 from resource_airbyte.cli.tree import Format, application, verb
@@ -35,9 +35,11 @@ def cancel(
 ) -> Result:
     """Cancel a job, or the running job of a connection. Exit code 2: nothing was running."""
     session = of(context)
-    number = _running(session, name, identity) if job is None else job
+    thing = None if job is not None else pointed_at(session, name, identity, "connection")
+    number = job if thing is None else _running(session, thing)
     if number is None:
-        return Result({"job": None}, messages=("no sync is running",), code=ALREADY)
+        of_it = f" of {thing.name}" if thing else ""
+        return Result({"job": None}, messages=(f"no sync{of_it} is running",), code=ALREADY)
     before = session.client.jobs.get_without_logs(number).job.status
     if before in ENDED:
         return Result({"job": {"id": number, "status": before}}, f"job {number} has {before} already", code=ALREADY)
@@ -45,8 +47,7 @@ def cancel(
     return Result({"job": {"id": number, "status": after}}, f"job {number} is {after}")
 
 
-def _running(session: Session, name: str | None, identity: str | None) -> int | None:
+def _running(session: Session, thing: Thing) -> int | None:
     """The unfinished job of the connection."""
-    thing = pointed_at(session, name, identity, "connection")
     jobs = (entry.job for entry in session.client.jobs.list(thing.id, limit=5).jobs)
     return next((job.id for job in jobs if job is not None and job.status not in ENDED), None)

@@ -68,6 +68,11 @@ def execute(
     if timeout is not None:
         chosen = replace(chosen, timeout=timeout)
     applied: list[Applied] = []
+    if config is None and not (name or identity or connection_id):
+        raise UsageError(
+            "there is nothing to execute: name a connection, or a file that describes a pipeline",
+            hint="resource-airbyte content execute --name NAME, or --config FILE; names: resource-airbyte content list",
+        )
     if config is None:
         connection = _known(session.client, which(connection_id, identity, name))
     else:
@@ -114,6 +119,7 @@ class _Run:
         try:
             job_id = self._begin(chosen)
         except SyncRunning as error:
+            error.message = f"a sync of {self.connection.name} is running already"
             error.hint = self._hint_to_the_running_one() or error.hint
             raise
         if not wait:

@@ -41,6 +41,11 @@ def get(
 ) -> Result:
     """Show one thing. What it writes to a file, `content add` takes back. Exit code 2: there is no such thing."""
     session = of(context)
+    if str(output) in ("json", "yaml", "text"):
+        raise UsageError(
+            f"--output names a file, and {str(output)!r} looks like a format",
+            hint=f"to print it: --format {output}; to write a file of that name: --output ./{output}",
+        )
     found = _read(session, name, identity, kind(type, also=("job",)))
     if output is None:
         return Result(found, document(found, "yaml"))

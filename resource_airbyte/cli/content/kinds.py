@@ -82,7 +82,10 @@ def which(*given: str | None) -> str:
     """The one of several options that was given."""
     said = [value for value in given if value]
     if not said:
-        raise UsageError("say which one", hint="add --name NAME or --id ID; names: resource-airbyte content list")
+        raise UsageError(
+            "neither a name nor an id says which one is meant",
+            hint="add --name NAME or --id ID; names: resource-airbyte content list",
+        )
     if len(set(said)) > 1:
         raise UsageError(f"{' and '.join(said)} are two different things", hint="give only one of them")
     return said[0]

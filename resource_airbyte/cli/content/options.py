@@ -59,5 +59,5 @@ def _timeout(value: str | None) -> float | None:
     except ValueError:
         seconds = -1
     if not 0 < seconds < float("inf"):
-        raise UsageError(f"timeout is a number of seconds, not {value!r}", hint=EXAMPLE)
+        raise UsageError(f"timeout is a number of seconds, more than 0, not {value!r}", hint=EXAMPLE)
     return seconds

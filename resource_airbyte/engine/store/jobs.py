@@ -108,7 +108,7 @@ def create(
 def get(tx: Session, job_id: int) -> Job:
     job = tx.get(Job, job_id)
     if job is None:
-        raise NotFound(f"no job has the id {job_id}", hint="resource-airbyte status --verbose")
+        raise NotFound(f"no job has the id {job_id}", hint="resource-airbyte content list --type jobs")
     return job
 
 

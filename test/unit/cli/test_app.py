@@ -39,6 +39,15 @@ def test_no_words_at_all_print_the_help(run: Any) -> None:
         (["status", "--format", "xml"], "--help"),
         (["help", "nothing"], "the verbs are"),
         (["--runtime", "embeded", "status"], ""),
+        (["content", "execute", "--nmae", "x"], "did you mean --name?\n"),
+        (["content", "execute", "--options"], "help"),
+        (["content", "execute", "--name", "x", "--options", "timeout=0"], "more than 0"),
+        (["content", "get", "--name", "x", "--output", "json"], "--format json"),
+        (["content", "get"], "content list"),
+        (["logs", "--job", "abc"], "this is not a whole number"),
+        (["logs", "--tail", "-1"], "must be at least 0"),
+        (["logs", "--service", "wroker"], "did you mean worker?"),
+        (["completion"], "bash, zsh, fish"),
     ],
 )
 def test_a_usage_error_exits_1_and_says_what_was_meant(run: Any, words: list[str], hint: str) -> None:
@@ -123,6 +132,20 @@ def test_commands_are_named_as_they_can_be_typed(run: Any, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     monkeypatch.chdir(tmp_path)
     assert "hint: install it with: ./cli.sh manage install" in run("content", "list").err
+    assert "./cli.sh manage install" in json.loads(run("content", "list", "--format", "json").err)["error"]["hint"]
+    for words in ((), ("help",), ("content", "--help"), ("help", "content", "add")):
+        assert "resource-airbyte content" not in run(*words).out
+        assert "  ./cli.sh content " in run(*words).out
+
+
+@pytest.mark.parametrize("group", ["manage", "content", "test"])
+def test_the_verbs_of_a_group_are_explained_in_whole_sentences(run: Any, group: str) -> None:
+    assert "..." not in run("help", group).out.partition("Commands:")[2]
+
+
+def test_the_help_of_an_option_names_what_it_takes(run: Any) -> None:
+    assert "<str>" not in run("logs", "--help").out
+    assert "<int" not in run("logs", "--help").out
 
 
 def test_an_error_outside_of_the_verbs_two_is_1() -> None:
