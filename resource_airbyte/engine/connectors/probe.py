@@ -28,6 +28,8 @@ FAREWELL = 10.0  # seconds that a connector may take to end after its answer
 SAMPLES = 3
 SAMPLE = 200
 STDERR_LINES = 20
+# What Airbyte's library for connectors says of an exception that the connector did not foresee.
+SAYS_NOTHING = "Something went wrong in the connector. See the logs for more details."
 FAILURE_TYPES = ("config_error", "system_error", "transient_error")
 
 decode_object = msgspec.json.Decoder(dict[str, Any]).decode
@@ -266,7 +268,7 @@ class _Probe:
         raise self._crashed(f"ended without an answer to {self.question.verb}")
 
     def _failed(self, error: ErrorTrace) -> ConnectorFailed:
-        message = self.redact(error.message or error.internal_message or "no message")
+        message = self.redact(_told(error))
         details = {"internal_message": error.internal_message, "stack_trace": error.stack_trace}
         if error.stream_descriptor is not None:
             details["stream"] = str(error.stream_descriptor)
@@ -304,6 +306,13 @@ class _Probe:
         if stderr or self.last_complaint:
             words.append("\n".join((stderr or self.last_complaint).splitlines()[-STDERR_LINES:]))
         return "".join(f"\n{text}" for text in words) or "."
+
+
+def _told(error: ErrorTrace) -> str:
+    """The connector's message; where that says nothing, also what it has for whoever reads logs."""
+    if error.message == SAYS_NOTHING and error.internal_message:
+        return f"{SAYS_NOTHING.rstrip('.')}: {error.internal_message}"
+    return error.message or error.internal_message or "no message"
 
 
 def _exit(code: int) -> str:

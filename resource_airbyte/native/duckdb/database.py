@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Together with Python, Arrow and the batches in flight this stays below the engine's 400 MB.
 MEMORY_LIMIT = "96MB"
 THREADS = 2
+LONGEST_COMMAND = 120  # characters
 _LOCK = re.compile(r'lock on file "(?P<file>.*?)".*?held in (?P<program>.*?) \(PID (?P<pid>\d+)\)')
 
 
@@ -155,13 +156,19 @@ def _locked(held: re.Match[str]) -> ConnectorError:
 
     program, pid = held["program"], int(held["pid"])
     try:
-        command = " ".join(psutil.Process(pid).cmdline())[:120] or program
+        command = _short(" ".join(psutil.Process(pid).cmdline())) or program
     except psutil.Error:
         command = program  # it has ended by now, or belongs to somebody else
     message = f"{held['file']} is open in another program: {command} (pid {pid})"
     return _ours(
         message, "transient_error", f"Close that program (or: kill {pid}); DuckDB lets one program write at a time"
     )
+
+
+def _short(command: str) -> str:
+    """On one line: a script given on the command line has many."""
+    words = " ".join(command.split())
+    return words if len(words) <= LONGEST_COMMAND else f"{words[:LONGEST_COMMAND]}…"
 
 
 def _ours(message: str, failure_type: str, hint: str | None = None) -> ConnectorError:

@@ -76,7 +76,7 @@ class DuckDBDestination:
                 continue
             compare(held, expected, self._configuration.path)
             if stream and not self._has_table(stream):
-                raise lost(expected, self._configuration.path, "has no table of it")
+                raise lost(expected, self._configuration.path, "has no table of what was loaded into it before")
 
     def _has_table(self, stream: StreamSetup) -> bool:
         database, stage = self._opened, self._ledger.stage(stream.stream)

@@ -160,14 +160,13 @@ def compare(held: dict[StateKey, Checkpoint], expected: Checkpoint, path: object
     found = held.get(expected.key)
     same = found is not None and (found.generation, found.epoch) == (expected.generation, expected.epoch)
     if found is None or not same or found.sequence < expected.sequence:
-        raise lost(expected, path, "does not hold it")
+        raise lost(expected, path, "does not hold what was loaded into it before")
 
 
 def lost(expected: Checkpoint, path: object, why: str) -> CheckpointLost:
     """The error of a state that the file knows nothing of: going on from it would leave a gap."""
-    of = f"the stream {expected.key.stream}" if expected.key.stream else "the connection"
+    of = f"stream {expected.key.stream}" if expected.key.stream else "whole connection"
     return CheckpointLost(
-        f"The stored state of {of} (checkpoint {expected.sequence}) was committed into a table, but {path} {why}. "
-        "Was the file replaced, restored or edited?",
+        f"{path} {why} ({of}, checkpoint {expected.sequence}): it was removed, replaced, restored or edited",
         hint=REFRESH,
     )

@@ -68,6 +68,12 @@ def test_an_error_trace_is_a_failure_whatever_the_exit_code(
     assert caught.value.origin == "source"
 
 
+def test_a_message_that_says_nothing_is_followed_by_what_the_connector_knows(scripted: Scripted, steps: Steps) -> None:
+    error = {"message": probe.SAYS_NOTHING, "internal_message": "'count'"}
+    with pytest.raises(ConnectorFailed, match=r"went wrong in the connector\. .*: 'count'$"):
+        probe.discover(scripted(), steps("discover", {"error": error}), ENOUGH)
+
+
 def test_an_error_trace_counts_more_than_an_answer_beside_it(scripted: Scripted, steps: Steps) -> None:
     with pytest.raises(ConnectorFailed, match="half of it is missing"):
         probe.discover(scripted(), steps("discover", "answer", {"error": "half of it is missing"}), ENOUGH)

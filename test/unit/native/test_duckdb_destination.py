@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import duckdb
 import pytest
 
 from resource_airbyte.errors import ConnectorError
-from resource_airbyte.native.duckdb.database import explained
+from resource_airbyte.native.duckdb.database import explained, translated
+from resource_airbyte.native.duckdb.ledger import lost
 from resource_airbyte.protocol.messages import StreamDescriptor
+from resource_airbyte.protocol.seams import Checkpoint, StateKey
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(REPOSITORY / "test" / "acceptance"))
@@ -90,6 +93,27 @@ def test_a_full_disk_is_said_plainly(tmp_path: Path, error: Exception) -> None:
     with pytest.raises(ConnectorError, match="is full") as caught, explained(tmp_path / "w.duckdb"):
         raise error
     assert caught.value.failure_type == "config_error"
+
+
+def test_the_program_that_holds_a_file_is_named_on_one_short_line(tmp_path: Path) -> None:
+    script = "import sys\nprint('ready', flush=True)\nsys.stdin.read()\n" + "# a long comment\n" * 20
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        said = f'Could not set lock on file "{tmp_path}/w.duckdb": Conflicting lock is held in /p (PID {holder.pid})'
+        message = translated(tmp_path / "w.duckdb", duckdb.IOException(said)).args[0]
+        holder.communicate()
+    assert "\n" not in message
+    assert "-c import sys print('ready', flush=True)" in message
+    assert f"… (pid {holder.pid})" in message
+
+
+def test_a_file_that_lost_its_rows_is_told_in_a_sentence_that_a_hint_may_follow(tmp_path: Path) -> None:
+    expected = Checkpoint(StateKey("STREAM", StreamDescriptor("users")), 1, 1, 3, b"{}")
+    error = lost(expected, tmp_path, "does not hold what was loaded into it before")
+    assert error.message[-1] not in ".?!"
+    assert "users" in error.message
+    assert "refresh=true" in str(error.hint)
 
 
 def test_a_file_and_a_schema_of_one_name_are_told_apart(tmp_path: Path) -> None:
