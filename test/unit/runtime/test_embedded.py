@@ -352,7 +352,7 @@ def test_the_services_of_airbyte_have_a_log_or_a_reason(runtime: Embedded, setti
 
 def test_two_ports_that_are_the_same_are_no_fault_of_another_program(runtime: Embedded) -> None:
     runtime.install()
-    runtime._settings = Settings.load({"data_dir": runtime._data.path, "webapp_port": 47113, "server_port": 47113})
+    runtime._settings = Settings.load({"data_dir": str(runtime._data.path), "webapp_port": 47113, "server_port": 47113})
     with pytest.raises(UsageError, match="webapp_port and server_port are both 47113") as caught:
         runtime.start()
     assert "AIRBYTE_SERVER_PORT" in str(caught.value.hint)
