@@ -46,11 +46,15 @@ class DestinationCreate(ActorCreate):
 
 
 class ActorUpdate(Wire):
-    """A whole new configuration; the mask in place of a secret keeps the stored one."""
+    """A whole new configuration; the mask in place of a secret keeps the stored one.
+
+    `onlyIfChanged` is ours, for a check of an update: one that changes nothing succeeds, and the connector is not asked.
+    """
 
     name: Name
     connection_configuration: dict[str, Any]
     docker_image_tag: str | None = None
+    only_if_changed: bool | None = None
 
 
 class SourceUpdate(ActorUpdate):

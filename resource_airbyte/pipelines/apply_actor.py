@@ -152,14 +152,14 @@ class ActorAction:
         if seen:
             self._warn()
             self.report(f"checking {self.actor.side} {self.actor.name} ({self.connector}) before it is changed")
-            self._judge(self._located(lambda: self.client.check_for_update(body)))
+        # Whether a secret is another one only the server can tell.
+        trial = body.model_copy(update={"only_if_changed": None if seen else True})
+        self._judge(self._located(lambda: self.client.check_for_update(trial)))
         updated: ActorRead_ = self._located(lambda: self.client.update(body))
         self.done = updated
         if not seen and updated.configuration_changed is False:
             return Applied(self.actor.side, self.actor.name, updated.actor_id, "unchanged")
         self.changed = True
-        if not seen:  # whether a secret had changed was not to be seen before
-            self._check(updated)
         changes = difference.lines(current.connection_configuration, updated.connection_configuration)
         if current.docker_image_tag != updated.docker_image_tag:
             changes.append(f"version: {current.docker_image_tag} → {updated.docker_image_tag}")

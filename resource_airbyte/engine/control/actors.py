@@ -83,6 +83,14 @@ class Actors:
             read.configuration_changed = changed
             return read
 
+    def changes(self, actor_id: str, body: ActorUpdate) -> bool:
+        """Whether this update would change how the connector works, secrets included."""
+        after = self.candidate(actor_id, body)
+        with self._context.db.read() as tx:
+            before = store.get(tx, actor_id, self._kind)
+        opened = self._context.box.open
+        return (before.version, opened(before.configuration)) != (after.version, opened(after.configuration))
+
     def candidate(self, actor_id: str, body: ActorUpdate) -> store.Actor:
         """The actor as it would be after this update: valid, and not stored."""
         with self._context.db.read() as tx:

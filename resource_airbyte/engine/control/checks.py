@@ -22,7 +22,10 @@ class Checks:
         return self._check(actor, stored=True)
 
     def check_for_update(self, actor_id: str, body: ActorUpdate) -> CheckConnectionRead:
-        """Check an actor as it would be after this update."""
+        """Check an actor as it would be after this update; if so wished, only when that differs from what is stored."""
+        if body.only_if_changed and not self._actors.changes(actor_id, body):
+            watch = Stopwatch.start(f"check_connection_{self._kind}", actor_id)
+            return CheckConnectionRead(status="succeeded", job_info=watch.ended())
         return self._check(self._actors.candidate(actor_id, body), stored=False)
 
     def _check(self, actor: actors.Actor, *, stored: bool) -> CheckConnectionRead:

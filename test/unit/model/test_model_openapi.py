@@ -45,6 +45,7 @@ LENIENT = {
 # Fields of our own on official shapes.
 EXTRA = {
     "configurationChanged",
+    "onlyIfChanged",
     "details",
     "dockerImageTag",
     "errorId",

@@ -112,7 +112,9 @@ class FakeAirbyte:
         if verb == "list":
             return {f"{side}s": [self._masked(thing) for thing in known.values()]}
         if verb.startswith("check_connection"):
-            return self.check
+            before = known.get(body[f"{side}Id"], {})
+            idle = body.pop("onlyIfChanged", False) and before == {**before, **body}
+            return {"status": "succeeded", "jobInfo": JOB} if idle else self.check
         if verb == "create":
             identity = f"{side}-{len(known) + 1}"
             known[identity] = {f"{side}Name": "x", **body, f"{side}Id": identity}

@@ -85,6 +85,15 @@ def test_a_changed_secret_is_an_update_and_is_never_shown(
     assert airbyte.things["source"]["source-1"]["connectionConfiguration"]["password"] == "other"
 
 
+def test_a_secret_that_fails_its_check_does_not_take_the_place_of_one_that_works(apply: Any, airbyte: Any) -> None:
+    apply(PIPELINE)
+    airbyte.check = {**airbyte.check, "status": "failed", "message": "wrong password"}
+    assert apply(PIPELINE) == ["unchanged"] * 3
+    with pytest.raises(ConnectorFailed, match="wrong password"):
+        apply(PIPELINE.replace("secret", "other"))
+    assert airbyte.things["source"]["source-1"]["connectionConfiguration"]["password"] == "secret"
+
+
 def test_a_changed_configuration_is_updated_and_checked(
     client: Airbyte, content: Any, apply: Any, airbyte: Any
 ) -> None:

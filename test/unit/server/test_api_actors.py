@@ -23,6 +23,21 @@ def changed(source: Any, configuration: dict[str, Any], **more: Any) -> dict[str
     }
 
 
+def test_a_check_that_is_wanted_only_of_a_change_leaves_the_connector_alone_without_one(
+    api: Api, orchestrator: FakeOrchestrator, source: Any
+) -> None:
+    orchestrator.answers["check"] = {"status": "FAILED", "message": "wrong"}
+    same = source["connectionConfiguration"]
+    checked = api.post("sources/check_connection_for_update", changed(source, same, onlyIfChanged=True))
+    assert checked["status"] == "succeeded"
+    assert [probe.kind for probe in orchestrator.probes if probe.kind == "check"] == []
+    other = {**same, "count": 77}
+    assert (
+        api.post("sources/check_connection_for_update", changed(source, other, onlyIfChanged=True))["message"]
+        == "wrong"
+    )
+
+
 def test_a_connector_of_this_program_has_one_version(api: Api, workspace: str) -> None:
     body = {"workspaceId": workspace, "name": "w", "destinationDefinitionId": DESTINATION}
     body["connectionConfiguration"] = {"path": "x"}
