@@ -185,7 +185,7 @@ def test_content_is_listed_and_got_by_name_and_id(run: Run, home: Path) -> None:
     listed = run("content", "list", "--format", "json").data
     assert [each["name"] for each in listed["sources"]] == ["people", "others"]
     filtered = run("content", "list", "--type", "source", "--filter", "peo*", "--format", "json").data
-    assert [each["name"] for each in filtered["sources"]] == ["people"]
+    assert [(each["name"], each["connector"]) for each in filtered["sources"]] == [("people", "source-faker")]
     identity = filtered["sources"][0]["id"]
     assert run("content", "get", "--id", identity).code == run("content", "get", "--name", "people").code == 0
     assert run("content", "get", "--name", "nobody").code == 2

@@ -59,7 +59,8 @@ def _content(session: Session, wanted: Sequence[str], filter: str | None) -> Res
     found = {kind: things(session.client, kind) for kind in wanted}
     ends = {each.id: each.name for kind in ("source", "destination") for each in _known(session, found, kind)}
     shown = {kind: [each for each in found[kind] if matches(each.name, filter)] for kind in wanted}
-    rows = {kind: [_row(each, ends) for each in shown[kind]] for kind in wanted}
+    called = _connector_names(session, [each for kind in wanted for each in shown[kind] if kind != "connection"])
+    rows = {kind: [_row(each, ends, called) for each in shown[kind]] for kind in wanted}
     data = {f"{kind}s": rows[kind] for kind in wanted}
     if not any(rows.values()):
         what = f"{wanted[0]}s" if len(wanted) == 1 else "sources, destinations or connections"
@@ -78,11 +79,22 @@ def _known(session: Session, found: dict[str, list[Thing]], kind: str) -> list[T
     return things(session.client, kind) if found.get("connection") else []
 
 
-def _row(thing: Thing, ends: dict[str, str]) -> dict[str, Any]:
+def _connector_names(session: Session, actors: Sequence[Thing]) -> dict[str, str]:
+    """Connectors by the id of their definition, named as a content file names them."""
+    client, found = session.client, dict[str, str]()
+    for each in actors:
+        definitions = client.source_definitions if each.kind == "source" else client.destination_definitions
+        identity = each.read.definition_id
+        if identity not in found:
+            found[identity] = definitions.get(identity).docker_repository.rpartition("/")[2]
+    return found
+
+
+def _row(thing: Thing, ends: dict[str, str], called: dict[str, str]) -> dict[str, Any]:
     read = thing.read
     if thing.kind != "connection":
-        version = read.docker_image_tag
-        return {"name": thing.name, "connector": read.connector_name, "version": version, "id": thing.id}
+        connector = called[read.definition_id]
+        return {"name": thing.name, "connector": connector, "version": read.docker_image_tag, "id": thing.id}
     from resource_airbyte.pipelines.schedule import words
 
     body = read.schedule_data.wire() if read.schedule_data else None
