@@ -48,7 +48,7 @@ class DestinationCreate(ActorCreate):
 class ActorUpdate(Wire):
     """A whole new configuration; the mask in place of a secret keeps the stored one.
 
-    `onlyIfChanged` is ours, for a check of an update: one that changes nothing succeeds, and the connector is not asked.
+    `onlyIfChanged` is ours, for a check of an update: one that changes nothing succeeds without the connector.
     """
 
     name: Name
