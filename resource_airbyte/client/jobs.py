@@ -17,8 +17,10 @@ class Jobs:
         """The job, its attempts, and their logs."""
         return self._transport.call("/v1/jobs/get", {"id": job_id}, JobInfoRead)
 
-    def get_without_logs(self, job_id: int, *, timeout: float | None = None) -> JobInfoRead:
-        return self._transport.call("/v1/jobs/get_without_logs", {"id": job_id}, JobInfoRead, timeout=timeout)
+    def get_without_logs(self, job_id: int, *, wait: float | None = None) -> JobInfoRead:
+        """`wait`: an engine of ours answers when the job has ended, or after so many seconds; another one, at once."""
+        body = {"id": job_id} if wait is None else {"id": job_id, "waitSeconds": wait}
+        return self._transport.call("/v1/jobs/get_without_logs", body, JobInfoRead)
 
     def list(self, connection_id: str | None = None, limit: int = 20) -> JobReadList:
         """The newest jobs, newest first."""

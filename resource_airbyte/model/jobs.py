@@ -22,7 +22,10 @@ JobStatus = Literal["pending", "queued", "running", "incomplete", "failed", "suc
 
 
 class JobIdRequestBody(Wire):
+    """`waitSeconds` is ours: answer when the job has ended, or after so many seconds at the latest."""
+
     id: int
+    wait_seconds: float | None = None
 
 
 class JobListRequestBody(Wire):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,15 @@ def test_a_stopped_engine_leaves_the_job_incomplete_and_the_next_one_goes_on(eng
     done = engine.wait(job)
     assert (done.status, done.attempts) == ("succeeded", ["failed", "succeeded"])
     assert count(engine) == (40, 40)
+
+
+def test_waiting_ends_with_the_job_and_not_with_its_time(engine: Engine) -> None:
+    connection = engine.connect(people(10), [stream("people")])
+    job = engine.submit(connection)
+    began = time.monotonic()
+    engine.orchestrator.wait(job, 30.0)
+    assert engine.job(job).status == "succeeded"
+    assert time.monotonic() - began < 15.0
 
 
 def test_two_jobs_into_one_file_take_turns(engine: Engine) -> None:

@@ -33,6 +33,8 @@ from resource_airbyte.model.jobs import (
 
 PAGE = 25
 LARGEST_PAGE = 200
+# Every waiting request holds a thread.
+LONGEST_WAIT = 10.0
 # A log may be of any size, the daemon's memory and a client's patience are not: the end is what one looks for.
 LOG_BYTES = 1024 * 1024
 MOVING = ["sync", "refresh", "clear", "reset_connection"]
@@ -50,6 +52,11 @@ class Jobs:
         for info in infos:
             info.logs = LogRead(log_lines=[*self._log(job_id, info.attempt.id)] if logs else [])
         return JobInfoRead(job=_job(job, attempts), attempts=infos)
+
+    def wait(self, job_id: int, seconds: float | None) -> None:
+        """Until the job has ended, or for so many seconds: whoever waits need not ask again and again."""
+        if seconds:
+            self._context.orchestrator.wait(job_id, min(seconds, LONGEST_WAIT))
 
     def list(self, body: JobListRequestBody) -> JobReadList:
         page = body.pagination

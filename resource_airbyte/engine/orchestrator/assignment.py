@@ -111,9 +111,9 @@ class StreamCounts(Struct, omit_defaults=True, rename="camel"):
 
     name: str
     namespace: str | None = None
-    records_emitted: int = 0
-    bytes_emitted: int = 0
-    state_messages_emitted: int = 0
+    records_emitted: int | None = None
+    bytes_emitted: int | None = None
+    state_messages_emitted: int | None = None
     records_committed: int | None = None
     estimated_records: int | None = None
     estimated_bytes: int | None = None

@@ -45,6 +45,9 @@ class Orchestrator(Protocol):
     def cancel(self, job_id: int) -> None:
         """End this job: its attempt is stopped, its status becomes cancelled. A finished job is left alone."""
 
+    def wait(self, job_id: int, seconds: float) -> None:
+        """Until nothing more is to be done for this job here, at most so many seconds."""
+
     def probe(self, probe: Probe) -> dict[str, Any]:
         """Ask and wait for the answer.
 

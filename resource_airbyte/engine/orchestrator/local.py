@@ -77,6 +77,14 @@ class LocalOrchestrator:
         for run in runs:
             run.cancel()
 
+    def wait(self, job_id: int, seconds: float) -> None:
+        with self.changed:
+            self.changed.wait_for(lambda: not self._has(job_id), seconds)
+
+    def _has(self, job_id: int) -> bool:
+        waiting = any(each.job == job_id for each in self._queue)
+        return waiting or any(run.job_id == job_id for run in self._running.values())
+
     def probe(self, probe: Probe) -> dict[str, Any]:
         tools, known = self._tools, probe.configuration
 
@@ -161,6 +169,7 @@ class LocalOrchestrator:
                 if self._closing or waiting is None:
                     return
                 self._queue.remove(waiting)
+                log.info("job %d starts", waiting.job)
                 run = self._running[waiting] = Run(self._tools, waiting.job, self._moved)
             threading.Thread(target=self._work, args=(waiting, run), daemon=True, name=f"job {waiting.job}").start()
 
@@ -210,13 +219,16 @@ class LocalOrchestrator:
     def _settle(self, run: Run, result: Result | None) -> None:
         """What becomes of the job after an attempt."""
         if result is None or result.succeeded or run.cancelled:
+            log.info("job %d %s", run.job_id, "succeeded" if result and result.succeeded else "was cancelled")
             return
         if result.stopped:
+            log.info("job %d was stopped; the next start goes on from its last checkpoint", run.job_id)
             self._set(run.job_id, "incomplete")  # the next start takes it up
             return
         pause = delay(self._failed(run.job_id), self._limits())
         if pause is None:
             self._set(run.job_id, "failed")
+            log.warning("job %d failed", run.job_id)
         elif self._set(run.job_id, "incomplete"):
             log.info("job %d is tried again in %g s", run.job_id, pause)
             self._enqueue(run.job_id, time.monotonic() + pause)

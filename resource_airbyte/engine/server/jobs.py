@@ -25,6 +25,7 @@ def routes(api: APIRouter, control: Control) -> None:
 
     @api.post("/api/v1/jobs/get_without_logs")
     def get_without_logs(body: JobIdRequestBody) -> Response:
+        control.jobs.wait(body.id, body.wait_seconds)
         return answer(control.jobs.get(body.id, logs=False))
 
     @api.post("/api/v1/jobs/get_light")

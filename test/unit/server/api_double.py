@@ -66,6 +66,7 @@ class FakeOrchestrator:
         }
         self.probes: list[Probe] = []
         self.submitted: list[int] = []
+        self.waited: list[tuple[int, float]] = []
 
     def submit(self, job_id: int) -> None:
         self.submitted.append(job_id)
@@ -73,6 +74,9 @@ class FakeOrchestrator:
     def cancel(self, job_id: int) -> None:
         with self.db.begin() as tx:
             jobs.set_status(tx, job_id, "cancelled")
+
+    def wait(self, job_id: int, seconds: float) -> None:
+        self.waited.append((job_id, seconds))
 
     def probe(self, probe: Probe) -> dict[str, Any]:
         self.probes.append(probe)

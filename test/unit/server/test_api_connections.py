@@ -370,3 +370,11 @@ def test_there_is_one_workspace(api: Api, workspace: str, connection: Any) -> No
     assert api.post("workspaces/get_by_connection_id", {"connectionId": connection["connectionId"]}) == listed[0]
     assert api.post("workspaces/update_name", {"workspaceId": workspace, "name": "Mine"})["name"] == "Mine"
     api.post("workspaces/get", {"workspaceId": SOURCE}, 404)
+
+
+def test_waiting_for_a_job_is_bounded_whatever_is_asked_for(
+    api: Api, connection: Any, orchestrator: FakeOrchestrator
+) -> None:
+    job_id = api.post("connections/sync", {"connectionId": connection["connectionId"]})["job"]["id"]
+    api.post("jobs/get_without_logs", {"id": job_id, "waitSeconds": 3600})
+    assert orchestrator.waited == [(job_id, 10.0)]
