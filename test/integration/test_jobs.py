@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,19 @@ def test_a_worker_that_outlives_its_source_does_not_hold_the_sync_up(engine: Eng
     connection = engine.connect(reading(10, STARTED, some(10), COMPLETE, {"orphan": 600}), [stream("people")])
     assert engine.wait(engine.submit(connection), timeout=20).status == "succeeded"
     assert attempt_processes(engine) == []
+
+
+def test_a_probe_that_a_killed_daemon_left_behind_is_ended_by_the_next(engine: Engine, tmp_path: Path) -> None:
+    fifo = tmp_path / "asked"
+    os.mkfifo(fifo)
+    steps = {"on": {"check": [{"open": str(fifo)}, "hang"]}}
+    connection = engine.connect({**people(3), **steps}, [stream("people")])
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(engine.check_source, connection)
+        fifo.open("w").close()  # returns when the connector has opened its end
+        engine.start()
+        with pytest.raises(ConnectorCrashed):
+            asked.result(20)
 
 
 def attempt_processes(engine: Engine) -> list[int]:

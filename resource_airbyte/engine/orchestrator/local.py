@@ -104,6 +104,7 @@ class LocalOrchestrator:
             settings=tools.settings,
             log=_probe_line,
             keep=keep,
+            mark=f"{tools.mark}:probe.",
         )
 
     def recover(self) -> None:

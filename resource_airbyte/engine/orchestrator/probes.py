@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from ... import process
 from ...protocol.messages import StreamDescriptor
 from ...settings import Settings
 from ..connectors import probe as ask
@@ -32,8 +34,9 @@ def run_probe(
     settings: Settings,
     log: Log,
     keep: Keep = _nowhere,
+    mark: str = "",
 ) -> dict[str, Any]:
-    """Ask the connector and wait; the result is as `Orchestrator.probe` says.
+    """Ask the connector and wait; the result is as `Orchestrator.probe` says. Its process bears `mark`.
 
     `log` gets (level, text). `keep` gets each new configuration, sealed, at the moment when the connector asks for it;
     what it has stored is safe even when the connector fails after that (rule 9).
@@ -47,6 +50,7 @@ def run_probe(
     if probe.kind == "spec":
         return specs.get(connector, version, ears=ears)
     launch = launchers.prepare(connector, version, ears.waiting)
+    launch = replace(launch, env={**launch.env, process.MARK: mark})
     configuration = box.open(probe.configuration) if probe.configuration is not None else {}
     known = (specs.cached(connector, version) or {}).get("connectionSpecification")
     if probe.kind == "check":

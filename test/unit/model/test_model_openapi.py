@@ -44,6 +44,7 @@ LENIENT = {
 }
 # Fields of our own on official shapes.
 EXTRA = {
+    "waitSeconds",
     "configurationChanged",
     "onlyIfChanged",
     "details",
