@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from resource_airbyte import process
-from resource_airbyte.errors import Conflict, DatabaseMismatch, DataDirUnusable, PortTaken, RuntimeFault
+from resource_airbyte.errors import Conflict, DatabaseMismatch, DataDirUnusable, PortTaken, RuntimeFault, UsageError
 from resource_airbyte.runtime import instance
 from resource_airbyte.runtime.base import Outcome
 from resource_airbyte.runtime.datadir import DataDir
@@ -196,7 +196,7 @@ def test_a_taken_port_is_reported_with_its_holder_and_the_setting(make: Make, in
 def test_the_same_port_twice_is_reported(make: Make, installed: Embedded, free_port: Callable[[], int]) -> None:
     port = free_port()
     runtime = make(webapp_port=port, server_port=port)
-    with pytest.raises(PortTaken, match=str(port)):
+    with pytest.raises(UsageError, match=str(port)):
         runtime.start()
 
 
