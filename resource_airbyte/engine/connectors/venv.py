@@ -226,14 +226,11 @@ def _locked(wanted: _Wanted, report: Report) -> Iterator[None]:
 
 def _sweep(wanted: _Wanted) -> None:
     """Remove what killed installers left: half environments, and a uv that may still be writing to one."""
-    leftovers = [wanted.target, *wanted.target.parent.glob(f".{wanted.target.name}.*[0-9]")]
-    leftovers = [path for path in leftovers if path.is_dir()]
-    if not leftovers:
-        return
-    for pid in process.sweep(wanted.mark):
+    for pid in process.sweep(wanted.mark):  # first: it may be about to make its half environment
         process.wait_gone(pid, process.GRACE)
-    for path in leftovers:
-        shutil.rmtree(path)
+    for path in [wanted.target, *wanted.target.parent.glob(f".{wanted.target.name}.*[0-9]")]:
+        if path.is_dir():
+            shutil.rmtree(path)
 
 
 def _progress(line: str, report: Report) -> None:
