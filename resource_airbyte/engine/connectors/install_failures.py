@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ...errors import InstallFailed
-from .catalog import Connector
+from .package import Package
 
 KEPT_LINES = 12
 
@@ -72,20 +72,19 @@ REASONS = (
 )
 
 
-def explained(connector: Connector, version: str, python: str, said: str) -> InstallFailed:
+def explained(package: Package, python: str, said: str) -> InstallFailed:
     """The error for an installation that uv gave up, with uv's last lines."""
-    package = str(connector.package)
-    words = {"package": package, "version": version, "default": connector.version, "python": python}
-    reason = next((known for known in REASONS if _fits(known, package, said)), None)
+    words = {"package": package.name, "version": package.version, "default": package.default, "python": python}
+    reason = next((known for known in REASONS if _fits(known, package.name, said)), None)
     what = f", because {reason.what.format(**words)}" if reason else ""
     words_of_uv = [line for line in said.strip().splitlines() if not line.startswith("Using ")]
     lines = "\n".join(words_of_uv[-KEPT_LINES:]) or "nothing"
     return InstallFailed(
-        f"{connector.short} {version} could not be installed{what}. uv said:\n{lines}",
+        f"{package.label} could not be installed{what}. uv said:\n{lines}",
         hint=reason.hint.format(**words) if reason else "Repeat the command; uv's words above name the cause.",
-        details={"package": package, "version": version},
+        details={"package": package.name, "version": package.version},
         failure_type=reason.failure_type if reason else "system_error",
-        origin=connector.kind,
+        origin=package.origin,
     )
 
 

@@ -25,13 +25,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from ... import process
-from ...errors import InstallFailed, UsageError
+from ...errors import InstallFailed
 from .catalog import Connector
 from .install_failures import explained
+from .package import Package
 
 Report = Callable[[str], None]
 
-VERSION = re.compile(r"\d[0-9A-Za-z.!+_-]*\Z")
 # What uv may see of our environment beyond the usual: where packages come from, and how to get at them.
 UV_NAMES = [
     *("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_INDEX_STRATEGY", "UV_FIND_LINKS"),
@@ -55,8 +55,8 @@ class Override:
 
 # A release script wrote the connector's own version over the pin of a dependency, so that these can never be resolved.
 OVERRIDES = {
-    "source-file": Override((0, 5, 40), ("smart-open[all]>=6,<7",)),  # 7.x lost the extras of [all]
-    "source-s3": Override((4, 15, 0), ("smart-open[s3]>=6.1,<8",)),
+    "airbyte-source-file": Override((0, 5, 40), ("smart-open[all]>=6,<7",)),  # 7.x lost the extras of [all]
+    "airbyte-source-s3": Override((4, 15, 0), ("smart-open[s3]>=6.1,<8",)),
 }
 
 
@@ -64,23 +64,12 @@ OVERRIDES = {
 class _Wanted:
     """One environment: what goes into it, and where it lies."""
 
-    connector: Connector
-    version: str
-    overrides: tuple[str, ...]
+    package: Package
     target: Path
 
     @property
     def label(self) -> str:
-        return f"{self.connector.short} {self.version}"
-
-    @property
-    def requirement(self) -> str:
-        # Always "==": an open requirement lets uv fall back, without a word, to an old version that resolves.
-        return f"{self.connector.package}=={self.version}"
-
-    @property
-    def script(self) -> str:
-        return str(self.connector.package).removeprefix("airbyte-")
+        return self.package.label
 
     @property
     def lock(self) -> Path:
@@ -93,7 +82,8 @@ class _Wanted:
 
     def argv(self, home: Path | None = None) -> tuple[str, ...]:
         binaries = (home or self.target) / "bin"
-        return str(binaries / "python"), str(binaries / self.script)
+        names = ("python", self.package.script) if self.package.script else ("python",)
+        return tuple(str(binaries / name) for name in names)
 
     def installed(self) -> bool:
         """Whether it is there; false also when its interpreter has been removed from the machine since."""
@@ -111,26 +101,35 @@ class Environments:
 
     def key(self, connector: Connector, version: str) -> str:
         """What tells environments of the same version apart. Starts nothing."""
-        overrides = overrides_for(connector.short, version)
-        facts = [connector.package, version, overrides, _identity(self._python), *_machine()]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+        return self.package_key(Package.of(connector, version))
 
     def path(self, connector: Connector, version: str) -> Path:
         """Where this version's environment lies, or would."""
-        if not VERSION.match(version):
-            raise UsageError(
-                f"{version!r} is not a version of {connector.short}.",
-                hint=f"Give an exact version such as {connector.version}, or leave it out to use that one.",
-            )
-        return self._root / connector.short / f"{version}-{self.key(connector, version)}"
+        return self.package_path(Package.of(connector, version))
 
     def prepare(self, connector: Connector, version: str, report: Report) -> tuple[str, ...]:
         """The command of an installed connector, installing it first if it is not. Raises InstallFailed.
 
         May wait for another process that installs the same; that one is bounded by its own time limit.
         """
-        target = self.path(connector, version)
-        wanted = _Wanted(connector, version, overrides_for(connector.short, version), target)
+        return self.prepare_package(Package.of(connector, version), report)
+
+    def package_key(self, package: Package) -> str:
+        """What tells environments of the same package and version apart. Starts nothing."""
+        overrides = overrides_for(package.name, package.version)
+        facts = [package.name, package.version, overrides, _identity(self._python), *_machine()]
+        if package.directory:
+            facts.append(package.content())
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
+    def package_path(self, package: Package) -> Path:
+        """Where this package's environment lies, or would. Raises UsageError for an unfit version or name."""
+        package.check()
+        return self._root / package.place / f"{package.version}-{self.package_key(package)}"
+
+    def prepare_package(self, package: Package, report: Report) -> tuple[str, ...]:
+        """Like `prepare`, for any package. Returns (python, script), or (python,) where no script is wanted."""
+        wanted = _Wanted(package, self.package_path(package))
         if wanted.installed():
             return wanted.argv()
         try:
@@ -141,7 +140,7 @@ class Environments:
             raise InstallFailed(
                 f"{wanted.label} cannot be installed below {self._root}: {error.strerror or error}.",
                 hint="Make room or set AIRBYTE_CACHE_DIR to a directory that you can write to.",
-                origin=connector.kind,
+                origin=package.origin,
             ) from error
         return wanted.argv()
 
@@ -163,19 +162,21 @@ class Environments:
         end = process.deadline(self._timeout)
         create = ["venv", "--relocatable", "--no-project", "--python", self._python, str(building)]
         self._uv(wanted, create, end, report)
-        arguments = ["pip", "install", "--python", str(building / "bin" / "python"), wanted.requirement]
-        if wanted.overrides:
+        package = wanted.package
+        arguments = ["pip", "install", "--python", str(building / "bin" / "python"), package.requirement]
+        wrong = overrides_for(package.name, package.version)
+        if wrong:
             overrides = building / "overrides.txt"
-            overrides.write_text("\n".join(wanted.overrides) + "\n")
+            overrides.write_text("\n".join(wrong) + "\n")
             arguments += ["--override", str(overrides)]
         self._uv(wanted, arguments, end, report)
-        script = Path(wanted.argv(building)[1])
-        if not script.is_file():
-            raise InstallFailed(
-                f"{wanted.requirement} was installed but brought no command {script.name}.",
-                hint="Choose another version; this package is not a connector that can be run.",
-                origin=wanted.connector.kind,
-            )
+        for path in map(Path, wanted.argv(building)):
+            if not path.is_file():
+                raise InstallFailed(
+                    f"{package.requirement} was installed but brought no command {path.name}.",
+                    hint="Choose another version; this package is not a connector that can be run.",
+                    origin=package.origin,
+                )
 
     def _uv(self, wanted: _Wanted, arguments: list[str], end: float, report: Report) -> None:
         """Run uv, passing on what it says of its progress. Raises InstallFailed with its reason."""
@@ -194,19 +195,19 @@ class Environments:
             raise InstallFailed(
                 f"Installing {wanted.label} took longer than {self._timeout:g} s.",
                 hint="Try again (what was downloaded is kept), or raise AIRBYTE_INSTALL_TIMEOUT.",
-                origin=wanted.connector.kind,
+                origin=wanted.package.origin,
             ) from None
         finally:
             child.end(grace=0)
             said = tail.text()
             child.stderr.close()
         if code != 0:
-            raise explained(wanted.connector, wanted.version, self._python, said)
+            raise explained(wanted.package, self._python, said)
 
 
-def overrides_for(short: str, version: str) -> tuple[str, ...]:
+def overrides_for(name: str, version: str) -> tuple[str, ...]:
     """The requirements that replace wrong ones of this version; mostly none."""
-    override = OVERRIDES.get(short)
+    override = OVERRIDES.get(name)
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
     return override.requirements if override and numbers >= override.since else ()
 

@@ -15,6 +15,7 @@ from resource_airbyte.engine.connectors import venv
 from resource_airbyte.engine.connectors.catalog import Catalog, Connector
 from resource_airbyte.engine.connectors.install_failures import explained
 from resource_airbyte.engine.connectors.launch import Launchers
+from resource_airbyte.engine.connectors.package import Package
 from resource_airbyte.engine.connectors.venv import Environments, overrides_for
 from resource_airbyte.errors import ConnectorError, InstallFailed, NotExecutable, UsageError
 
@@ -59,18 +60,18 @@ def test_only_an_exact_version_is_a_version(tmp_path: Path, version: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("short", "version", "overridden"),
+    ("name", "version", "overridden"),
     [
-        ("source-file", "0.5.39", False),
-        ("source-file", "0.5.40", True),
-        ("source-file", "0.6.0", True),
-        ("source-s3", "4.14.2", False),
-        ("source-s3", "4.16.1", True),
-        ("source-faker", "7.2.1", False),
+        ("airbyte-source-file", "0.5.39", False),
+        ("airbyte-source-file", "0.5.40", True),
+        ("airbyte-source-file", "0.6.0", True),
+        ("airbyte-source-s3", "4.14.2", False),
+        ("airbyte-source-s3", "4.16.1", True),
+        ("airbyte-source-faker", "7.2.1", False),
     ],
 )
-def test_wrong_pins_are_overridden_where_they_are_wrong(short: str, version: str, overridden: bool) -> None:
-    assert bool(overrides_for(short, version)) is overridden
+def test_wrong_pins_are_overridden_where_they_are_wrong(name: str, version: str, overridden: bool) -> None:
+    assert bool(overrides_for(name, version)) is overridden
 
 
 @pytest.mark.usefixtures("no_uv")
@@ -161,7 +162,7 @@ def test_a_cache_below_a_file_is_a_clear_failure(tmp_path: Path) -> None:
     ],
 )
 def test_what_uv_complains_of_is_explained(said: str, what: str, hint: str) -> None:
-    error = explained(FAKER, "99", "/py", said)
+    error = explained(Package.of(FAKER, "99"), "/py", said)
     assert what in error.message
     assert said.splitlines()[-1] in error.message
     assert hint in str(error.hint)
@@ -193,3 +194,41 @@ def test_children_get_no_variable_that_is_not_on_the_list(tmp_path: Path, monkey
     uv = venv._uv_environment("mark")
     assert {"UV_CACHE_DIR", "UV_INDEX_MINE_PASSWORD"} <= uv.keys()
     assert "MY_SECRET" not in uv
+
+
+@pytest.mark.usefixtures("no_uv")
+def test_a_library_needs_no_command_of_its_own(tmp_path: Path) -> None:
+    environments, library = Environments(tmp_path), Package("airbyte-cdk", "7.39.1")
+    make(environments.package_path(library))
+    assert environments.prepare_package(library, print) == (str(environments.package_path(library) / "bin" / "python"),)
+
+
+@pytest.mark.parametrize(
+    "package", [Package("a b", "1"), Package("airbyte-cdk", "../1"), Package("airbyte-cdk", "7.1", "../../sh")]
+)
+def test_what_could_leave_the_cache_is_no_package(tmp_path: Path, package: Package) -> None:
+    with pytest.raises(UsageError):
+        Environments(tmp_path).prepare_package(package, print)
+
+
+def test_a_local_connector_is_told_apart_by_its_sources(tmp_path: Path) -> None:
+    sources, environments = tmp_path / "source-mine", Environments(tmp_path / "cache")
+    (sources / "source_mine").mkdir(parents=True)
+    code = sources / "source_mine" / "run.py"
+    code.write_text("one")
+    (sources / "pyproject.toml").write_text(
+        '[tool.poetry]\nname="mine"\nversion="0.3"\nscripts={source-mine="m:run"}\n'
+    )
+    before = environments.package_path(Package.local(sources))
+    (sources / "build").mkdir()
+    (sources / "build" / "product.py").touch()
+    os.utime(code, (1, 1))
+    assert environments.package_path(Package.local(sources)) == before
+    code.write_text("two")
+    assert environments.package_path(Package.local(sources)) != before
+    assert (before.name[:4], Package.local(sources).script) == ("0.3-", "source-mine")
+
+
+def test_a_directory_without_a_project_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no Python package in"):
+        Package.local(tmp_path)
