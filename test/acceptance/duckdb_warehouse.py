@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from resource_airbyte.native import destination
-from resource_airbyte.native.duckdb.names import quoted
+from resource_airbyte.native.sql.names import quoted
 from resource_airbyte.protocol.messages import StreamDescriptor
 from resource_airbyte.protocol.seams import Destination
 

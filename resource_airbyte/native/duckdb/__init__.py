@@ -11,16 +11,18 @@ from .specification import SPECIFICATION
 
 if TYPE_CHECKING:
     from ...protocol.messages import ConfiguredCatalog
-    from .destination import DuckDBDestination
+    from ..sql.destination import TableDestination
 
 __all__ = ["SPECIFICATION", "check", "make", "preview"]
 
 
-def make(configuration: dict[str, Any]) -> DuckDBDestination:
+def make(configuration: dict[str, Any]) -> TableDestination:
     """A destination for this configuration; ConnectorError (config_error) when it cannot be one."""
-    from . import destination, specification
+    from ..sql.destination import TableDestination
+    from . import database, specification
 
-    return destination.DuckDBDestination(specification.configuration(configuration))
+    settings = specification.configuration(configuration)
+    return TableDestination(lambda _: database.DuckDB(settings))
 
 
 def check(configuration: dict[str, Any]) -> dict[str, Any]:
@@ -32,6 +34,6 @@ def check(configuration: dict[str, Any]) -> dict[str, Any]:
 
 def preview(configuration: dict[str, Any], catalog: ConfiguredCatalog, limit: int = 5) -> dict[str, Any]:
     """Some rows of each stream's table: {"tables": […]}."""
-    from . import rows
+    from . import access
 
-    return rows.preview(configuration, catalog, limit)
+    return access.preview(configuration, catalog, limit)

@@ -6,18 +6,22 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from ...errors import ConnectorError, Fenced
-from .specification import refused
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from ...protocol.types import AirbyteType
+from ..sql.database import TABLE, VIEW, Batch, Database, Readable
+from ..sql.failure import failed, refused
+from ..sql.names import TableName, literal, quoted
+from .dialect import SQL_TYPES, DuckDBDialect
+from .loading import insertion
+from .spacing import Spacing
+from .specification import INTERNAL, Configuration, usable_schema
 
 # Together with Python, Arrow and the batches in flight this stays below the engine's 400 MB.
 MEMORY_LIMIT = "96MB"
@@ -26,83 +30,138 @@ LONGEST_COMMAND = 120  # characters
 _LOCK = re.compile(r'lock on file "(?P<file>.*?)".*?held in (?P<program>.*?) \(PID (?P<pid>\d+)\)')
 
 
-class Database:
+class File(Readable):
+    """A DuckDB file that is open, at least for reading."""
+
+    dialect = DuckDBDialect()
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, default_schema: str) -> None:
+        self.connection, self._default_schema = connection, default_schema
+        self.connection.execute("SET TimeZone = 'UTC'")
+        found = self.connection.execute("SELECT current_database()").fetchone()
+        self._catalog = str(found[0]) if found else ""
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql, values or None).fetchall()
+
+    def table(self, namespace: str | None, name: str) -> TableName:
+        return self.located(usable_schema(namespace or self._default_schema), name)
+
+    def located(self, schema: str, name: str) -> TableName:
+        return TableName(schema, name, self._catalog)
+
+    def described(self, name: TableName) -> dict[str, str]:
+        sql = (
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = ? "
+            "AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?) ORDER BY column_index"
+        )
+        return {str(column): str(found) for column, found in self.rows(sql, [name.catalog, name.schema, name.name])}
+
+    def shown(self, column: str, sql_type: str) -> str:
+        """Times with a zone come as text: DuckDB's Python client would ask for another package to make them objects."""
+        return f"{column}::VARCHAR" if "TIME" in sql_type else column
+
+
+class DuckDB(File, Database):
     """A DuckDB file opened for writing, with a private directory beside it for what does not fit in memory."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.private = path.with_name(f".{path.name}.spill")
-        make_parents(path)
-        with explained(path):
-            self.connection = duckdb.connect(path, config={"threads": THREADS, "memory_limit": MEMORY_LIMIT})
-        self.inside = False
+    ledger = INTERNAL
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.path = configuration.path
+        self.place = str(self.path)
+        self.private: Path = self.path.with_name(f".{self.path.name}.spill")
+        make_parents(self.path)
+        with explained(self.path):
+            opened = duckdb.connect(self.path, config={"threads": THREADS, "memory_limit": MEMORY_LIMIT})
         try:
+            super().__init__(opened, configuration.schema)
             self._prepare()
+            self._spacing = Spacing(self)
         except BaseException:
-            self.close()
+            self.connection.close()
             raise
 
     def _prepare(self) -> None:
         # Holding the file's lock, we are its only writer: what lies in the directory was left by one that was killed.
         shutil.rmtree(self.private, ignore_errors=True)
         self.private.mkdir(mode=0o700)
-        self.connection.execute("SET TimeZone = 'UTC'")
         self.connection.execute("SET write_buffer_row_group_count = 1")
         self.connection.execute("SET temp_directory = ?", [str(self.private)])
-        found = self.connection.execute("SELECT current_database()").fetchone()
-        self.catalog = str(found[0]) if found else ""
 
-    def begin(self) -> None:
-        """Begin a transaction, unless one is open."""
-        if not self.inside:
-            self.connection.execute("BEGIN TRANSACTION")
-            self.inside = True
+    def explained(self) -> AbstractContextManager[None]:
+        return explained(self.path)
 
-    def commit(self) -> None:
-        """Make durable what the open transaction holds."""
-        self.connection.execute("COMMIT")
-        self.inside = False
-
-    @contextmanager
-    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """One transaction: committed at the end, rolled back on any error."""
-        self.begin()
-        try:
-            yield self.connection
-            self.commit()
-        except BaseException:
-            self.rollback()
-            raise
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        row = self.connection.execute(sql, values or None).fetchone()
+        return int(row[0]) if row and isinstance(row[0], int) else 0
 
     def rollback(self) -> None:
-        """Give up the open transaction, if there is one."""
         if self.inside:
             self.inside = False
             with suppress(duckdb.Error):  # a failed COMMIT has ended it already; the first error is the one to tell
                 self.connection.execute("ROLLBACK")
 
-    def execute(self, sql: str, values: list[Any] | None = None) -> int:
-        """Run one statement; returns how many rows it changed."""
-        row = self.connection.execute(sql, values).fetchone()
-        return int(row[0]) if row and isinstance(row[0], int) else 0
-
-    def insert(self, sql: str, airbyte_batch: pa.Table) -> None:
-        """Run an INSERT that reads from `airbyte_batch`.
-
-        DuckDB finds the table as the Python variable of that name. Were it registered instead, the open transaction
-        would hold on to it, and every batch stay in memory until the commit.
-        """
-        self.connection.execute(sql)
-
-    def rows(self, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
-        return self.connection.execute(sql, values).fetchall()
-
     def close(self) -> None:
-        """Let the file go. What was not committed is gone, what was is durable even if this fails."""
         with suppress(duckdb.Error):  # after a fatal error, whose message has been told already
             self.connection.close()
         shutil.rmtree(self.private, ignore_errors=True)
+
+    def kind(self, name: TableName) -> str | None:
+        sql = (
+            "SELECT table_type FROM information_schema.tables WHERE table_catalog = ? "
+            "AND lower(table_schema) = lower(?) AND lower(table_name) = lower(?)"
+        )
+        found = self.rows(sql, [name.catalog, name.schema, name.name])
+        if not found:
+            return None
+        return VIEW if found[0][0] == "VIEW" else TABLE
+
+    def ensure_schema(self, schema: str) -> None:
+        self.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._catalog)}.{quoted(schema)}")
+
+    def widen(self, name: TableName, column: str, have: str, want: str) -> None:
+        using = f" USING to_json({quoted(column)})" if want == "JSON" else ""
+        self.execute(f"ALTER TABLE {name.sql} ALTER COLUMN {quoted(column)} SET DATA TYPE {want}{using}")
+
+    def load(self, batch: Batch) -> None:
+        """DuckDB finds the rows as the Python variable of their name.
+
+        Were they registered instead, the open transaction would hold on to them, and every batch stay in memory until
+        the commit.
+        """
+        airbyte_batch = batch.rows  # noqa: F841
+        self.connection.execute(insertion(batch))
+        self._spacing.inserted(batch)
+
+    def new_raw_id(self) -> str:
+        return str(self.rows("SELECT uuidv7()::VARCHAR")[0][0])
+
+    def nested(self, column: str, steps: Sequence[str], kind: AirbyteType) -> str:
+        path = literal("$" + "".join(f'."{_in_path(step)}"' for step in steps))
+        sql_type = "VARCHAR" if kind is AirbyteType.JSON else SQL_TYPES[kind]
+        return f"TRY_CAST(json_extract_string({column}, {path}) AS {sql_type})"
+
+    def loaded(self, into: str) -> None:
+        self._spacing.fill(into)
+
+    def opened(self, tables: Sequence[TableName]) -> None:
+        self._spacing.clear(tables)
+
+    def settled(self, name: TableName) -> bool:
+        """Blank rows between large ones must be gone from a staged table before it is swapped in."""
+        return not self._spacing.spaced(name)
+
+    def committed(self) -> None:
+        self._spacing.committed()
+
+    def rest(self) -> None:
+        """The log is brought into the file."""
+        self.execute("CHECKPOINT")
+
+
+def _in_path(step: str) -> str:
+    return step.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def make_parents(path: Path) -> None:
@@ -127,7 +186,7 @@ def explained(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.ENOSPC or "[errno 28]" in str(error):  # Arrow tells it in the text alone
             raise _full(path) from error
-        raise _ours(f"{path}: {error.strerror or error}", "system_error") from error
+        raise failed(f"{path}: {error.strerror or error}", "system_error") from error
 
 
 def translated(path: Path, error: duckdb.Error) -> ConnectorError | Fenced:
@@ -144,11 +203,11 @@ def translated(path: Path, error: duckdb.Error) -> ConnectorError | Fenced:
         return refused(f"{path} exists but is no DuckDB file", hint="Name another file as destination_path")
     if "ermission denied" in text or "Read-only file system" in text:
         return refused(f"{path} cannot be written: {text}")
-    return _ours(f"{path}: {text}", "system_error")
+    return failed(f"{path}: {text}", "system_error")
 
 
 def _full(path: Path) -> ConnectorError:
-    return _ours(f"The disk of {path} is full", "config_error", "Free some space there, then sync again")
+    return failed(f"The disk of {path} is full", "config_error", "Free some space there, then sync again")
 
 
 def _locked(held: re.Match[str]) -> ConnectorError:
@@ -160,7 +219,7 @@ def _locked(held: re.Match[str]) -> ConnectorError:
     except psutil.Error:
         command = program  # it has ended by now, or belongs to somebody else
     message = f"{held['file']} is open in another program: {command} (pid {pid})"
-    return _ours(
+    return failed(
         message, "transient_error", f"Close that program (or: kill {pid}); DuckDB lets one program write at a time"
     )
 
@@ -169,7 +228,3 @@ def _short(command: str) -> str:
     """On one line: a script given on the command line has many."""
     words = " ".join(command.split())
     return words if len(words) <= LONGEST_COMMAND else f"{words[:LONGEST_COMMAND]}…"
-
-
-def _ours(message: str, failure_type: str, hint: str | None = None) -> ConnectorError:
-    return ConnectorError(message, hint=hint, failure_type=failure_type, origin="destination")

@@ -12,49 +12,94 @@ needs no memory for that; so a transaction with large rows is filled up to that.
 
 from __future__ import annotations
 
-from .database import Database
-from .names import META, quoted
-from .tables import Table
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..sql.database import Batch, Table
+from ..sql.names import META, TableName, quoted
+
+if TYPE_CHECKING:
+    from .database import DuckDB
 
 VECTOR = 2048
 ROW_GROUP = 122_880
 # Bytes of JSON in a row of average size, from which on 2,048 of them would be too much.
 LARGE = 16 << 10
-MARK = "airbyte_internal._airbyte_spaced"
+MARK = "_airbyte_spaced"
 
 
-def large(rows: int, size: int) -> bool:
-    """Whether rows of this number and size (bytes of JSON) have to be kept apart from others."""
-    return size >= rows * LARGE
+@dataclass
+class Room:
+    """What one transaction inserted into one place: how many rows, and whether large ones are among them."""
+
+    table: Table
+    rows: int = 0
+    spaced: bool = False
 
 
-def blank(database: Database, table: Table, into: str, rows: int) -> None:
-    """Insert blank rows. Texts are empty and not NULL: after a long text DuckDB reads a NULL as that text again."""
-    texts = {"VARCHAR": "''", "JSON": "'\"\"'::JSON"}
-    values = "".join(f", {texts.get(table.types[name.casefold()], 'NULL')}" for name in table.shape.names)
-    database.execute(
-        f"INSERT INTO {into} ({table.columns()}) SELECT NULL, NULL, NULL, NULL{values} FROM range({max(rows, 0)})"
-    )
+class Spacing:
+    """Keeps the large rows of one file apart."""
 
+    def __init__(self, database: DuckDB) -> None:
+        self._database = database
+        self._mark = database.located(database.ledger, MARK)
+        self._rooms: dict[str, Room] = {}
+        if self._marked():
+            self._keep()
 
-def clear(database: Database, name: str) -> None:
-    """Delete the blank rows of a table."""
-    database.execute(f"DELETE FROM {name} WHERE {quoted(META[0])} IS NULL")
+    def _marked(self) -> bool:
+        return self._database.kind(self._mark) is not None
 
+    def _keep(self) -> None:
+        """Let no checkpoint of this process move rows together."""
+        self._database.execute("SET max_vacuum_tasks = 0")
 
-def mark(database: Database) -> None:
-    """Note that the file has rows that are kept apart."""
-    database.execute(f"CREATE TABLE IF NOT EXISTS {quoted(database.catalog)}.{MARK} (since TIMESTAMPTZ)")
-    keep(database)
+    def clear(self, tables: Sequence[TableName]) -> None:
+        """Delete the blank rows that a killed process left in these tables."""
+        if self._marked():
+            for name in tables:
+                self._clear(name)
 
+    def _clear(self, name: TableName) -> None:
+        self._database.execute(f"DELETE FROM {name.sql} WHERE {quoted(META[0])} IS NULL")
 
-def marked(database: Database) -> bool:
-    """Whether it has."""
-    schema, table = MARK.split(".")
-    sql = "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
-    return bool(database.rows(sql, [database.catalog, schema, table]))
+    def inserted(self, batch: Batch) -> None:
+        """These rows are in: if they are large, blank ones follow."""
+        room = self._rooms.setdefault(batch.into, Room(batch.table))
+        rows = batch.rows.num_rows
+        room.rows += rows
+        if batch.size < rows * LARGE:
+            return
+        if not room.spaced:
+            self._database.execute(f"CREATE TABLE IF NOT EXISTS {self._mark.sql} (since TIMESTAMPTZ)")
+            self._keep()
+        room.spaced = True
+        self._blank(room, batch.into, VECTOR - 1)
 
+    def fill(self, into: str) -> None:
+        """Make the transaction so large that these rows go past the log."""
+        room = self._rooms.get(into)
+        if room and room.spaced and room.rows:
+            self._blank(room, into, ROW_GROUP - room.rows)
 
-def keep(database: Database) -> None:
-    """Let no checkpoint of this process move rows together."""
-    database.execute("SET max_vacuum_tasks = 0")
+    def _blank(self, room: Room, into: str, rows: int) -> None:
+        """Insert blank rows. Texts are empty and not NULL: after a long text DuckDB reads a NULL as that text again."""
+        texts = {"VARCHAR": "''", "JSON": "'\"\"'::JSON"}
+        values = "".join(f", {texts.get(room.table.types[name], 'NULL')}" for name in room.table.shape.names)
+        self._database.execute(
+            f"INSERT INTO {into} ({room.table.columns()}) SELECT NULL, NULL, NULL, NULL{values} "
+            f"FROM range({max(rows, 0)})"
+        )
+        room.rows += max(rows, 0)
+
+    def spaced(self, name: TableName) -> bool:
+        """Whether a table has blank rows now."""
+        return any(room.spaced and room.table.name == name for room in self._rooms.values())
+
+    def committed(self) -> None:
+        """The transaction is durable: the blank rows go."""
+        rooms, self._rooms = self._rooms, {}
+        for room in rooms.values():
+            if room.spaced:
+                self._clear(room.table.name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import ConnectorError
+from ..sql.failure import refused
 
 DEFINITION_ID = "94bd199c-2ff0-4aa2-b98e-17f0acb72610"
 SPECIFICATION: dict[str, Any] = {
@@ -44,7 +44,8 @@ SPECIFICATION: dict[str, Any] = {
     "supportsIncremental": True,
     "supported_destination_sync_modes": ["overwrite", "append", "append_dedup"],
 }
-RESERVED = {"information_schema", "pg_catalog", "airbyte_internal"}
+INTERNAL = "airbyte_internal"
+RESERVED = {"information_schema", "pg_catalog", INTERNAL}
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,3 @@ def usable_schema(name: str) -> str:
     if name.lower() in RESERVED:
         raise refused(f"The schema {name} is reserved; choose another one as schema or namespace")
     return name
-
-
-def refused(message: str, *, hint: str | None = None) -> ConnectorError:
-    """A mistake in what the user configured: trying again would not help."""
-    return ConnectorError(message, hint=hint, failure_type="config_error", origin="destination")

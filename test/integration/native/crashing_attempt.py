@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Raw
 
 from resource_airbyte.native import destination
-from resource_airbyte.native.duckdb.database import Database
+from resource_airbyte.native.sql.database import Database
 from resource_airbyte.protocol.chunk import Chunk
 from resource_airbyte.protocol.messages import Record, StreamDescriptor
 from resource_airbyte.protocol.seams import Checkpoint, StateKey, StreamSetup, WriteSetup

@@ -12,7 +12,7 @@ import pytest
 
 from resource_airbyte.errors import ConnectorError
 from resource_airbyte.native.duckdb.database import explained, translated
-from resource_airbyte.native.duckdb.ledger import lost
+from resource_airbyte.native.sql.ledger import lost
 from resource_airbyte.protocol.messages import StreamDescriptor
 from resource_airbyte.protocol.seams import Checkpoint, StateKey
 
@@ -38,8 +38,8 @@ def test_the_spill_directory_is_private_and_goes_with_the_attempt(warehouse: Duc
 
 
 def test_records_that_no_state_covers_leave_memory(warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resource_airbyte.native.duckdb.destination.WAITING", 500)
-    monkeypatch.setattr("resource_airbyte.native.duckdb.writer.BATCH", 300)
+    monkeypatch.setattr("resource_airbyte.native.sql.destination.WAITING", 500)
+    monkeypatch.setattr("resource_airbyte.native.sql.writer.BATCH", 300)
     for dedups in ("append", "append_dedup"):
         with Attempt(warehouse, stream(mode=dedups), fence=1) as attempt:
             for first in range(0, 100, 5):
@@ -55,7 +55,7 @@ def test_large_rows_are_kept_apart_and_no_blank_row_stays(
     warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resource_airbyte.native.duckdb.spacing.LARGE", 100)
-    monkeypatch.setattr("resource_airbyte.native.duckdb.writer.BATCH", 3000)
+    monkeypatch.setattr("resource_airbyte.native.sql.writer.BATCH", 3000)
     for fence, mode in enumerate(["append", "append_dedup", "truncate"], 1):
         setup = stream(mode="append_dedup" if mode == "append_dedup" else "append")
         if mode == "truncate":
@@ -111,7 +111,7 @@ def test_the_program_that_holds_a_file_is_named_on_one_short_line(tmp_path: Path
 
 def test_a_file_that_lost_its_rows_is_told_in_a_sentence_that_a_hint_may_follow(tmp_path: Path) -> None:
     expected = Checkpoint(StateKey("STREAM", StreamDescriptor("users")), 1, 1, 3, b"{}")
-    error = lost(expected, tmp_path, "does not hold what was loaded into it before")
+    error = lost(expected, str(tmp_path), "does not hold what was loaded into it before")
     assert error.message[-1] not in ".?!"
     assert "users" in error.message
     assert "refresh=true" in str(error.hint)

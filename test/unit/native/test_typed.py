@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from resource_airbyte.native.duckdb.tables import SQL_TYPES
+from resource_airbyte.native.duckdb.dialect import SQL_TYPES
 from resource_airbyte.native.typed import Typist
 from resource_airbyte.protocol.messages import Record
 from resource_airbyte.protocol.types import AirbyteType, Column

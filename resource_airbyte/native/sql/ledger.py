@@ -1,6 +1,6 @@
-"""What this connector remembers in the file: who may write, which states are committed, which tables are being built.
+"""What is remembered in the database: who may write, which states are committed, which tables are being built.
 
-It lies in the schema `airbyte_internal`, and each entry is written in the transaction of the rows that it speaks of.
+It lies in a schema of its own, and each entry is written in the transaction of the rows that it speaks of.
 """
 
 from __future__ import annotations
@@ -12,23 +12,19 @@ from ...errors import CheckpointLost, Fenced
 from ...protocol.messages import StreamDescriptor
 from ...protocol.seams import Checkpoint, StateKey, StreamSetup
 from .database import Database
-from .names import quoted
 
-SCHEMA = "airbyte_internal"
 REFRESH = "Run the sync with --options refresh=true: it reads everything again"
 TABLES = {
-    "_airbyte_fences": "connection_id VARCHAR, fence BIGINT",
-    "_airbyte_checkpoints": (
+    "fences": "connection_id VARCHAR, fence BIGINT",
+    "checkpoints": (
         "connection_id VARCHAR, kind VARCHAR, namespace VARCHAR, name VARCHAR, generation BIGINT, epoch BIGINT, "
         "sequence BIGINT, fence BIGINT, state VARCHAR, committed_at TIMESTAMPTZ"
     ),
-    "_airbyte_stages": (
+    "stages": (
         "connection_id VARCHAR, namespace VARCHAR, name VARCHAR, generation BIGINT, epoch BIGINT, sync_id BIGINT, "
         "schema_name VARCHAR, table_name VARCHAR, covered BOOLEAN, published BOOLEAN, since VARCHAR"
     ),
 }
-_OF_KEY = "connection_id = ? AND kind = ? AND namespace IS NOT DISTINCT FROM ? AND name IS NOT DISTINCT FROM ?"
-_OF_STREAM = "connection_id = ? AND namespace IS NOT DISTINCT FROM ? AND name = ?"
 
 
 @dataclass(frozen=True)
@@ -56,39 +52,44 @@ class Ledger:
 
     def __init__(self, database: Database, connection_id: str, fence: int) -> None:
         self._database, self._connection_id, self._fence = database, connection_id, fence
-        self._schema = f"{quoted(database.catalog)}.{SCHEMA}"
+        self._names = {table: database.located(database.ledger, f"_airbyte_{table}") for table in TABLES}
+        self._sql = {table: name.sql for table, name in self._names.items()}
+        same = database.dialect.same
+        self._of_stream = f"connection_id = ? AND {same('namespace', '?')} AND {same('name', '?')}"
 
     def take_over(self) -> None:
         """Write our fence, unless a higher one is there (rule 5)."""
-        with self._database.transaction() as connection:
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
+        with self._database.transaction():
+            self._database.ensure_schema(self._database.ledger)
             for table, columns in TABLES.items():
-                connection.execute(f"CREATE TABLE IF NOT EXISTS {self._schema}.{table} ({columns})")
+                if self._database.kind(self._names[table]) is None:
+                    self._database.execute(f"CREATE TABLE {self._sql[table]} ({columns})")
             if self._held() is None:
-                self._run("INSERT INTO {}._airbyte_fences VALUES (?, ?)", self._connection_id, self._fence)
+                self._run("INSERT INTO {fences} VALUES (?, ?)", self._connection_id, self._fence)
             self.check()
 
     def check(self) -> None:
         """Last thing of every transaction: still nobody newer, or Fenced (rule 5).
 
-        It writes the row: were a newer attempt to do so at the same time, DuckDB would refuse one of the two.
+        It writes the row: were a newer attempt to do so at the same time, the database would refuse one of the two, or
+        let it wait for the other.
         """
-        sql = "UPDATE {}._airbyte_fences SET fence = ? WHERE connection_id = ? AND fence <= ?"
+        sql = "UPDATE {fences} SET fence = ? WHERE connection_id = ? AND fence <= ?"
         if not self._run(sql, self._fence, self._connection_id, self._fence):
             held = self._held()
             raise Fenced(
-                f"A newer attempt (number {held}) writes to {self._database.path}; number {self._fence} may not",
+                f"A newer attempt (number {held}) writes to {self._database.place}; number {self._fence} may not",
                 details={"held": held, "ours": self._fence},
             )
 
     def _held(self) -> int | None:
-        rows = self._rows("SELECT max(fence) FROM {}._airbyte_fences WHERE connection_id = ?", self._connection_id)
+        rows = self._rows("SELECT max(fence) FROM {fences} WHERE connection_id = ?", self._connection_id)
         return rows[0][0] if rows else None
 
     def checkpoints(self) -> dict[StateKey, Checkpoint]:
         """The checkpoints that are committed here."""
         sql = (
-            "SELECT kind, namespace, name, generation, epoch, sequence, state FROM {}._airbyte_checkpoints "
+            "SELECT kind, namespace, name, generation, epoch, sequence, state FROM {checkpoints} "
             "WHERE connection_id = ?"
         )
         found = [_checkpoint(row) for row in self._rows(sql, self._connection_id)]
@@ -96,9 +97,10 @@ class Ledger:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint in the transaction of its records (rule 4)."""
-        self._run("DELETE FROM {}._airbyte_checkpoints WHERE " + _OF_KEY, *self._key(checkpoint.key))
+        self._run(f"DELETE FROM {{checkpoints}} WHERE {self._of_stream} AND kind = ?", *self._key(checkpoint.key))
         self._run(
-            "INSERT INTO {}._airbyte_checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now())",
+            "INSERT INTO {checkpoints} (connection_id, namespace, name, kind, generation, epoch, sequence, fence, "
+            "state, committed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CURRENT_TIMESTAMP)",
             *self._key(checkpoint.key),
             checkpoint.generation,
             checkpoint.epoch,
@@ -111,7 +113,7 @@ class Ledger:
         """What is known of the table that this stream is built in."""
         sql = (
             "SELECT generation, epoch, sync_id, schema_name, table_name, covered, published, since "
-            "FROM {}._airbyte_stages WHERE " + _OF_STREAM
+            f"FROM {{stages}} WHERE {self._of_stream}"
         )
         rows = self._rows(sql, *self._stream(stream))
         return Stage(*rows[0]) if rows else None
@@ -120,7 +122,7 @@ class Ledger:
         """Replace what is known of it."""
         self.forget_stage(stream)
         self._run(
-            "INSERT INTO {}._airbyte_stages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO {stages} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *self._stream(stream),
             stage.generation,
             stage.epoch,
@@ -133,20 +135,20 @@ class Ledger:
         )
 
     def forget_stage(self, stream: StreamDescriptor) -> None:
-        self._run("DELETE FROM {}._airbyte_stages WHERE " + _OF_STREAM, *self._stream(stream))
+        self._run(f"DELETE FROM {{stages}} WHERE {self._of_stream}", *self._stream(stream))
 
     def _key(self, key: StateKey) -> tuple[Any, ...]:
         stream = key.stream
-        return self._connection_id, key.kind, stream.namespace if stream else None, stream.name if stream else None
+        return self._connection_id, stream.namespace if stream else None, stream.name if stream else None, key.kind
 
     def _stream(self, stream: StreamDescriptor) -> tuple[Any, ...]:
         return self._connection_id, stream.namespace, stream.name
 
     def _run(self, sql: str, *values: Any) -> int:
-        return self._database.execute(sql.format(self._schema), list(values))
+        return self._database.execute(sql.format(**self._sql), values)
 
     def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self._database.rows(sql.format(self._schema), list(values))
+        return self._database.rows(sql.format(**self._sql), values)
 
 
 def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
@@ -155,18 +157,18 @@ def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
     return Checkpoint(StateKey(kind, stream), generation, epoch, sequence, state.encode())
 
 
-def compare(held: dict[StateKey, Checkpoint], expected: Checkpoint, path: object) -> None:
-    """Raise CheckpointLost unless the file holds what the store's state was committed with, or a later one (rule 4)."""
+def compare(held: dict[StateKey, Checkpoint], expected: Checkpoint, place: str) -> None:
+    """Raise CheckpointLost unless it holds what the store's state was committed with, or a later one (rule 4)."""
     found = held.get(expected.key)
     same = found is not None and (found.generation, found.epoch) == (expected.generation, expected.epoch)
     if found is None or not same or found.sequence < expected.sequence:
-        raise lost(expected, path, "does not hold what was loaded into it before")
+        raise lost(expected, place, "does not hold what was loaded into it before")
 
 
-def lost(expected: Checkpoint, path: object, why: str) -> CheckpointLost:
-    """The error of a state that the file knows nothing of: going on from it would leave a gap."""
+def lost(expected: Checkpoint, place: str, why: str) -> CheckpointLost:
+    """The error of a state that the destination knows nothing of: going on from it would leave a gap."""
     of = f"stream {expected.key.stream}" if expected.key.stream else "whole connection"
     return CheckpointLost(
-        f"{path} {why} ({of}, checkpoint {expected.sequence}): it was removed, replaced, restored or edited",
+        f"{place} {why} ({of}, checkpoint {expected.sequence}): it was removed, replaced, restored or edited",
         hint=REFRESH,
     )

@@ -11,13 +11,11 @@ import pyarrow as pa
 from ...protocol.chunk import Chunk
 from ...protocol.messages import Record
 from ..typed import Typist
-from . import spacing
-from .database import Database
+from .database import Batch, Database
 from .dedup import Newest
 from .ledger import Ledger, Stage
 from .plan import Plan, discard, publish
 from .spill import Spill
-from .tables import meta
 
 # Bytes of JSON that are typed at once: large enough for Arrow to be fast, small enough to keep several in memory.
 BATCH = 8 << 20
@@ -52,16 +50,14 @@ class StreamWriter:
     def __init__(self, database: Database, ledger: Ledger, plan: Plan, typing: ThreadPoolExecutor, number: int) -> None:
         self.plan = plan
         self.received = self.sealed = self.moved = self.committed = 0
-        self.spaced = False
         self._database, self._ledger, self._typing = database, ledger, typing
         self._typist = Typist(plan.table.shape.fields)
         self._records: list[Record] = []
         self._size = 0
         self._typed: deque[Typed] = deque()
-        self._spill = Spill(database.private / f"{number}.arrow")
-        self._delta, self._delta_made = f"temp.main._airbyte_delta_{number}", False
-        self._inserted = 0
-        self._newest = Newest(plan.setup, plan.table) if plan.dedups else None
+        self._spill = Spill(database.private)
+        self._delta, self._delta_made = database.dialect.temporary(f"_airbyte_delta_{number}"), False
+        self._newest = Newest(database, plan.setup, plan.table) if plan.dedups else None
 
     @property
     def size(self) -> int:
@@ -130,39 +126,23 @@ class StreamWriter:
         if self._newest is None or self.plan.stage is not None:
             return self.plan.table.name.sql
         if not self._delta_made:
-            self._database.execute(f"CREATE TEMP TABLE {self._delta} AS FROM {self.plan.table.name.sql} LIMIT 0")
+            like = self.plan.table.name.sql
+            self._database.execute(f"CREATE TEMP TABLE {self._delta} AS SELECT * FROM {like} LIMIT 0")
             self._delta_made = True
         return self._delta
 
     def _insert(self, typed: Typed) -> None:
-        setup, target, table = self.plan.setup, self.plan.table, typed.table()
-        changed = table.column("changes").null_count < table.num_rows
+        setup, rows = self.plan.setup, typed.table()
         self._database.begin()
-        into = self._destined()
-        self._database.insert(
-            f"INSERT INTO {into} ({target.columns()}) SELECT uuidv7()::VARCHAR, extracted_at, "
-            f"{meta(setup.sync_id, changed=changed)}, {setup.generation}{target.select()} FROM airbyte_batch",
-            table,
-        )
-        self.moved += table.num_rows
-        self._inserted += table.num_rows
-        if spacing.large(typed.rows, typed.size):
-            self._space(into)
-
-    def _space(self, into: str) -> None:
-        if not self.spaced:
-            spacing.mark(self._database)
-        self.spaced = True
-        spacing.blank(self._database, self.plan.table, into, spacing.VECTOR - 1)
-        self._inserted += spacing.VECTOR - 1
+        self._database.load(Batch(self._destined(), self.plan.table, rows, typed.size, setup.sync_id, setup.generation))
+        self.moved += rows.num_rows
 
     def before_commit(self) -> None:
         """Last part of the transaction: all covered rows are in, and deduplicated."""
         self.advance(wait=True)
-        if self.spaced and self._inserted:
-            spacing.blank(self._database, self.plan.table, self._destined(), spacing.ROW_GROUP - self._inserted)
+        self._database.loaded(self._delta if self._delta_made else self.plan.table.name.sql)
         if self._delta_made and self._newest:
-            self._newest.merge(self._database, self._delta)
+            self._newest.merge(self._delta)
             self._database.execute(f"DROP TABLE {self._delta}")
             self._delta_made = False
 
@@ -174,11 +154,8 @@ class StreamWriter:
             self._ledger.save_stage(self.plan.setup.stream, replace(stage, covered=True))
 
     def after_commit(self) -> None:
-        """The transaction is durable: count its rows, and take out the blank ones between them."""
-        self.committed, self._inserted = self.moved, 0
-        if self.spaced:
-            spacing.clear(self._database, self.plan.table.name.sql)
-            self.spaced = False
+        """The transaction is durable: count its rows."""
+        self.committed = self.moved
 
     def publish_again(self) -> None:
         """Make room for an append without any state, in the open transaction.
@@ -193,9 +170,10 @@ class StreamWriter:
         before = self._ledger.stage(setup.stream)
         if before and before.published and not before.covered and before.sync_id == setup.sync_id:
             # Raw ids grow with time, and nobody else writes meanwhile: these are the rows of that one transaction.
-            of_this_sync = "_airbyte_raw_id > ? AND (_airbyte_meta ->> '$.sync_id')::BIGINT = ?"
+            dialect = self._database.dialect
+            of_this_sync = f"{dialect.raw_id} > ? AND {dialect.sync_id} = ?"
             self._database.execute(f"DELETE FROM {table.sql} WHERE {of_this_sync}", [before.since, setup.sync_id])
-        since = str(self._database.rows("SELECT uuidv7()::VARCHAR")[0][0])
+        since = self._database.new_raw_id()
         now = Stage(setup.generation, setup.epoch, setup.sync_id, table.schema, table.name, False, True, since)
         self._ledger.save_stage(setup.stream, now)
 
@@ -207,6 +185,10 @@ class StreamWriter:
             discard(self._database, self._ledger, self.plan)
             return
         if self._newest:
-            self._newest.collapse(self._database, self.plan.table.name.sql)
-            self._newest.drop_deleted(self._database, self.plan.table.name.sql)
+            self._newest.collapse(self.plan.table.name.sql)
+            self._newest.drop_deleted(self.plan.table.name.sql)
         publish(self._database, self._ledger, self.plan)
+
+    def close(self) -> None:
+        """Let go of what was never inserted."""
+        self._spill.close()

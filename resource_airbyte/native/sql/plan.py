@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 from ...protocol.seams import StreamSetup
 from . import tables
-from .database import Database
+from .database import VIEW, Database, Shape, Table
+from .failure import refused
 from .ledger import Ledger, Stage
 from .names import TableName, quoted
-from .specification import refused, usable_schema
-from .tables import Shape, Table
 
 
 @dataclass(frozen=True)
@@ -28,15 +27,15 @@ class Plan:
         return self.setup.destination_sync_mode == "append_dedup"
 
 
-def plan(database: Database, ledger: Ledger, connection_id: str, setup: StreamSetup, default_schema: str) -> Plan:
+def plan(database: Database, ledger: Ledger, connection_id: str, setup: StreamSetup) -> Plan:
     """Decide, and make the table ready, in the open transaction."""
     if setup.minimum_generation not in (0, setup.generation):
         raise refused(
             f"Cannot execute a hybrid refresh of {setup.stream}: minimum generation {setup.minimum_generation} "
             f"is neither 0 nor the current generation {setup.generation}"
         )
-    final = TableName(database.catalog, usable_schema(setup.namespace or default_schema), setup.name)
-    wanted = tables.shape(setup)
+    final = database.table(setup.namespace, setup.name)
+    wanted = tables.shape(setup, database.dialect)
     stage = ledger.stage(setup.stream)
     going_on = stage is not None and stage.covered and stage.belongs_to(setup)
     if stage and going_on and not stage.published and _there(database, stage):
@@ -45,7 +44,9 @@ def plan(database: Database, ledger: Ledger, connection_id: str, setup: StreamSe
         return Plan(setup, tables.ensure(database, _name(database, stage), wanted), final, stage)
     if going_on or not setup.truncates:  # published already, or never to be staged
         _forget_unfinished(database, ledger, setup, stage)
-        return Plan(setup, tables.ensure(database, final, wanted), final, None)
+        table = tables.ensure(database, final, wanted)
+        tables.index(database, final, wanted, setup)
+        return Plan(setup, table, final, None)
     return _staged(database, ledger, connection_id, setup, final, wanted, stage)
 
 
@@ -58,12 +59,12 @@ def _staged(
     wanted: Shape,
     stale: Stage | None,
 ) -> Plan:
-    if tables.kind(database, final) == "VIEW":
-        raise refused(f"{final} is a view; drop or rename it, so that the stream's table can take its place")
+    if database.kind(final) == VIEW:
+        raise tables.in_the_way(final)
     if stale and not stale.published:
         tables.drop(database, _name(database, stale))
     mark = hashlib.sha256(f"{connection_id}\0{setup.stream.namespace}\0{setup.stream.name}".encode()).hexdigest()[:10]
-    name = replace(final, name=f"_airbyte_tmp_{mark}_{final.name[:80]}")
+    name = replace(final, name=database.dialect.identifier(f"_airbyte_tmp_{mark}_{final.name[:80]}"))
     tables.drop(database, name)
     table = tables.create(database, name, wanted)
     stage = Stage(setup.generation, setup.epoch, setup.sync_id, name.schema, name.name, covered=False, published=False)
@@ -78,11 +79,11 @@ def _forget_unfinished(database: Database, ledger: Ledger, setup: StreamSetup, s
 
 
 def _there(database: Database, stage: Stage) -> bool:
-    return tables.kind(database, _name(database, stage)) is not None
+    return database.kind(_name(database, stage)) is not None
 
 
 def _name(database: Database, stage: Stage) -> TableName:
-    return TableName(database.catalog, stage.schema, stage.table)
+    return database.located(stage.schema, stage.table)
 
 
 def publish(database: Database, ledger: Ledger, done: Plan) -> None:
@@ -91,6 +92,7 @@ def publish(database: Database, ledger: Ledger, done: Plan) -> None:
         return
     tables.drop(database, done.final)
     database.execute(f"ALTER TABLE {done.table.name.sql} RENAME TO {quoted(done.final.name)}")
+    tables.index(database, done.final, done.table.shape, done.setup)
     ledger.save_stage(done.setup.stream, replace(done.stage, published=True))
     # A sync that dies right after this finds `published` and appends nothing twice.
 

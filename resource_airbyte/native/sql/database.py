@@ -1,0 +1,202 @@
+"""The seam between the engine of table destinations and a database."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...protocol.types import AirbyteType, Column
+from .dialect import Dialect
+from .names import META, TableName, quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TABLE, VIEW = "table", "view"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The fields of a stream and the columns they go to, in order."""
+
+    fields: tuple[Column, ...]
+    names: tuple[str, ...]
+
+    def column(self, field: str) -> tuple[str, AirbyteType] | None:
+        """The column of a top-level field, and its type."""
+        for column, name in zip(self.fields, self.names, strict=True):
+            if column.name == field:
+                return name, column.type
+        return None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that exists, and the types that its columns have there."""
+
+    name: TableName
+    shape: Shape
+    types: dict[str, str]
+
+    def columns(self) -> str:
+        """The column list of an INSERT: Airbyte's own, then the stream's."""
+        return ", ".join(map(quoted, (*META, *self.shape.names)))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows to be inserted `into` a table (in SQL), which is `table` or a temporary one that has its columns.
+
+    `rows` are as a Typist makes them, `size` is in bytes of JSON.
+    """
+
+    into: str
+    table: Table
+    rows: pa.Table
+    size: int
+    sync_id: int
+    generation: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether any of the rows says that a value was changed on its way."""
+        return bool(self.rows.column("changes").null_count < self.rows.num_rows)
+
+
+class Readable(ABC):
+    """A database, open at least for reading. Values are given for each `?` of a statement."""
+
+    dialect: Dialect
+
+    @abstractmethod
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+
+    @abstractmethod
+    def table(self, namespace: str | None, name: str) -> TableName:
+        """The table of a stream; without a namespace in the configured schema. ConnectorError when it cannot be."""
+
+    @abstractmethod
+    def described(self, name: TableName) -> dict[str, str]:
+        """The columns of a table and their types, in order; empty when there is none."""
+
+    def shown(self, column: str, sql_type: str) -> str:
+        """A column (quoted) in a form that Python can show."""
+        return column
+
+
+class Database(Readable):
+    """A database, open for writing, in at most one transaction at a time."""
+
+    place: str
+    """Where the rows go, in the words of an error message."""
+    ledger: str
+    """The schema that the ledger lies in; empty in a database without schemas."""
+    private: Path | None = None
+    """A directory for what does not fit in memory; None: the system's."""
+    soft_deletes = False
+    """Whether rows that say of themselves that they were deleted stay in deduplicated tables."""
+    inside = False
+    """Whether a transaction is open."""
+
+    @abstractmethod
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run one statement; returns how many rows it changed."""
+
+    @abstractmethod
+    def explained(self) -> AbstractContextManager[None]:
+        """Turns the database's own errors into ours, with the place, the cause and what to do."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go. What was not committed is gone, what was is durable even if this fails."""
+
+    # Transactions
+
+    def begin(self) -> None:
+        """Begin a transaction, unless one is open."""
+        if not self.inside:
+            self.execute("BEGIN TRANSACTION")
+            self.inside = True
+
+    def commit(self) -> None:
+        """Make durable what the open transaction holds."""
+        self.execute("COMMIT")
+        self.inside = False
+
+    @abstractmethod
+    def rollback(self) -> None:
+        """Give up the open transaction, if there is one; never raises."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction: committed at the end, rolled back on any error."""
+        self.begin()
+        try:
+            yield
+            self.commit()
+        except BaseException:
+            self.rollback()
+            raise
+
+    # Tables, all in the open transaction
+
+    @abstractmethod
+    def located(self, schema: str, name: str) -> TableName:
+        """A table by the very names that it has."""
+
+    @abstractmethod
+    def kind(self, name: TableName) -> str | None:
+        """TABLE, VIEW, or None when there is nothing of this name."""
+
+    @abstractmethod
+    def ensure_schema(self, schema: str) -> None:
+        """Make the schema if it is not there. In a transaction that begins so nobody else makes the same things."""
+
+    @abstractmethod
+    def widen(self, name: TableName, column: str, have: str, want: str) -> None:
+        """Give a column a type that holds all its values."""
+
+    def index(self, name: TableName, wanted: Sequence[tuple[str, ...]]) -> None:
+        """Index these columns, where the database gains by it; those that are indexed already stay as they are."""
+        return
+
+    # Rows, all in the open transaction
+
+    @abstractmethod
+    def load(self, batch: Batch) -> None:
+        """Insert rows, each with a raw id that is greater than any before."""
+
+    @abstractmethod
+    def new_raw_id(self) -> str:
+        """A raw id as the next row could have it."""
+
+    @abstractmethod
+    def nested(self, column: str, steps: Sequence[str], kind: AirbyteType) -> str:
+        """The value inside a JSON column, so that it can be compared with others; NULL when it is not of that type."""
+
+    # What a database may have to do at certain moments
+
+    def loaded(self, into: str) -> None:
+        """The last rows of this transaction are in."""
+        return
+
+    def opened(self, tables: Sequence[TableName]) -> None:
+        """These tables will be written, and no transaction is open."""
+        return
+
+    def settled(self, name: TableName) -> bool:
+        """Whether a staged table may be swapped in by the transaction of its last rows."""
+        return True
+
+    def committed(self) -> None:
+        """A transaction with rows is durable."""
+        return
+
+    def rest(self) -> None:
+        """There is time now, and at the end somebody waits."""
+        return

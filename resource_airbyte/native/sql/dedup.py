@@ -1,0 +1,102 @@
+"""One row per primary key: the newest by cursor, then by time of extraction, then by arrival."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...protocol.seams import StreamSetup
+from ...protocol.types import AirbyteType, column_type
+from .database import Database, Table
+from .failure import refused
+from .names import quoted
+
+DELETED_AT = "_ab_cdc_deleted_at"
+
+
+class Newest:
+    """The rule of one stream, as SQL over a table that has its columns.
+
+    Rows whose DELETED_AT is set say of themselves that they were deleted.
+    """
+
+    def __init__(self, database: Database, setup: StreamSetup, table: Table) -> None:
+        if not setup.primary_key:
+            raise refused(
+                f"The stream {setup.stream} is to be deduplicated but has no primary key", hint="Set primary_key"
+            )
+        self._database, self._setup, self._table = database, setup, table
+        self._key = [self._expression(path, "primary key") for path in setup.primary_key]
+        cursor = [self._expression(setup.cursor, "cursor")] if setup.cursor else []
+        self._order = [*cursor, "{0}._airbyte_extracted_at"]
+        deleted = None if database.soft_deletes else table.shape.column(DELETED_AT)
+        self._deleted = "{0}." + quoted(deleted[0]) if deleted else None
+        self._own = database.dialect.own
+
+    def _expression(self, path: tuple[str, ...], what: str) -> str:
+        """The value at a path, of a table alias that is still to be filled in as {0}."""
+        found = self._table.shape.column(path[0])
+        if found is None:
+            raise refused(f"The stream {self._setup.stream} has no field {'.'.join(path)}, its {what}")
+        column = "\0." + quoted(found[0])
+        if len(path) > 1:
+            column = self._database.nested(column, path[1:], _nested_type(self._setup.json_schema, path))
+        # Braces of a name must survive the filling in of the alias.
+        return column.replace("{", "{{").replace("}", "}}").replace("\0", "{0}")
+
+    def _keys(self, alias: str) -> list[str]:
+        return [expression.format(alias) for expression in self._key]
+
+    def _ranked(self, alias: str) -> str:
+        return ", ".join(f"{expression.format(alias)} DESC NULLS LAST" for expression in self._order)
+
+    def collapse(self, table: str) -> None:
+        """Leave the newest row of each key in a table, and none where the newest says that it was deleted."""
+        row, arrival = self._database.dialect.row, self._database.dialect.arrival
+        ranked = (
+            f"SELECT t.{row} AS place, row_number() OVER (PARTITION BY {', '.join(self._keys('t'))} "
+            f"ORDER BY {self._ranked('t')}, t.{arrival} DESC) AS rank FROM {table} AS t WHERE {self._own.format('t')}"
+        )
+        self._database.execute(
+            f"DELETE FROM {table} WHERE {row} IN (SELECT place FROM ({ranked}) AS ranked WHERE rank > 1)"
+        )
+
+    def drop_deleted(self, table: str) -> None:
+        """Take out the rows that say of themselves that they were deleted."""
+        if self._deleted:
+            self._database.execute(f"DELETE FROM {table} AS t WHERE {self._deleted.format('t')} IS NOT NULL")
+
+    def merge(self, delta: str) -> None:
+        """Bring new rows into the table: those that are not older than what is there replace it."""
+        final, columns = self._table.name.sql, self._table.columns()
+        self.collapse(delta)
+        matches = self._database.dialect.matches(list(zip(self._keys("d"), self._keys("t"), strict=True)))
+        for same in matches:
+            self._delete(delta, "d", final, "t", f"{same} AND {self._older('d', 't')}")
+        for same in matches:
+            self._delete(final, "t", delta, "d", same)
+        self.drop_deleted(delta)
+        self._database.execute(f"INSERT INTO {final} ({columns}) SELECT {columns} FROM {delta}")
+
+    def _delete(self, table: str, alias: str, other: str, its: str, test: str) -> None:
+        """Delete the rows of one table for which another has one that passes the test."""
+        rows = f"SELECT 1 FROM {other} AS {its} WHERE {test} AND {self._own.format('d')}"
+        self._database.execute(f"DELETE FROM {table} AS {alias} WHERE EXISTS ({rows})")
+
+    def _older(self, one: str, other: str) -> str:
+        """Whether the first is strictly older: NULL is older than any value, and equal to NULL."""
+        test = "false"
+        for expression in reversed(self._order):
+            a, b = expression.format(one), expression.format(other)
+            less = f"({b} IS NOT NULL AND ({a} IS NULL OR {a} < {b}))"
+            test = f"({less} OR ({self._database.dialect.same(a, b)} AND {test}))"
+        return test
+
+
+def _nested_type(json_schema: dict[str, Any], path: Sequence[str]) -> AirbyteType:
+    """The type of the field at a path, as its schema says it."""
+    field: Any = json_schema
+    for step in path:
+        properties = field.get("properties") if isinstance(field, dict) else None
+        field = properties.get(step) if isinstance(properties, dict) else None
+    return column_type(field)

@@ -1,0 +1,90 @@
+"""Tables as "direct load" makes them: four columns of Airbyte's, then one typed column per field."""
+
+from __future__ import annotations
+
+from ...protocol.seams import StreamSetup
+from ...protocol.types import columns
+from .database import TABLE, Database, Shape, Table
+from .dialect import Dialect
+from .failure import refused
+from .names import META, TableName, column_names, quoted
+
+
+def shape(setup: StreamSetup, dialect: Dialect) -> Shape:
+    """The columns of a stream."""
+    fields = tuple(columns(setup.json_schema))
+    named = column_names((field.name for field in fields), dialect)
+    return Shape(fields, tuple(named[field.name] for field in fields))
+
+
+def create(database: Database, name: TableName, wanted: Shape) -> Table:
+    """Make the table, and its schema if need be."""
+    database.ensure_schema(name.schema)
+    types = _wanted_types(database.dialect, wanted)
+    required = database.dialect.required
+    listed = ", ".join(
+        f"{quoted(column)} {sql_type}{' NOT NULL' if column in required else ''}" for column, sql_type in types.items()
+    )
+    database.execute(f"CREATE TABLE {name.sql} ({listed})")
+    return Table(name, wanted, types)
+
+
+def ensure(database: Database, name: TableName, wanted: Shape) -> Table:
+    """Make the table, or fit the one that exists: columns are added and widened, none is dropped."""
+    found = database.kind(name)
+    if found is None:
+        return create(database, name, wanted)
+    if found != TABLE:
+        raise in_the_way(name)
+    fold = database.dialect.fold
+    have = {fold(column): sql_type for column, sql_type in database.described(name).items()}
+    types = {
+        column: _fit(database, name, column, have.get(fold(column)), sql_type)
+        for column, sql_type in _wanted_types(database.dialect, wanted).items()
+    }
+    return Table(name, wanted, types)
+
+
+def in_the_way(name: TableName) -> Exception:
+    """The error of a view where a stream's table should be."""
+    return refused(f"{name} is a view; drop or rename it, so that the stream's table can take its place")
+
+
+def drop(database: Database, name: TableName) -> None:
+    """Drop the table, if it is there."""
+    database.execute(database.dialect.drop.format(name.sql))
+
+
+def index(database: Database, name: TableName, wanted: Shape, setup: StreamSetup) -> None:
+    """Index what a merge looks for, and the time at which rows came."""
+    keys = [path[0] for path in setup.primary_key] if setup.destination_sync_mode == "append_dedup" else []
+    cursor = setup.cursor[:1] if keys else ()
+    named = [tuple(found[0] for field in group if (found := wanted.column(field))) for group in (keys, cursor)]
+    database.index(name, [group for group in (*named, META[1:2]) if group])
+
+
+def _wanted_types(dialect: Dialect, wanted: Shape) -> dict[str, str]:
+    own = {name: dialect.types[field.type] for field, name in zip(wanted.fields, wanted.names, strict=True)}
+    return {**dialect.meta, **own}
+
+
+def _fit(database: Database, name: TableName, column: str, have: str | None, want: str) -> str:
+    """Make the column able to hold the wanted type, and return the type that it has then."""
+    holds = database.dialect.holds
+    if have is None:
+        database.execute(f"ALTER TABLE {name.sql} ADD COLUMN {quoted(column)} {want}")
+        return want
+    if have == want or want in holds.get(have, ()):
+        return have
+    if have not in holds.get(want, ()) or _would_change(database, name, column, have, want):
+        raise refused(
+            f"The column {column} of {name} is {have}, but the stream's schema now says {want}, which cannot hold it",
+            hint="Run the sync with --options refresh=true to rebuild the table, or rename the column",
+        )
+    database.widen(name, column, have, want)
+    return want
+
+
+def _would_change(database: Database, name: TableName, column: str, have: str, want: str) -> bool:
+    test = database.dialect.inexact(quoted(column), have, want)
+    return test is not None and bool(database.rows(f"SELECT 1 FROM {name.sql} WHERE {test} LIMIT 1"))
