@@ -10,6 +10,8 @@
     │   ├── SyncRunning            sync_running           1   409
     │   └── StateLocked            state_locked           1   423
     ├── NotExecutable              not_executable         2   422
+    │   └── CustomCodeNotAllowed   custom_code_not_allowed
+    │                                                     2   422
     ├── Unauthorized               unauthorized           1   401
     ├── Forbidden                  forbidden              1   403
     ├── UnsupportedMedia           unsupported_media      1   415
@@ -19,9 +21,11 @@
     │   ├── PortTaken              port_taken             1   503
     │   ├── DataDirUnusable        data_dir_unusable      1   503
     │   ├── DatabaseMismatch       database_mismatch      1   503
+    │   ├── RegistryUnreachable    registry_unreachable   1   503
     │   └── NotAvailable           not_available          1   501
     ├── ConnectorError             connector              1   502
     │   ├── InstallFailed          install_failed         1   502
+    │   ├── ReferenceFailed        reference_failed       1   422
     │   ├── ConnectorCrashed       connector_crashed      1   502
     │   ├── ConnectorTimeout       connector_timeout      1   504
     │   └── ConnectorFailed        connector_failed       1   502
@@ -115,6 +119,12 @@ class NotExecutable(ResourceError):
     code, exit_code, http_status = "not_executable", 2, 422
 
 
+class CustomCodeNotAllowed(NotExecutable):
+    """The connector brings Python code of its own, and the setting `allow_custom_code` is off."""
+
+    code = "custom_code_not_allowed"
+
+
 class Unauthorized(ResourceError):
     """No token, or a wrong one."""
 
@@ -165,6 +175,12 @@ class DatabaseMismatch(RuntimeFault):
     code = "database_mismatch"
 
 
+class RegistryUnreachable(RuntimeFault):
+    """The registry of connectors does not answer, or answers what cannot be used."""
+
+    code = "registry_unreachable"
+
+
 class NotAvailable(RuntimeFault):
     """Known, but not something this runtime or version can do."""
 
@@ -198,6 +214,14 @@ class InstallFailed(ConnectorError):
     """The connector's environment could not be made."""
 
     code = "install_failed"
+
+
+class ReferenceFailed(ConnectorError):
+    """A reference in a configuration cannot be filled in, or what it stands for does not fit; the connector was not
+    started. The message names the field and the reference, never the value.
+    """
+
+    code, http_status = "reference_failed", 422
 
 
 class ConnectorCrashed(ConnectorError):

@@ -70,6 +70,10 @@ class Settings:
     stop_timeout: float
     connector_python: str
     offline: bool
+    registry_url: str
+    registry_refresh_hours: float
+    allow_custom_code: bool
+    warm_idle: float
 
     def __init__(self, values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
         self.__dict__.update(values)

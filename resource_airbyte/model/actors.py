@@ -73,6 +73,22 @@ class DestinationUpdate(ActorUpdate):
         return self.destination_id
 
 
+class PartialActorUpdate(Wire):
+    """What is absent stays as it is."""
+
+    name: Name | None = None
+    connection_configuration: dict[str, Any] | None = None
+    docker_image_tag: str | None = None
+
+
+class PartialSourceUpdate(PartialActorUpdate):
+    source_id: str
+
+
+class PartialDestinationUpdate(PartialActorUpdate):
+    destination_id: str = ""  # Airbyte's document does not require it; there is no destination without one
+
+
 class ActorRead(Wire):
     """What both kinds say; secrets in `connectionConfiguration` are masked.
 

@@ -25,7 +25,12 @@ class DestinationDefinitionIdWithWorkspaceId(DestinationDefinitionIdRequestBody)
 
 
 class DefinitionCreate(Wire):
-    """A definition of one's own. `dockerRepository` may also be `file://` and the absolute path of a program."""
+    """A definition of one's own.
+
+    `dockerRepository` may also be `file://` and an absolute path (of a program, of a manifest.yaml, of a directory with
+    a Python project) or `pypi:` and the name of a package, followed by `#` and its command where that is called
+    otherwise.
+    """
 
     name: Name
     docker_repository: Name
@@ -57,8 +62,30 @@ class CustomDestinationDefinitionCreate(Wire):
     destination_definition: DestinationDefinitionCreate
 
 
+class DefinitionUpdate(Wire):
+    """Another version, and if so wished another name, for a definition of one's own. `dockerRepository` is ours."""
+
+    docker_image_tag: Name
+    workspace_id: str
+    name: Name | None = None
+    docker_repository: Name | None = None
+    resource_requirements: dict[str, Any] | None = None
+
+
+class SourceDefinitionUpdate(DefinitionUpdate):
+    source_definition_id: str
+
+
+class DestinationDefinitionUpdate(DefinitionUpdate):
+    destination_definition_id: str
+
+
 class DefinitionRead(Wire):
-    """What both kinds of definition say. `runnable` and `whyNot` are ours: can this runtime run it, and if not, why."""
+    """What both kinds of definition say.
+
+    Ours: `runnable` and `whyNot` (can this runtime run it, and if not, why), `launcher` (native, venv, manifest, docker
+    or command), and `installed`: the versions of it that are installed here.
+    """
 
     name: str
     docker_repository: str
@@ -73,6 +100,9 @@ class DefinitionRead(Wire):
     language: str | None = None
     runnable: bool | None = None
     why_not: str | None = None
+    launcher: str | None = None
+    installed: list[str] | None = None
+    cdk_version: str | None = None
 
 
 class SourceDefinitionRead(DefinitionRead):

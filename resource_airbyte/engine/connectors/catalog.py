@@ -1,31 +1,28 @@
 """Which connectors exist, what is known of each, and how each would be run here.
 
-The facts of the public connectors travel with the package (`connectors.json`); a user's own definitions are handed in.
+The facts of the public connectors travel with the package, and newer ones come from the registry (see `facts`);
+a user's own definitions (see `custom`) are handed in.
 """
 
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from ... import __version__
 from ...errors import Ambiguous, NotFound
+from . import facts, versions
+from .facts import DOCUMENTATION, Breaking, Fact, Facts, Kind
 
-Kind = Literal["source", "destination"]
+__all__ = ["Breaking", "Catalog", "Connector", "Kind", "Launcher"]
+
 # "command" is for a user's own definitions only: a program on this machine.
 Launcher = Literal["native", "venv", "manifest", "docker", "command"]
-
-DOCUMENTATION = "https://docs.airbyte.com/integrations/"
-LOCAL = "file://"
 
 # Connectors that this package brings itself. Each stands in for the public one of its name: same id, same keys.
 NATIVE = frozenset({"destination-duckdb"})
@@ -44,7 +41,6 @@ BROKEN: Mapping[str, str] = {
 }
 
 LATER: Mapping[str, str] = {
-    "manifest": "a YAML manifest connector: its launcher is not part of this version",
     "docker": "published as a container image only: the container launcher is not part of this version",
 }
 
@@ -55,6 +51,10 @@ class Connector:
 
     `short` is the last part of the repository ("source-faker"), `version` the one used where none is pinned, `package`
     its name in the Python package registry. `why_not` says in plain words what is missing where `runnable` is false.
+    `base` and `cdk` say what it was made with ("source-declarative-manifest:7.13.0", "python:7.9.2").
+
+    A user's own may lie on this machine: a program (`command`), a YAML `manifest`, or the `directory` of a Python
+    project. `script` is the command that its package brings, where that is not the package's own name.
     """
 
     definition_id: str
@@ -75,35 +75,29 @@ class Connector:
     supports_refreshes: bool = False
     custom: bool = False
     command: tuple[str, ...] | None = None
+    manifest: Path | None = None
+    directory: Path | None = None
+    script: str | None = None
+    base: str | None = None
+    cdk: str | None = None
+    file_transfer: bool = False
+    data_activation: bool = False
+    breaking: tuple[Breaking, ...] = ()
 
     @property
     def bare(self) -> str:
         """The short name without its kind: "faker"."""
         return self.short.removeprefix(f"{self.kind}-")
 
+    @property
+    def local(self) -> Path | None:
+        """Where it lies on this machine; None for one that is fetched from somewhere."""
+        return self.manifest or self.directory or (Path(self.command[0]) if self.command else None)
 
-class Fact(msgspec.Struct):
-    """One record of `connectors.json`."""
-
-    name: str
-    id: str
-    type: Kind
-    repo: str
-    tag: str
-    lang: str
-    sub: str
-    support: str
-    stage: str
-    docs: str
-    pypi: str | None = None
-    refreshes: bool = False
-    base: str | None = None
-    oss: bool = True
-
-
-class Facts(msgspec.Struct):
-    as_of: str
-    connectors: list[Fact]
+    def breaks(self, before: str, after: str) -> list[Breaking]:
+        """The breaking versions that lie between these two, whichever is the newer one; oldest first."""
+        low, high = sorted((versions.Version(before), versions.Version(after)))
+        return [each for each in self.breaking if low < versions.Version(each.version) <= high]
 
 
 class Catalog:
@@ -114,8 +108,13 @@ class Catalog:
 
     @classmethod
     def load(cls) -> Catalog:
-        """The public connectors."""
+        """The public connectors, as far as this package knows them."""
         return _public()
+
+    @classmethod
+    def of(cls, known: Facts) -> Catalog:
+        """The public connectors of these facts."""
+        return cls(_connector(fact) for fact in known.connectors)
 
     def with_custom(self, connectors: Iterable[Connector]) -> Catalog:
         """A catalog that also has these definitions (see `custom`); one with a known id takes the known one's place."""
@@ -157,47 +156,13 @@ class Catalog:
         raise _not_found(text, kind, among)
 
 
-def custom(
-    kind: Kind,
-    definition_id: str,
-    name: str,
-    repository: str,
-    version: str,
-    *,
-    documentation_url: str | None = None,
-) -> Connector:
-    """A user's own definition.
-
-    Its repository is that of a public connector (another version of it, under another name), a container image, or
-    `file://` and the absolute path of a program on this machine that speaks the protocol.
-    """
-    base = Connector(definition_id.lower(), kind, name, repository, _short(repository), version, "docker", custom=True)
-    base = replace(base, documentation_url=documentation_url, support_level="none", release_stage="custom")
-    if repository.startswith(LOCAL):
-        return _local(base)
-    public = next((known for known in Catalog.load() if known.repository == repository and known.kind == kind), None)
-    if public is None:
-        return replace(base, runnable=False, why_not=LATER["docker"])
-    return replace(
-        base,
-        launcher=public.launcher,
-        runnable=public.runnable,
-        why_not=public.why_not,
-        package=public.package,
-        language=public.language,
-        category=public.category,
-        supports_refreshes=public.supports_refreshes,
-    )
-
-
 @lru_cache(maxsize=1)
 def _public() -> Catalog:
-    text = files(__package__).joinpath("connectors.json").read_bytes()
-    return Catalog(_connector(fact) for fact in msgspec.json.decode(text, type=Facts).connectors)
+    return Catalog.of(facts.shipped())
 
 
 def _connector(fact: Fact) -> Connector:
-    short = _short(fact.repo)
+    short = short_name(fact.repo)
     launcher = _launcher(fact, short)
     why_not = BROKEN.get(short) or LATER.get(launcher)
     native = launcher == "native"
@@ -207,18 +172,23 @@ def _connector(fact: Fact) -> Connector:
         name=fact.name,
         repository=fact.repo,
         short=short,
-        version=__version__ if native else VERIFIED.get(short, fact.tag),
+        version=__version__ if native else versions.newest(fact.tag, VERIFIED.get(short, fact.tag)),
         launcher=launcher,
         runnable=why_not is None,
         why_not=why_not,
         package=fact.pypi,
         support_level=fact.support,
         release_stage=fact.stage,
-        documentation_url=DOCUMENTATION + fact.docs,
+        documentation_url=fact.docs if "://" in fact.docs else DOCUMENTATION + fact.docs,
         language="python" if native else fact.lang,
         category=fact.sub,
         # Natives keep generations apart row by row; that is what one must know before asking for a refresh.
         supports_refreshes=native or fact.refreshes,
+        base=fact.base,
+        cdk=fact.cdk,
+        file_transfer=fact.files and not native,
+        data_activation=fact.activation and not native,
+        breaking=() if native else fact.changes(),
     )
 
 
@@ -230,24 +200,15 @@ def _launcher(fact: Fact, short: str) -> Launcher:
     return "manifest" if fact.lang == "manifest-only" else "docker"
 
 
-def _local(connector: Connector) -> Connector:
-    path = Path(connector.repository.removeprefix(LOCAL))
-    problem = None
-    if not path.is_absolute():
-        problem = f"{connector.repository} does not name an absolute path (three slashes: file:///opt/…)"
-    elif not os.access(path, os.X_OK) or path.is_dir():
-        problem = f"{path} is not there, or not an executable file"
-    return replace(connector, launcher="command", command=(str(path),), runnable=problem is None, why_not=problem)
-
-
-def _short(repository: str) -> str:
+def short_name(repository: str) -> str:
+    """`source-faker` of `airbyte/source-faker`."""
     return re.sub(r"\.\w+$", "", repository.rsplit("/", 1)[-1])
 
 
 def _exact_names(connector: Connector) -> set[str]:
     """Names that mean one connector only. A custom definition of a public repository does not take the public one's."""
     definition_id = connector.definition_id.lower()
-    if connector.custom and connector.launcher != "command":
+    if connector.custom and connector.local is None:
         return {definition_id}
     return {definition_id, connector.repository.casefold(), connector.short.casefold()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from resource_airbyte.engine.control.overview import Overview
 from resource_airbyte.engine.control.preview import Preview
 from resource_airbyte.engine.control.schemas import Schemas
 from resource_airbyte.engine.control.state import State
+from resource_airbyte.engine.control.versions import ActorVersions, PublicConnectors
 from resource_airbyte.engine.control.workspaces import Workspaces
 from resource_airbyte.engine.orchestrator.base import Orchestrator
 from resource_airbyte.engine.secrets import Box
@@ -25,6 +26,7 @@ from resource_airbyte.engine.store import Database
 
 if TYPE_CHECKING:
     from resource_airbyte.engine.connectors.catalog import Catalog
+    from resource_airbyte.engine.connectors.registry import Registry
 
 __all__ = ["Control"]
 
@@ -41,9 +43,16 @@ class Control:
         orchestrator: Orchestrator,
         log_dir: Path,
         url: str,
+        registry: Registry,
+        installed: Callable[[], Mapping[str, Sequence[str]]] = dict,
     ) -> None:
-        """`log_dir` holds <job>/<attempt>.log, `url` is where a browser finds this instance."""
-        context = Context(db, box, catalog, orchestrator, log_dir, __version__, url)
+        """`log_dir` holds <job>/<attempt>.log, `url` is where a browser finds this instance. `installed`: the versions
+        that are installed, by the short names of connectors.
+        """
+        context = Context(db, box, catalog, orchestrator, log_dir, __version__, url, installed)
+        self.public_connectors = PublicConnectors(registry)
+        self.source_versions = ActorVersions(context, "source")
+        self.destination_versions = ActorVersions(context, "destination")
         self.instance = Instance(context)
         self.workspaces = Workspaces(context)
         self.connections = Connections(context)

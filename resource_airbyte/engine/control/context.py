@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,7 +23,10 @@ Kind = Literal["source", "destination"]
 
 @dataclass(frozen=True)
 class Context:
-    """`catalog` is asked anew each time: a user's own connectors come and go. `log_dir` holds <job>/<attempt>.log."""
+    """`catalog` is asked anew each time: a user's own connectors come and go. `log_dir` holds <job>/<attempt>.log.
+
+    `installed`: versions that are installed, by the short names of connectors.
+    """
 
     db: Database
     box: Box
@@ -32,6 +35,7 @@ class Context:
     log_dir: Path
     version: str
     url: str
+    installed: Callable[[], Mapping[str, Sequence[str]]] = dict
 
     def workspace_id(self) -> str:
         """The workspace that everything lies in; made the first time."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from resource_airbyte.engine.connectors.catalog import Catalog, custom
+from resource_airbyte.engine.connectors.catalog import Catalog
+from resource_airbyte.engine.connectors.custom import custom, refuse
 from resource_airbyte.engine.control.context import Context, Kind, Stopwatch
 from resource_airbyte.engine.store import Database
 from resource_airbyte.engine.store import actors as stored_actors
 from resource_airbyte.engine.store import definitions as store
-from resource_airbyte.errors import Conflict, NotExecutable
+from resource_airbyte.errors import Conflict
 from resource_airbyte.model.definitions import (
     DefinitionCreate,
     DefinitionRead,
+    DefinitionUpdate,
     DestinationDefinitionRead,
     DestinationDefinitionReadList,
     DestinationDefinitionSpecificationRead,
@@ -32,6 +35,7 @@ BASIC_MODES = ["append", "overwrite"]
 
 def known(db: Database, public: Catalog | None = None) -> Catalog:
     """The public connectors and the user's own."""
+    catalog = public or Catalog.load()
     with db.read() as tx:
         own = [
             custom(
@@ -41,10 +45,10 @@ def known(db: Database, public: Catalog | None = None) -> Catalog:
                 each.repository,
                 each.version,
                 documentation_url=each.documentation_url,
+                public=catalog,
             )
             for each in store.listed(tx)
         ]
-    catalog = public or Catalog.load()
     return catalog.with_custom(own) if own else catalog
 
 
@@ -53,12 +57,14 @@ class Definitions:
         self._context, self._kind = context, kind
 
     def list(self) -> SourceDefinitionReadList | DestinationDefinitionReadList:
-        found = [_read(connector) for connector in self._context.catalog().all(self._kind)]
+        installed = self._context.installed()
+        found = [_read(each, installed.get(each.short)) for each in self._context.catalog().all(self._kind)]
         listed: Any = SourceDefinitionReadList if self._kind == "source" else DestinationDefinitionReadList
         return listed(**{f"{self._kind}_definitions": found})  # type: ignore[no-any-return]
 
     def get(self, definition_id: str) -> DefinitionRead:
-        read: DefinitionRead = _read(self._context.connector(definition_id, self._kind))
+        connector = self._context.connector(definition_id, self._kind)
+        read: DefinitionRead = _read(connector, self._context.installed().get(connector.short))
         return read
 
     def specification(self, definition_id: str) -> SpecificationRead:
@@ -73,10 +79,12 @@ class Definitions:
         return self._specification(self._context.runnable(actor.definition_id, self._kind), actor.version)
 
     def create_custom(self, body: DefinitionCreate) -> DefinitionRead:
-        """Add a definition of one's own; NotExecutable when nothing here could run it."""
-        trial = custom(self._kind, "", body.name, body.docker_repository, body.docker_image_tag)
-        if not trial.runnable:
-            raise NotExecutable(f"{body.docker_repository} cannot run here: {trial.why_not}")
+        """Add a definition of one's own (see `connectors.custom` for what its repository may be).
+
+        A container image is kept although nothing here can run it, and the answer says so. InvalidConfiguration for
+        what nothing could ever run, Conflict for a name that another one has.
+        """
+        self._refuse(body.name, body.docker_repository, body.docker_image_tag)
         with self._context.db.begin() as tx:
             created = store.create(
                 tx,
@@ -88,11 +96,18 @@ class Definitions:
             )
         return self.get(created.id)
 
+    def update(self, definition_id: str, body: DefinitionUpdate) -> DefinitionRead:
+        """Another version, name or repository for a definition of one's own; what is pinned to the old one stays so."""
+        connector = self._own(definition_id, "its versions come from the registry")
+        name, repository = body.name or connector.name, body.docker_repository or connector.repository
+        self._refuse(name, repository, body.docker_image_tag, but=connector.definition_id)
+        with self._context.db.begin() as tx:
+            store.update(tx, definition_id, name=name, repository=repository, version=body.docker_image_tag)
+        return self.get(definition_id)
+
     def delete(self, definition_id: str) -> None:
         """Remove a definition of one's own; Conflict while something is made with it."""
-        connector = self._context.connector(definition_id, self._kind)
-        if not connector.custom:
-            raise Conflict(f"{connector.short} is a public connector and stays")
+        connector = self._own(definition_id, "it stays")
         workspace_id = self._context.workspace_id()
         with self._context.db.begin() as tx:
             users = [
@@ -104,6 +119,25 @@ class Definitions:
                 names = ", ".join(repr(each.name) for each in users)
                 raise Conflict(f"{connector.name} is in use by {names}", hint="remove those first")
             store.delete(tx, definition_id)
+
+    def _own(self, definition_id: str, why: str) -> Connector:
+        connector = self._context.connector(definition_id, self._kind)
+        if not connector.custom:
+            hint = f"for one source or destination: resource-airbyte content upgrade --type {self._kind} --name NAME"
+            raise Conflict(f"{connector.short} is a public connector: {why}", hint=hint)
+        return connector
+
+    def _refuse(self, name: str, repository: str, version: str, *, but: str | None = None) -> None:
+        """Raise what is wrong with a definition before it is stored."""
+        catalog = self._context.catalog()
+        refuse(custom(self._kind, "", name, repository, version, public=catalog))
+        same = [each for each in catalog.all(self._kind) if each.custom and each.name.casefold() == name.casefold()]
+        twins = [each for each in same if each.definition_id != but]
+        if twins:
+            raise Conflict(
+                f"there is a {self._kind} definition called {name!r} already ({twins[0].repository})",
+                hint="choose another name, or change that one",
+            )
 
     def _specification(self, connector: Connector, version: str) -> SpecificationRead:
         watch = Stopwatch.start("get_spec", connector.definition_id)
@@ -134,7 +168,7 @@ def _kind(kind: str) -> Kind:
     return "source" if kind == "source" else "destination"
 
 
-def _read(connector: Connector) -> Any:
+def _read(connector: Connector, installed: Sequence[str] | None) -> Any:
     common: dict[str, Any] = {
         "name": connector.name,
         "docker_repository": connector.repository,
@@ -146,6 +180,9 @@ def _read(connector: Connector) -> Any:
         "language": connector.language,
         "runnable": connector.runnable,
         "why_not": connector.why_not,
+        "launcher": connector.launcher,
+        "installed": [*installed] if installed else None,
+        "cdk_version": connector.cdk,
     }
     if connector.kind == "source":
         category = connector.category if connector.category in SOURCE_TYPES else None

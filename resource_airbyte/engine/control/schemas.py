@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from resource_airbyte.engine.connectors.custom import content
 from resource_airbyte.engine.control.context import Context, Stopwatch
 from resource_airbyte.engine.store import actors, catalogs
 from resource_airbyte.errors import ConnectorError
@@ -20,7 +21,11 @@ class Schemas:
         with self._context.db.read() as tx:
             source = actors.get(tx, source_id, "source")
             fingerprint = self._fingerprint(source.configuration)
-            found = None if fresh else catalogs.find(tx, source_id, fingerprint, source.version)
+        connector = self._context.connector(source.definition_id, "source")
+        # What lies on this machine may have changed under the same version.
+        version = " ".join(filter(None, (source.version, content(connector))))
+        with self._context.db.read() as tx:
+            found = None if fresh else catalogs.find(tx, source_id, fingerprint, version)
         watch = Stopwatch.start("discover_schema", source_id)
         if found is not None:
             return _read(found, watch)
@@ -35,7 +40,7 @@ class Schemas:
         if renewed is not None:
             fingerprint = self._fingerprint(renewed)
         with self._context.db.begin() as tx:
-            found = catalogs.add(tx, source_id, fingerprint, source.version, answer["catalog"])
+            found = catalogs.add(tx, source_id, fingerprint, version, answer["catalog"])
         return _read(found, watch, updated=renewed is not None)
 
     def _fingerprint(self, configuration: bytes) -> str:

@@ -16,6 +16,7 @@ from resource_airbyte.engine.server import (
     page,
     sources,
     state,
+    versions,
     workspaces,
 )
 from resource_airbyte.engine.server.gate import Gate
@@ -33,7 +34,7 @@ def create_app(control: Control, *, token: str, ports: tuple[int, int]) -> FastA
         redirect_slashes=False,
     )
     # Straight into the application: a router included in it would be built twice, which a start in time does not need.
-    for noun in (instance, workspaces, definitions, sources, destinations, connections, jobs, state):
+    for noun in (instance, workspaces, definitions, versions, sources, destinations, connections, jobs, state):
         noun.routes(app.router, control)
     page.routes(app.router, control, ports[0])
     faults.install(app)

@@ -12,7 +12,9 @@ from resource_airbyte.model.definitions import (
     CustomDestinationDefinitionCreate,
     CustomSourceDefinitionCreate,
     DestinationDefinitionIdRequestBody,
+    DestinationDefinitionUpdate,
     SourceDefinitionIdRequestBody,
+    SourceDefinitionUpdate,
 )
 
 
@@ -41,6 +43,10 @@ def _sources(api: APIRouter, definitions: Definitions) -> None:
     def create_source_definition(body: CustomSourceDefinitionCreate) -> Response:
         return answer(definitions.create_custom(body.source_definition))
 
+    @api.post("/api/v1/source_definitions/update")
+    def update_source_definition(body: SourceDefinitionUpdate) -> Response:
+        return answer(definitions.update(body.source_definition_id, body))
+
     @api.post("/api/v1/source_definitions/delete")
     def delete_source_definition(body: SourceDefinitionIdRequestBody) -> Response:
         definitions.delete(body.source_definition_id)
@@ -64,6 +70,10 @@ def _destinations(api: APIRouter, definitions: Definitions) -> None:
     @api.post("/api/v1/destination_definitions/create_custom")
     def create_destination_definition(body: CustomDestinationDefinitionCreate) -> Response:
         return answer(definitions.create_custom(body.destination_definition))
+
+    @api.post("/api/v1/destination_definitions/update")
+    def update_destination_definition(body: DestinationDefinitionUpdate) -> Response:
+        return answer(definitions.update(body.destination_definition_id, body))
 
     @api.post("/api/v1/destination_definitions/delete")
     def delete_destination_definition(body: DestinationDefinitionIdRequestBody) -> Response:

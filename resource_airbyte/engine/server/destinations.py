@@ -6,7 +6,12 @@ from fastapi import APIRouter, Response
 
 from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.server.answers import answer, deleted
-from resource_airbyte.model.actors import DestinationCreate, DestinationIdRequestBody, DestinationUpdate
+from resource_airbyte.model.actors import (
+    DestinationCreate,
+    DestinationIdRequestBody,
+    DestinationUpdate,
+    PartialDestinationUpdate,
+)
 from resource_airbyte.model.workspaces import WorkspaceIdRequestBody
 
 
@@ -29,6 +34,10 @@ def routes(api: APIRouter, control: Control) -> None:
 
     @api.post("/api/v1/destinations/update")
     def update(body: DestinationUpdate) -> Response:
+        return answer(control.destinations.update(body.destination_id, body))
+
+    @api.post("/api/v1/destinations/partial_update")
+    def partial_update(body: PartialDestinationUpdate) -> Response:
         return answer(control.destinations.update(body.destination_id, body))
 
     @api.post("/api/v1/destinations/delete")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.server.answers import answer, deleted
 from resource_airbyte.model.actors import (
+    PartialSourceUpdate,
     SourceCreate,
     SourceDiscoverSchemaRequestBody,
     SourceIdRequestBody,
@@ -34,6 +35,10 @@ def routes(api: APIRouter, control: Control) -> None:
 
     @api.post("/api/v1/sources/update")
     def update(body: SourceUpdate) -> Response:
+        return answer(control.sources.update(body.source_id, body))
+
+    @api.post("/api/v1/sources/partial_update")
+    def partial_update(body: PartialSourceUpdate) -> Response:
         return answer(control.sources.update(body.source_id, body))
 
     @api.post("/api/v1/sources/delete")

@@ -33,13 +33,23 @@ def create(
     return definition
 
 
+def update(tx: Session, definition_id: str, *, name: str, repository: str, version: str) -> None:
+    """NotFound for one that is not there, or is a public one."""
+    definition = _own(tx, definition_id)
+    definition.name, definition.repository, definition.version = name, repository, version
+
+
 def listed(tx: Session) -> list[Definition]:
     return list(tx.scalars(select(Definition).order_by(Definition.created_at)))
 
 
 def delete(tx: Session, definition_id: str) -> None:
     """NotFound for one that is not there, or is a public one."""
+    tx.delete(_own(tx, definition_id))
+
+
+def _own(tx: Session, definition_id: str) -> Definition:
     definition = tx.get(Definition, definition_id)
     if definition is None:
         raise NotFound(f"no definition of your own has the id {definition_id!r}")
-    tx.delete(definition)
+    return definition

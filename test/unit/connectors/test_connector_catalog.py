@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from resource_airbyte import __version__
-from resource_airbyte.engine.connectors.catalog import Catalog, custom
+from resource_airbyte.engine.connectors.catalog import Catalog
+from resource_airbyte.engine.connectors.custom import custom
 from resource_airbyte.errors import Ambiguous, NotFound
 
 CATALOG = Catalog.load()

@@ -31,6 +31,12 @@ OURS = {
     "Cron",
     "DefinitionCreate",
     "DefinitionRead",
+    "DefinitionUpdate",
+    "DestinationVersionRequestBody",
+    "NewerVersion",
+    "PartialActorUpdate",
+    "RegistryRead",
+    "SourceVersionRequestBody",
     "SpecificationRead",
     "TablePreview",
 }
@@ -41,6 +47,9 @@ LENIENT = {
     ("DestinationRead", "createdAt"),
     ("DestinationDefinitionRead", "documentationUrl"),
     ("AirbyteStream", "jsonSchema"),
+    # The registry alone knows deadlines.
+    ("ActorDefinitionBreakingChange", "upgradeDeadline"),
+    ("ActorDefinitionVersionBreakingChanges", "minUpgradeDeadline"),
 }
 # Fields of our own on official shapes.
 EXTRA = {
@@ -49,7 +58,11 @@ EXTRA = {
     "onlyIfChanged",
     "details",
     "dockerImageTag",
+    "dockerRepository",
     "errorId",
+    "installed",
+    "latestVersion",
+    "launcher",
     "runnable",
     "supportsRefreshes",
     "whyNot",

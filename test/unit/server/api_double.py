@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
-from resource_airbyte.engine.connectors.catalog import Catalog, Connector
+from resource_airbyte.engine.connectors.catalog import Breaking, Catalog, Connector
 from resource_airbyte.engine.orchestrator.base import Probe
 from resource_airbyte.engine.secrets import Box
 from resource_airbyte.engine.store import Database, jobs
@@ -174,6 +174,7 @@ PUBLIC = Catalog(
             version="1.0.0",
             launcher="venv",
             category="api",
+            breaking=(Breaking("1.0.0", "Counts begin at one.", "2024-01-31", "https://example.invalid/one"),),
         ),
         Connector(
             definition_id=DESTINATION,

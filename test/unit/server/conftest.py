@@ -14,6 +14,7 @@ import pytest
 from api_double import DESTINATION, PORTS, PUBLIC, SOURCE, TOKEN, Api, Contract, FakeOrchestrator
 from cryptography.fernet import Fernet
 
+from resource_airbyte.engine.connectors.registry import Registry
 from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.control.definitions import known
 from resource_airbyte.engine.secrets import Box
@@ -56,6 +57,7 @@ def app(db: Database, orchestrator: FakeOrchestrator, log_dir: Path) -> Any:
         orchestrator=orchestrator,
         log_dir=log_dir,
         url="http://localhost:8000",
+        registry=Registry("http://127.0.0.1:1", log_dir.parent / "registry", offline=True),
     )
     return create_app(control, token=TOKEN, ports=PORTS)
 

@@ -101,10 +101,71 @@ def test_a_definition_of_ones_own_is_made_used_and_removed(api: Api, workspace: 
     api.post("source_definitions/delete", {"sourceDefinitionId": SOURCE}, 409)
 
 
-def test_a_definition_that_nothing_here_can_run_is_refused(api: Api) -> None:
+def test_an_image_is_kept_although_nothing_here_can_run_it(api: Api, workspace: str) -> None:
     own = {"name": "x", "dockerRepository": "nobody/nothing", "dockerImageTag": "1", "documentationUrl": ""}
-    body = api.post("destination_definitions/create_custom", {"destinationDefinition": own}, 422)
-    assert body["details"]["code"] == "not_executable"
+    made = api.post("destination_definitions/create_custom", {"destinationDefinition": own})
+    assert (made["launcher"], made["runnable"], "container" in made["whyNot"]) == ("docker", False, True)
+    body = {"destinationDefinitionId": made["destinationDefinitionId"], "workspaceId": workspace, "name": "d"}
+    refused = api.post("destinations/create", {**body, "connectionConfiguration": {}}, 422)
+    assert refused["details"]["code"] == "not_executable"
+
+
+@pytest.mark.parametrize(
+    ("repository", "tag", "said"),
+    [
+        ("file:///nowhere/at/all", "dev", "/nowhere/at/all is not there"),
+        ("file://relative", "dev", "absolute path"),
+        ("pypi:-e .", "1.0", "not the name of a package"),
+        ("pypi:mine", "latest", "'latest' is not a version of mine"),
+    ],
+)
+def test_a_definition_that_nothing_could_ever_run_is_refused(api: Api, repository: str, tag: str, said: str) -> None:
+    own = {"name": "x", "dockerRepository": repository, "dockerImageTag": tag, "documentationUrl": ""}
+    body = api.post("source_definitions/create_custom", {"sourceDefinition": own}, 422)
+    assert said in body["message"]
+    assert body["details"]["hint"]
+
+
+def test_a_definition_of_ones_own_gets_another_version_and_a_public_one_does_not(api: Api, workspace: str) -> None:
+    own = {"name": "Mine", "dockerRepository": "pypi:mine", "dockerImageTag": "1.0", "documentationUrl": ""}
+    made = api.post("source_definitions/create_custom", {"sourceDefinition": own})
+    body = {"sourceDefinitionId": made["sourceDefinitionId"], "workspaceId": workspace, "dockerImageTag": "2.0"}
+    changed = api.post("source_definitions/update", body)
+    assert (changed["dockerImageTag"], changed["name"], changed["launcher"]) == ("2.0", "Mine", "venv")
+    refused = api.post("source_definitions/update", {**body, "sourceDefinitionId": SOURCE}, 409)
+    assert "content upgrade" in refused["details"]["hint"]
+    api.post("source_definitions/create_custom", {"sourceDefinition": own}, 409)
+
+
+# ── versions ──
+
+
+def test_the_version_of_a_source_says_what_newer_ones_break(api: Api, source: Any) -> None:
+    body = {"sourceId": source["sourceId"]}
+    assert api.post("actor_definition_versions/get_for_source", body)["supportState"] == "supported"
+    api.post("sources/partial_update", {**body, "dockerImageTag": "0.9.0"})
+    read = api.post("actor_definition_versions/get_for_source", body)
+    assert (read["dockerImageTag"], read["latestVersion"], read["supportState"]) == ("0.9.0", "1.0.0", "unsupported")
+    (change,) = read["breakingChanges"]["upcomingBreakingChanges"]
+    assert (change["version"], change["message"]) == ("1.0.0", "Counts begin at one.")
+    assert "breakingChanges" not in api.post(
+        "actor_definition_versions/get_for_source", {**body, "dockerImageTag": "0.9.5"}
+    )
+
+
+def test_a_partial_update_keeps_what_it_does_not_name(api: Api, source: Any, orchestrator: FakeOrchestrator) -> None:
+    body = {"sourceId": source["sourceId"], "dockerImageTag": "1.1.0"}
+    changed = api.post("sources/partial_update", body)
+    assert (changed["name"], changed["dockerImageTag"]) == ("people", "1.1.0")
+    api.post("sources/check_connection", {"sourceId": source["sourceId"]})
+    assert orchestrator.configuration() == {"count": 5, "host": "a.example", "password": "hunter2"}
+
+
+def test_a_registry_that_is_not_asked_says_since_when_its_facts_are(api: Api) -> None:
+    assert api.post("registry/get")["asOf"] >= "2026-03-19"
+    refused = api.post("registry/refresh", status=503)
+    assert "facts as of" in refused["message"]
+    assert refused["details"]["code"] == "registry_unreachable"
 
 
 # ── create, get, list, delete ──

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from jsonschema import ValidationError
 
 # Routes of our own, and two that Airbyte had and dropped, which older clients call.
-OURS = {"/v1/connections/preview", "/v1/workspaces/list"}
+OURS = {"/v1/connections/preview", "/v1/registry/get", "/v1/registry/refresh", "/v1/workspaces/list"}
 
 
 @pytest.fixture

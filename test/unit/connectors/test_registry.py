@@ -1,0 +1,326 @@
+"""The registry of connectors, against a real HTTP server that serves a copy of its paths."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resource_airbyte.engine.connectors import facts, registry
+from resource_airbyte.engine.connectors.catalog import Catalog
+from resource_airbyte.engine.connectors.registry import REGISTRY, Registry
+from resource_airbyte.errors import InvalidDocument, NotFound, RegistryUnreachable
+
+FAKER = Catalog.load().find("source-faker")
+NEW = "99999999-0000-4000-8000-000000000001"
+
+
+def entry(identity: str, name: str, repository: str, tag: str, **more: Any) -> dict[str, Any]:
+    side = "destination" if "destination" in repository else "source"
+    return {
+        f"{side}DefinitionId": identity,
+        "name": name,
+        "dockerRepository": repository,
+        "dockerImageTag": tag,
+        "documentationUrl": "https://docs.airbyte.com/integrations/sources/x",
+        "spec": {"connectionSpecification": {"properties": {"much": {}}}},
+        **more,
+    }
+
+
+FAKER_ENTRY = entry(
+    FAKER.definition_id,
+    "Sample Data",
+    "airbyte/source-faker",
+    "99.0.0",
+    language="python",
+    remoteRegistries={"pypi": {"enabled": True, "packageName": "airbyte-source-faker"}},
+    releases={
+        "breakingChanges": {
+            "99.0.0": {
+                "message": "People have two names now.",
+                "upgradeDeadline": "2026-12-31",
+                "migrationDocumentationUrl": "https://docs.airbyte.com/integrations/sources/faker-migrations",
+            }
+        }
+    },
+)
+NEW_ENTRY = entry(
+    NEW,
+    "Brand New",
+    "airbyte/source-brand-new",
+    "0.1.0",
+    tags=["language:manifest-only"],
+    connectorBuildOptions={"baseImage": "docker.io/airbyte/source-declarative-manifest:7.1.0@sha256:00"},
+)
+
+
+@dataclass
+class Site:
+    """What the server has. `asked` holds (path, headers) of each request."""
+
+    url: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    etag: str = '"one"'
+    status: int = 200
+    cut: bool = False
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def publish(self, *entries: dict[str, Any]) -> None:
+        sources = [each for each in entries if "sourceDefinitionId" in each]
+        rest = [each for each in entries if "sourceDefinitionId" not in each]
+        self.files[REGISTRY] = json.dumps({"sources": sources, "destinations": rest}).encode()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    found = Site()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = self.path.removeprefix("/files/")
+            found.asked.append((path, {name.lower(): value for name, value in self.headers.items()}))
+            body = found.files.get(path)
+            known = self.headers.get("If-None-Match") == found.etag
+            status = found.status if found.status != 200 else 404 if body is None else 304 if known else 200
+            self.send_response(status)
+            self.send_header("ETag", found.etag)
+            self.send_header("Last-Modified", "Fri, 20 Nov 2026 10:00:00 GMT")
+            self.send_header("Content-Length", str(len(body or b"") if status == 200 else 0))
+            self.end_headers()
+            if status == 200 and body is not None:
+                self.wfile.write(body[: len(body) // 2] if found.cut else body)
+
+        def log_message(self, *_: Any) -> None:
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    found.url = f"http://127.0.0.1:{server.server_port}/files/"
+    found.publish(FAKER_ENTRY, NEW_ENTRY)
+    yield found
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def asking(site: Site, tmp_path: Path) -> Registry:
+    return Registry(site.url, tmp_path / "registry")
+
+
+def test_before_it_was_asked_the_facts_of_the_package_count(asking: Registry, site: Site) -> None:
+    assert asking.catalog().find("source-faker").version == FAKER.version
+    assert (asking.as_of(), asking.checked(), site.asked) == (facts.shipped().as_of, None, [])
+
+
+def test_a_refresh_brings_newer_versions_new_connectors_and_what_breaks(asking: Registry) -> None:
+    found = asking.refresh()
+    assert (found.as_of, found.new, found.left_out) == ("2026-11-20", ("source-brand-new",), 0)
+    assert found.newer == (("source-faker", FAKER.version, "99.0.0"),)
+    faker = asking.catalog().find("source-faker")
+    assert (faker.version, faker.package, faker.definition_id) == ("99.0.0", FAKER.package, FAKER.definition_id)
+    (change,) = faker.breaks(FAKER.version, "99.0.0")
+    assert (change.message, change.deadline) == ("People have two names now.", "2026-12-31")
+    assert change.url == "https://docs.airbyte.com/integrations/sources/faker-migrations"
+    fresh = asking.catalog().get(NEW)
+    assert (fresh.launcher, fresh.base, fresh.name) == ("manifest", "source-declarative-manifest:7.1.0", "Brand New")
+
+
+def test_a_connector_that_is_no_longer_listed_stays_known(asking: Registry) -> None:
+    asking.refresh()
+    assert len(list(asking.catalog())) == len(list(Catalog.load())) + 1
+    assert asking.catalog().find("destination-postgres").definition_id
+
+
+def test_an_older_version_in_the_registry_does_not_take_the_place_of_a_newer_one(asking: Registry, site: Site) -> None:
+    site.publish({**FAKER_ENTRY, "dockerImageTag": "1.0.0"})
+    assert asking.refresh().newer == ()
+    assert asking.catalog().find("source-faker").version == FAKER.version
+
+
+def test_what_has_not_changed_is_not_sent_again(asking: Registry, site: Site) -> None:
+    asking.refresh()
+    again = asking.refresh()
+    assert (again.as_of, again.new, again.newer) == ("2026-11-20", (), ())
+    assert site.asked[-1][1]["if-none-match"] == '"one"'
+    assert site.asked[-1][1]["if-modified-since"] == "Fri, 20 Nov 2026 10:00:00 GMT"
+
+
+def test_what_one_process_has_learnt_another_one_knows(asking: Registry, site: Site, tmp_path: Path) -> None:
+    other = Registry(site.url, tmp_path / "registry", offline=True)
+    assert other.catalog().find("source-faker").version == FAKER.version
+    asking.refresh()
+    assert other.catalog().find("source-faker").version == "99.0.0"
+    assert other.catalog() is other.catalog()
+
+
+def test_the_facts_of_another_registry_do_not_count(asking: Registry, tmp_path: Path) -> None:
+    asking.refresh()
+    elsewhere = Registry("http://127.0.0.1:1/files", tmp_path / "registry")
+    assert elsewhere.catalog().find("source-faker").version == FAKER.version
+    assert elsewhere.checked() is None
+
+
+def _refuses(site: Site) -> None:
+    site.status = 500
+
+
+def _is_garbage(site: Site) -> None:
+    site.files[REGISTRY] = b"<html>sign in, please</html>"
+
+
+def _is_empty(site: Site) -> None:
+    site.publish()
+
+
+def _is_mostly_unfit(site: Site) -> None:
+    site.publish(FAKER_ENTRY, {"name": 1}, {"sourceDefinitionId": "x"})
+
+
+def _is_cut(site: Site) -> None:
+    site.cut = True
+
+
+def _is_not_there(site: Site) -> None:
+    site.files.clear()
+
+
+@pytest.mark.parametrize("harm", [_refuses, _is_garbage, _is_empty, _is_mostly_unfit, _is_cut, _is_not_there])
+def test_a_failed_refresh_is_told_and_changes_nothing(
+    asking: Registry, site: Site, harm: Callable[[Site], None]
+) -> None:
+    asking.refresh()
+    site.etag = '"two"'
+    harm(site)
+    with pytest.raises(RegistryUnreachable, match=r"^facts as of 2026-11-20; the registry could not be reached: "):
+        asking.refresh()
+    assert asking.catalog().find("source-faker").version == "99.0.0"
+    checked = asking.checked()
+    assert checked is not None
+    assert checked.error
+
+
+def test_a_registry_that_nobody_serves_is_told(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    nobody = Registry(f"http://127.0.0.1:{free_port()}", tmp_path)
+    with pytest.raises(RegistryUnreachable, match="facts as of 2026-03-19; the registry could not be reached: http"):
+        nobody.refresh()
+
+
+@pytest.mark.parametrize("url", ["file:///etc", "connectors.example", "http://[bad"])
+def test_an_address_that_is_none_is_told(tmp_path: Path, url: str) -> None:
+    with pytest.raises(RegistryUnreachable):
+        Registry(url, tmp_path).refresh()
+
+
+def test_too_much_is_not_read_to_its_end(asking: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "LARGEST", 100)
+    with pytest.raises(RegistryUnreachable, match="is larger than"):
+        asking.refresh()
+
+
+def test_what_comes_too_slowly_is_not_waited_for(asking: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "DEADLINE", -1.0)
+    with pytest.raises(RegistryUnreachable, match="did not come within"):
+        asking.refresh()
+
+
+def test_offline_it_is_never_asked(site: Site, tmp_path: Path) -> None:
+    quiet = Registry(site.url, tmp_path, offline=True)
+    with pytest.raises(RegistryUnreachable, match="offline"):
+        quiet.refresh()
+    with pytest.raises(RegistryUnreachable, match="offline"):
+        quiet.fetch("metadata/x")
+    assert (site.asked, quiet.due_in()) == ([], None)
+
+
+def test_a_cache_that_cannot_be_written_is_told(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RegistryUnreachable, match="cannot be kept in"):
+        Registry(site.url, tmp_path / "file").refresh()
+
+
+def test_a_damaged_cache_is_as_good_as_none(asking: Registry, tmp_path: Path) -> None:
+    asking.refresh()
+    for name in ("facts.json", "checked.json"):
+        (tmp_path / "registry" / name).write_text('{"url": 1')
+    assert asking.catalog().find("source-faker").version == FAKER.version
+    assert asking.refresh().new == ("source-brand-new",)
+
+
+def test_it_is_due_once_in_so_many_hours_also_after_a_failure(site: Site, tmp_path: Path) -> None:
+    daily, never = Registry(site.url, tmp_path), Registry(site.url, tmp_path, hours=0)
+    assert (daily.due_in(), never.due_in()) == (0.0, None)
+    site.status = 503
+    with pytest.raises(RegistryUnreachable):
+        daily.refresh()
+    due = daily.due_in()
+    assert due is not None
+    assert 86000 < due <= 86400
+
+
+def test_a_file_is_fetched_by_its_path(asking: Registry, site: Site) -> None:
+    path = "metadata/airbyte/source-x/1.2.3/manifest.yaml"
+    site.files[path] = b"version: 7.0.0\n"
+    assert asking.fetch(path) == b"version: 7.0.0\n"
+    with pytest.raises(NotFound):
+        asking.fetch("metadata/airbyte/source-x/1.2.3/components.zip")
+    site.status = 500
+    with pytest.raises(RegistryUnreachable, match="answered 500"):
+        asking.fetch(path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"dockerImageTag": "../../../etc"},
+        {"dockerImageTag": "latest"},
+        {"dockerRepository": "airbyte/../../x"},
+        {"dockerRepository": "-e/x"},
+        {"sourceDefinitionId": "1"},
+        {"name": "a\x1b[2Jb"},
+        {"name": ""},
+        {"dockerImageTag": 3},
+    ],
+)
+def test_an_entry_that_does_not_fit_is_left_out_and_counted(wrong: dict[str, Any]) -> None:
+    document = {"sources": [FAKER_ENTRY, {**NEW_ENTRY, **wrong}], "destinations": []}
+    found, left_out = facts.from_registry(json.dumps(document).encode(), "2026-11-20")
+    assert ([each.name for each in found.connectors], left_out) == (["Sample Data"], 1)
+
+
+def test_what_is_unfit_in_an_entry_is_left_out_of_it() -> None:
+    odd = {
+        **FAKER_ENTRY,
+        "documentationUrl": "javascript:alert(1)",
+        "supportLevel": "splendid",
+        "remoteRegistries": {"pypi": {"enabled": True, "packageName": "--index-url=evil"}},
+        "releases": {"breakingChanges": {"../x": {}, "2.0.0": {"upgradeDeadline": "soon"}}},
+    }
+    found, _ = facts.from_registry(json.dumps({"sources": [odd], "destinations": []}).encode(), "2026-11-20")
+    (fact,) = found.connectors
+    assert (fact.docs, fact.support, fact.pypi) == ("", "community", None)
+    assert [(each.version, each.deadline) for each in fact.changes()] == [("2.0.0", None)]
+
+
+def test_a_tombstone_is_no_connector() -> None:
+    document = {"sources": [FAKER_ENTRY, {**NEW_ENTRY, "tombstone": True}], "destinations": []}
+    found, left_out = facts.from_registry(json.dumps(document).encode(), "2026-11-20")
+    assert ([each.name for each in found.connectors], left_out) == (["Sample Data"], 0)
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"\xff\xfe", b'{"sources": 1, "destinations": []}'])
+def test_what_is_no_registry_is_refused(text: bytes) -> None:
+    with pytest.raises(InvalidDocument, match="no registry of connectors"):
+        facts.from_registry(text, "2026-11-20")
+
+
+def test_the_shipped_facts_are_written_as_they_are_read() -> None:
+    assert json.loads(facts.document_of(facts.shipped()))["connectors"][0]["name"] == facts.shipped().connectors[0].name
