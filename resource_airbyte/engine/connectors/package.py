@@ -44,8 +44,10 @@ class Package:
     @classmethod
     def of(cls, connector: Connector, version: str) -> Package:
         """What a Python connector is installed from."""
+        if connector.directory is not None:
+            return cls.local(connector.directory, connector.script, origin=connector.kind)
         name = str(connector.package)
-        script = name.removeprefix("airbyte-")
+        script = connector.script or name.removeprefix("airbyte-")
         return cls(name, version, script, connector.short, connector.version, origin=connector.kind)
 
     @classmethod

@@ -13,7 +13,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -125,7 +125,8 @@ class Registry:
             day = _date(answer.modified) or time.strftime("%Y-%m-%d", time.gmtime())
             found, left_out = facts.from_registry(answer.body, day)
         except (RegistryUnreachable, NotFound, InvalidDocument) as error:
-            self._check(error.message)
+            with suppress(RegistryUnreachable):  # that this cannot be kept either matters less than the reason
+                self._check(error.message)
             raise self._unreachable(error.message) from None
         before = {each.definition_id: each for each in self.catalog()}
         self._write("facts.json", Kept(self.url, day, found.connectors, answer.etag, answer.modified))

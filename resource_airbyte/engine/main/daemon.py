@@ -28,6 +28,7 @@ import uvicorn
 from resource_airbyte import __version__, process
 from resource_airbyte.engine.main import logfiles
 from resource_airbyte.engine.main.doors import Doors, opened
+from resource_airbyte.engine.main.freshness import keep_fresh
 from resource_airbyte.errors import Conflict, ResourceError
 from resource_airbyte.settings import Settings
 
@@ -119,6 +120,7 @@ async def _serve(settings: Settings, engine: Engine, doors: Doors, parent: Paren
         _write_instance(settings, engine, doors)
         log.info("ready on ports %d and %d and on %s", doors.webapp_port, doors.server_port, doors.path)
         parent.ready()
+        keep_fresh(engine.registry)
 
     server = Server(_config(engine.app), ready)
     ending = _Ending(engine, server)
