@@ -28,7 +28,7 @@ from resource_airbyte.errors import DataDirUnusable, ResourceError
 
 MARKER = ".resource-airbyte"
 # What the runtime makes in its directory, now or while it runs. A trailing * stands for SQLite's companions and copies.
-DATA = ("master.key", "airbyte.db*")
+DATA = ("master.key", "master.key.new", "airbyte.db*")
 REST = ("token*", "daemon.lock", "start.lock", "daemon.json*", "api.sock", "logs")
 LOG_FILES = ("*.log", "*.log.*", "daemon.out")
 # File systems on which neither SQLite's shared memory nor file locks can be relied on.

@@ -7,9 +7,8 @@ freed of the configuration's secrets before anybody else sees it.
 
 from __future__ import annotations
 
-import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +17,11 @@ import msgspec
 from ... import process
 from ...errors import ConnectorCrashed, ConnectorError, ConnectorFailed, ConnectorTimeout
 from ...protocol.messages import ErrorTrace, Message, decode, encode
+from ...protocol.reader import LineTooLong
+from ...protocol.salvage import UNREADABLE, salvaged
 from .handover import handed_over
 from .launch import Launch
-from .listen import LONGEST_LINE, LineTooLong, Listener
+from .listen import Listener
 from .redact import Redactor
 
 TICK = 10.0  # seconds between two signs of life for whoever waits
@@ -28,8 +29,6 @@ FAREWELL = 10.0  # seconds that a connector may take to end after its answer
 SAMPLES = 3
 SAMPLE = 200
 STDERR_LINES = 20
-# What Airbyte's library for connectors says of an exception that the connector did not foresee.
-SAYS_NOTHING = "Something went wrong in the connector. See the logs for more details."
 FAILURE_TYPES = ("config_error", "system_error", "transient_error")
 
 decode_object = msgspec.json.Decoder(dict[str, Any]).decode
@@ -97,13 +96,14 @@ def check(
     timeout: float,
     *,
     spec: Mapping[str, Any] | None = None,
+    secrets: Iterable[str] = (),
     ears: Ears = DEAF,
 ) -> Answer:
     """Whether the connector can work with this configuration: {"status": "SUCCEEDED" | "FAILED", "message"?}.
 
-    `spec` (the connection specification) tells which values are secret, here and below.
+    `spec` (the connection specification) tells which values are secret, here and below; `secrets` are more of them.
     """
-    return _ask(CHECK, launch, configuration, timeout, ears, spec=spec)
+    return _ask(CHECK, launch, configuration, timeout, ears, spec=spec, secrets=secrets)
 
 
 def discover(
@@ -112,10 +112,11 @@ def discover(
     timeout: float,
     *,
     spec: Mapping[str, Any] | None = None,
+    secrets: Iterable[str] = (),
     ears: Ears = DEAF,
 ) -> Answer:
     """What the source could read: the payload of its CATALOG message, {"streams": […]}."""
-    return _ask(DISCOVER, launch, configuration, timeout, ears, spec=spec)
+    return _ask(DISCOVER, launch, configuration, timeout, ears, spec=spec, secrets=secrets)
 
 
 def preview(
@@ -125,13 +126,14 @@ def preview(
     timeout: float,
     *,
     spec: Mapping[str, Any] | None = None,
+    secrets: Iterable[str] = (),
     ears: Ears = DEAF,
 ) -> Answer:
     """Some rows of the tables that a native destination holds, {"tables": […]}.
 
     `arguments`: "catalog", the configured catalog whose tables are meant, and "limit", rows per table.
     """
-    return _ask(PREVIEW, launch, configuration, timeout, ears, spec=spec, arguments=arguments)
+    return _ask(PREVIEW, launch, configuration, timeout, ears, spec=spec, secrets=secrets, arguments=arguments)
 
 
 def _ask(
@@ -142,9 +144,10 @@ def _ask(
     ears: Ears,
     *,
     spec: Mapping[str, Any] | None = None,
+    secrets: Iterable[str] = (),
     arguments: Mapping[str, Any] | None = None,
 ) -> Answer:
-    probe = _Probe(question, launch, timeout, ears, Redactor(configuration, spec))
+    probe = _Probe(question, launch, timeout, ears, Redactor(configuration, spec, also=secrets))
     documents = {} if configuration is None else {"config": encode(configuration)}
     words = []
     for name, value in (arguments or {}).items():
@@ -179,15 +182,15 @@ class _Probe:
         self.listener = Listener(child, self.line, self.timeout)
         try:
             code = self.listener.run(lambda: self._still_trying(time.monotonic() - started), TICK)
-        except LineTooLong:
-            raise self._crashed(f"wrote a line of more than {LONGEST_LINE >> 20} MB and was ended") from None
+        except LineTooLong as error:
+            raise self._crashed(str(error)) from None
+        finally:
+            process.sweep(self.launch.env.get(process.MARK, ""))
         return self._judge(code)
 
     def _start(self, arguments: list[str], descriptors: tuple[int, ...]) -> process.Child:
-        pipe = subprocess.PIPE
-        argv = [*self.launch.argv, *arguments]
         try:
-            return process.start(argv, env=self.launch.env, stdout=pipe, stderr=pipe, pass_fds=descriptors)
+            return self.launch.start(arguments, descriptors)
         except OSError as error:
             raise self._crashed(f"cannot be started ({error.strerror}: {self.launch.argv[0]})") from error
 
@@ -195,8 +198,15 @@ class _Probe:
         """Hear one line. Reading it may fail, which makes it a foreign one; acting on it happens outside of that."""
         try:
             message = decode(raw)
+        except UNREADABLE:
+            found = salvaged(raw)
+            if found is None:
+                self._foreign(raw)
+                return
+            message, raw = found
+        try:
             payload = self._payload(message, raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             self._foreign(raw)
             return
         if payload is not None:
@@ -235,7 +245,8 @@ class _Probe:
                 self.last_complaint = text
             self.ears.log(message.log.level, text)
         elif message.trace is not None:
-            self.error = self.error or message.trace.error
+            unsaid = ErrorTrace() if message.trace.type == "ERROR" else None
+            self.error = self.error or message.trace.error or unsaid
         elif message.control is not None and message.control.connectorConfig is not None:
             configuration = message.control.connectorConfig.config
             self.ears.keep(configuration)
@@ -268,7 +279,7 @@ class _Probe:
         raise self._crashed(f"ended without an answer to {self.question.verb}")
 
     def _failed(self, error: ErrorTrace) -> ConnectorFailed:
-        message = self.redact(_told(error))
+        message = self.redact(error.told())
         details = {"internal_message": error.internal_message, "stack_trace": error.stack_trace}
         if error.stream_descriptor is not None:
             details["stream"] = str(error.stream_descriptor)
@@ -306,13 +317,6 @@ class _Probe:
         if stderr or self.last_complaint:
             words.append("\n".join((stderr or self.last_complaint).splitlines()[-STDERR_LINES:]))
         return "".join(f"\n{text}" for text in words) or "."
-
-
-def _told(error: ErrorTrace) -> str:
-    """The connector's message; where that says nothing, also what it has for whoever reads logs."""
-    if error.message == SAYS_NOTHING and error.internal_message:
-        return f"{SAYS_NOTHING.rstrip('.')}: {error.internal_message}"
-    return error.message or error.internal_message or "no message"
 
 
 def _exit(code: int) -> str:

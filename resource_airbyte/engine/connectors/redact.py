@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from ...model.mask import MASK, names_secret
 
 SHORTEST = 4  # a shorter secret would blank out half of every message
+SHORTEST_BASE64 = 8  # fewer digits turn up by chance
+LONGEST = 1 << 16  # a longer one is looked for as it is and line by line alone: every form is a pattern to search for
 URL_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):([^@/\s]+)@")
 
 
 class Redactor:
     """Replaces the secrets of one configuration in any text."""
 
-    def __init__(self, configuration: Mapping[str, Any] | None, spec: Mapping[str, Any] | None = None) -> None:
-        """`spec`: the connection specification; fields that it marks `airbyte_secret` count wherever they stand."""
+    def __init__(
+        self,
+        configuration: Mapping[str, Any] | None,
+        spec: Mapping[str, Any] | None = None,
+        *,
+        also: Iterable[str] = (),
+    ) -> None:
+        """`spec`: the connection specification; fields that it marks `airbyte_secret` count wherever they stand.
+
+        `also`: values that are secret whatever the field, because a reference stands there.
+        """
         marked = frozenset(_marked(spec or {}))
-        found = {form for value in _secrets(configuration or {}, marked) for form in _forms(value)}
+        values = {*_secrets(configuration or {}, marked), *also}
+        values |= {inner for value in values for inner in _inside(value)}
+        found = {form for value in values for form in _forms(value)}
         # The longest first, so that one secret inside another does not leave the rest of it readable.
         ordered = sorted((form for form in found if len(form) >= SHORTEST), key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
@@ -59,11 +73,37 @@ def _named_secret(name: str, value: Any) -> bool:
     return isinstance(value, str) and names_secret(name)
 
 
+def _inside(secret: str) -> Iterator[str]:
+    """The secrets of one that is JSON itself, such as the key file of a service account: connectors quote its parts."""
+    if not secret.lstrip().startswith("{"):
+        return
+    try:
+        parts = json.loads(secret)
+    except ValueError:
+        return  # it only began like JSON
+    yield from _secrets(parts, frozenset())
+
+
 def _forms(secret: str) -> Iterator[str]:
-    """The spellings in which a secret turns up: as it is, inside JSON or a Python repr, inside a URL, line by line."""
+    """The spellings in which a secret turns up: as it is, in JSON, in a Python repr, in a URL, in base64, by lines."""
     yield secret
+    yield from (line for line in secret.splitlines() if len(line) >= 16)
+    if len(secret) > LONGEST:
+        return
     yield json.dumps(secret)[1:-1]
     yield json.dumps(secret, ensure_ascii=False)[1:-1]
     yield repr(secret)[1:-1]
     yield quote(secret, safe="")
-    yield from (line for line in secret.splitlines() if len(line) >= 16)
+    yield quote_plus(secret)
+    yield from _base64(secret)
+
+
+def _base64(secret: str) -> Iterator[str]:
+    """What is in every base64 text that holds the secret, whatever stands before and after it (`user:password`)."""
+    data = secret.encode(errors="surrogatepass")
+    for before in range(3):
+        first, end = (before * 8 + 5) // 6, (before + len(data)) * 8 // 6
+        digits = b64encode(bytes(before) + data).decode()[first:end]
+        if len(digits) >= SHORTEST_BASE64:
+            yield digits
+            yield digits.replace("+", "-").replace("/", "_")

@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from resource_airbyte.engine.connectors.catalog import Connector
-from resource_airbyte.engine.control.configuration import validate
+from resource_airbyte.engine.connectors.configuration import validate
+from resource_airbyte.engine.connectors.specification import masked
 from resource_airbyte.engine.control.connections import Connections
 from resource_airbyte.engine.control.context import Context, Kind
-from resource_airbyte.engine.control.masking import masked, refuse_mask, unmasked
+from resource_airbyte.engine.control.masking import refuse_mask, unmasked
 from resource_airbyte.engine.store import actors as store
 from resource_airbyte.engine.store import connections as stored_connections
 from resource_airbyte.engine.store import specifications, workspaces
@@ -23,6 +24,7 @@ from resource_airbyte.model.actors import (
     ActorUpdate,
     DestinationRead,
     DestinationReadList,
+    PartialActorUpdate,
     SourceRead,
     SourceReadList,
 )
@@ -68,16 +70,19 @@ class Actors:
         listed: Any = SourceReadList if self._kind == "source" else DestinationReadList
         return listed(**{f"{self._kind}s": found})  # type: ignore[no-any-return]
 
-    def update(self, actor_id: str, body: ActorUpdate) -> ActorRead:
-        """A whole new configuration; the mask keeps a stored secret. The answer says whether anything changed."""
+    def update(self, actor_id: str, body: ActorUpdate | PartialActorUpdate) -> ActorRead:
+        """A whole new configuration; the mask keeps a stored secret. The answer says whether anything changed.
+
+        What a partial update leaves out stays as it is at the very moment of the update.
+        """
         candidate, names = self.candidate(actor_id, body), self._connector_names()
         with self._context.db.begin() as tx:
             actor = store.get(tx, actor_id, self._kind)
             before = (actor.name, actor.version, self._context.box.open(actor.configuration))
-            configuration = unmasked(body.connection_configuration, before[2])
-            changed = before != (body.name, candidate.version, configuration)
+            name, configuration = body.name or actor.name, _configuration(body, before[2])
+            changed = before != (name, candidate.version, configuration)
             if changed:
-                actor.name, actor.version, actor.updated_at = body.name, candidate.version, now()
+                actor.name, actor.version, actor.updated_at = name, candidate.version, now()
                 actor.configuration = self._context.box.seal(configuration)
             read = self._read(tx, actor, names)
             read.configuration_changed = changed
@@ -91,20 +96,20 @@ class Actors:
         opened = self._context.box.open
         return (before.version, opened(before.configuration)) != (after.version, opened(after.configuration))
 
-    def candidate(self, actor_id: str, body: ActorUpdate) -> store.Actor:
+    def candidate(self, actor_id: str, body: ActorUpdate | PartialActorUpdate) -> store.Actor:
         """The actor as it would be after this update: valid, and not stored."""
         with self._context.db.read() as tx:
             actor = store.get(tx, actor_id, self._kind)
         connector = self._context.runnable(actor.definition_id, self._kind)
         version = _version(connector, body.docker_image_tag, actor.version)
-        configuration = unmasked(body.connection_configuration, self._context.box.open(actor.configuration))
+        configuration = _configuration(body, self._context.box.open(actor.configuration))
         validate(configuration, self._context.specification(connector, version), connector.short)
         return store.Actor(
             id=actor.id,
             workspace_id=actor.workspace_id,
             kind=actor.kind,
             definition_id=actor.definition_id,
-            name=body.name,
+            name=body.name or actor.name,
             version=version,
             configuration=self._context.box.seal(configuration),
         )
@@ -143,6 +148,12 @@ class Actors:
     def _connector_names(self) -> Mapping[str, str]:
         """For reads. Asked for outside of transactions: the catalog reads the database itself."""
         return {connector.definition_id: connector.name for connector in self._context.catalog().all(self._kind)}
+
+
+def _configuration(body: ActorUpdate | PartialActorUpdate, stored: dict[str, Any]) -> dict[str, Any]:
+    """The configuration after this update."""
+    wanted = body.connection_configuration
+    return stored if wanted is None else unmasked(wanted, stored)
 
 
 def _version(connector: Connector, asked: str | None, otherwise: str) -> str:

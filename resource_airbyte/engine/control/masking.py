@@ -1,27 +1,20 @@
-"""Secrets in configurations: masked on the way out, and the mask understood as "unchanged" on the way in."""
+"""The mask on the way in: understood as "unchanged". On the way out it is put on by `connectors.specification`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from resource_airbyte.errors import InvalidConfiguration
-from resource_airbyte.model.mask import MASK, names_secret
+from resource_airbyte.model.mask import MASK
 
-Schema = Mapping[str, Any]
 # Fields that say where a secret is sent. One word of the name is enough: tunnel_host, base_url, jdbcUrlParams.
 ADDRESS_WORDS = {
     *("host", "hosts", "hostname", "hostnames", "port", "url", "urls", "uri", "uris", "endpoint", "endpoints"),
     *("server", "servers", "address", "addresses", "domain", "subdomain", "site", "instance", "cluster"),
     *("broker", "brokers", "bootstrap", "proxy"),
 }
-
-
-def masked(configuration: Any, schema: Schema | None) -> Any:
-    """The configuration with every secret replaced; `schema` is the connection specification, None when unknown."""
-    root = schema or {}
-    return _masked(configuration, [root] if schema else [], root)
 
 
 def unmasked(given: Any, stored: Any) -> Any:
@@ -50,68 +43,6 @@ def refuse_mask(configuration: Any) -> None:
 def is_address(name: str) -> bool:
     words = re.findall(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+", name)
     return any(word.lower() in ADDRESS_WORDS for word in words)
-
-
-def _masked(value: Any, schemas: list[Schema], root: Schema) -> Any:
-    schemas = [each for schema in schemas for each in _alternatives(schema, root)]
-    if any(schema.get("airbyte_secret") for schema in schemas):
-        return value if value in (None, "") else MASK
-    if isinstance(value, dict):
-        return {name: _masked_field(name, part, schemas, root) for name, part in value.items()}
-    if isinstance(value, list):
-        items = [each for schema in schemas for each in _items(schema)]
-        return [_masked(part, items, root) for part in value]
-    return value
-
-
-def _masked_field(name: str, value: Any, schemas: list[Schema], root: Schema) -> Any:
-    described = [each for schema in schemas for each in _properties(schema, name)]
-    if described:
-        return _masked(value, described, root)
-    if names_secret(name) and value not in (None, "") and not isinstance(value, dict | list | bool):
-        return MASK
-    return _masked(value, [], root)
-
-
-def _alternatives(schema: Schema, root: Schema, seen: tuple[str, ...] = ()) -> Iterator[Schema]:
-    """A schema and everything it says in other places, as if all alternatives held: better to mask too much."""
-    yield schema
-    reference = schema.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#") and reference not in seen:
-        target = _resolve(root, reference)
-        if target is not None:
-            yield from _alternatives(target, root, (*seen, reference))
-    for word in ("oneOf", "anyOf", "allOf"):
-        for part in schema.get(word) or ():
-            if isinstance(part, Mapping):
-                yield from _alternatives(part, root, seen)
-    for word in ("if", "then", "else"):
-        if isinstance(schema.get(word), Mapping):
-            yield from _alternatives(schema[word], root, seen)
-
-
-def _resolve(root: Schema, reference: str) -> Schema | None:
-    found: Any = root
-    for part in reference.removeprefix("#").strip("/").split("/"):
-        found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else None
-
-
-def _properties(schema: Schema, name: str) -> Iterator[Schema]:
-    part = (schema.get("properties") or {}).get(name)
-    if isinstance(part, Mapping):
-        yield part
-    elif isinstance(schema.get("additionalProperties"), Mapping):
-        yield schema["additionalProperties"]
-    for pattern, part in (schema.get("patternProperties") or {}).items():
-        if isinstance(part, Mapping) and re.search(pattern, name):
-            yield part
-
-
-def _items(schema: Schema) -> Iterator[Schema]:
-    for word in ("items", "prefixItems", "additionalItems"):
-        found = schema.get(word)
-        yield from (each for each in (found if isinstance(found, list) else [found]) if isinstance(each, Mapping))
 
 
 def _unmasked(given: Any, stored: Any, path: str, kept: list[str]) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from ..store import actors, connections, jobs
 from ..store.database import Database
 from .base import Probe
 from .probes import run_probe
+from .ready import value_of
 from .reasons import PLATFORM
 from .retry import Failed, Limits, delay
 from .run import Result, Run, Tools
@@ -86,13 +88,17 @@ class LocalOrchestrator:
         return waiting or any(run.job_id == job_id for run in self._running.values())
 
     def probe(self, probe: Probe) -> dict[str, Any]:
-        tools, known = self._tools, probe.configuration
+        tools = self._tools
+        known = None if probe.configuration is None else tools.box.open(probe.configuration)
 
-        def keep(renewed: bytes) -> None:
+        def keep(renewed: dict[str, Any]) -> None:
             nonlocal known
             if probe.actor_id is not None and known is not None:
-                with tools.db.begin() as tx:
-                    if not actors.renew(tx, probe.actor_id, known, renewed):
+                with tools.db.begin() as tx:  # sealed inside: a key that is replaced meanwhile leaves nothing behind
+                    actor = actors.get(tx, probe.actor_id)
+                    if tools.box.open(actor.configuration) == known:
+                        actors.configure(tx, actor.id, tools.box.seal(renewed))
+                    else:
                         log.warning("%s renewed a configuration that was changed meanwhile", probe.connector.short)
                 known = renewed
 
@@ -104,7 +110,7 @@ class LocalOrchestrator:
             settings=tools.settings,
             log=_probe_line,
             keep=keep,
-            mark=f"{tools.mark}:probe.",
+            mark=f"{tools.mark}:probe.{uuid.uuid4().hex}.",  # its own: it is swept by it when it has answered
         )
 
     def recover(self) -> None:
@@ -157,7 +163,7 @@ class LocalOrchestrator:
                 actor = actors.get(tx, connection.destination_id)
             except NotFound:
                 return None  # deleted meanwhile: the attempt will say so
-            path = self._tools.box.open(actor.configuration).get("destination_path")
+            path = value_of(self._tools.box.open(actor.configuration), "destination_path")
         return str(Path(path).expanduser().resolve()) if isinstance(path, str) else None
 
     def _dispatch(self) -> None:
@@ -219,8 +225,11 @@ class LocalOrchestrator:
 
     def _settle(self, run: Run, result: Result | None) -> None:
         """What becomes of the job after an attempt."""
-        if result is None or result.succeeded or run.cancelled:
-            log.info("job %d %s", run.job_id, "succeeded" if result and result.succeeded else "was cancelled")
+        if result is None:
+            log.info("job %d was over before it began", run.job_id)
+            return
+        if result.succeeded or run.cancelled:
+            log.info("job %d %s", run.job_id, "succeeded" if result.succeeded else "was cancelled")
             return
         if result.stopped:
             log.info("job %d was stopped; the next start goes on from its last checkpoint", run.job_id)

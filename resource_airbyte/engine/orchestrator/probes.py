@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 from ... import process
 from ...protocol.messages import StreamDescriptor
@@ -13,15 +13,16 @@ from ..connectors import probe as ask
 from ..connectors.launch import Launchers
 from ..connectors.probe import Answer, Ears
 from ..connectors.specs import Specs
-from ..secrets import Box
+from ..secrets import Box, Filled
 from .base import Probe
 from .naming import destination_name
+from .ready import ready
 
 Log = Callable[[str, str], None]
-Keep = Callable[[bytes], None]
+Keep = Callable[[dict[str, Any]], None]
 
 
-def _nowhere(_: bytes) -> None:
+def _nowhere(_: dict[str, Any]) -> None:
     """The caller is content with the last new configuration in the result."""
 
 
@@ -38,35 +39,46 @@ def run_probe(
 ) -> dict[str, Any]:
     """Ask the connector and wait; the result is as `Orchestrator.probe` says. Its process bears `mark`.
 
-    `log` gets (level, text). `keep` gets each new configuration, sealed, at the moment when the connector asks for it;
-    what it has stored is safe even when the connector fails after that (rule 9).
+    `log` gets (level, text). `keep` gets each new configuration, references in it as they were written, at the moment
+    when the connector asks for it; what it has stored is safe even when the connector fails after that (rule 9).
     """
     connector, version = probe.connector, probe.version
     ears = Ears(
-        log=lambda level, text: log(level, f"{connector.short}: {text}"),
-        waiting=lambda text: log("INFO", text),
-        keep=lambda configuration: keep(box.seal(configuration)),
+        log=lambda level, text: log(level, f"{connector.short}: {text}"), waiting=lambda text: log("INFO", text)
     )
     if probe.kind == "spec":
         return specs.get(connector, version, ears=ears)
     launch = launchers.prepare(connector, version, ears.waiting)
     launch = replace(launch, env={**launch.env, process.MARK: mark})
-    configuration = box.open(probe.configuration) if probe.configuration is not None else {}
-    known = (specs.cached(connector, version) or {}).get("connectionSpecification")
+    written = box.open(probe.configuration) if probe.configuration is not None else {}
+    filled = ready(written, connector, lambda: specs.get(connector, version, ears=ears))
+    for warning in filled.warnings:
+        log("WARN", f"{connector.short}: {warning}")
+    ears = replace(ears, keep=lambda configuration: keep(filled.kept(configuration)))
+    spec = (specs.cached(connector, version) or {}).get("connectionSpecification")
+    known: _Known = {"spec": spec, "secrets": filled.secrets, "ears": ears}
     if probe.kind == "check":
-        answer = ask.check(launch, configuration, settings.check_timeout, spec=known, ears=ears)
-        return {**answer.payload, **_renewed(answer, box)}
+        answer = ask.check(launch, filled.configuration, settings.check_timeout, **known)
+        return {**answer.payload, **_renewed(answer, filled, box)}
     if probe.kind == "discover":
-        answer = ask.discover(launch, configuration, settings.discover_timeout, spec=known, ears=ears)
-        return {"catalog": answer.payload, **_renewed(answer, box)}
+        answer = ask.discover(launch, filled.configuration, settings.discover_timeout, **known)
+        return {"catalog": answer.payload, **_renewed(answer, filled, box)}
     catalog, names = _tables_wanted(probe.arguments)
     arguments = {"catalog": catalog, "limit": probe.arguments.get("limit", 5)}
-    answer = ask.preview(launch, configuration, arguments, settings.preview_timeout, spec=known, ears=ears)
+    answer = ask.preview(launch, filled.configuration, arguments, settings.preview_timeout, **known)
     return {"tables": [_by_source_name(table, names) for table in answer.payload.get("tables", [])]}
 
 
-def _renewed(answer: Answer, box: Box) -> dict[str, bytes]:
-    return {"configuration": box.seal(answer.configurations[-1])} if answer.configurations else {}
+class _Known(TypedDict):
+    """What every question goes with."""
+
+    spec: dict[str, Any] | None
+    secrets: frozenset[str]
+    ears: Ears
+
+
+def _renewed(answer: Answer, filled: Filled, box: Box) -> dict[str, bytes]:
+    return {"configuration": box.seal(filled.kept(answer.configurations[-1]))} if answer.configurations else {}
 
 
 def _tables_wanted(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[StreamDescriptor, StreamDescriptor]]:

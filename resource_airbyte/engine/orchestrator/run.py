@@ -18,7 +18,7 @@ from ..connectors.catalog import Catalog, Connector
 from ..connectors.launch import Launchers
 from ..connectors.redact import Redactor
 from ..connectors.specs import Specs
-from ..secrets import Box
+from ..secrets import Box, Filled
 from ..store import actors, connections, jobs, states
 from ..store.database import Database
 from . import assignment as wire
@@ -26,6 +26,7 @@ from . import reasons
 from .assign import assignment, refreshes
 from .conversation import Conversation
 from .joblog import JobLog
+from .ready import ready
 
 SAVE_STATS = 0.5  # seconds between two writes of an attempt's statistics
 KILL_AFTER = 5.0  # seconds that a cancelled attempt has to end by itself
@@ -62,6 +63,14 @@ class Opened:
     source: Connector
     destination: Connector
     source_id: str
+    filled: dict[str, Filled] = field(default_factory=dict)
+    redactors: list[Redactor] = field(default_factory=list)
+
+    def redact(self, text: str) -> str:
+        """The text without the secrets of both configurations, as far as they are known by now."""
+        for redact in self.redactors:
+            text = redact(text)
+        return text
 
 
 @dataclass
@@ -93,7 +102,7 @@ class Run:
         job = opened.assignment
         heard = Heard()
         level = self._tools.settings.log_level
-        with JobLog(self._tools.log_dir, job.job, job.attempt, redact=self._redactor(opened), level=level) as lines:
+        with JobLog(self._tools.log_dir, job.job, job.attempt, redact=opened.redact, level=level) as lines:
             try:
                 self._prepare(opened, lines)
                 self._converse(opened, lines, heard)
@@ -148,26 +157,17 @@ class Run:
             )
         return Opened(told, source, destination, connection.source_id)
 
-    def _redactor(self, opened: Opened) -> Callable[[str], str]:
-        """Takes both configurations' secrets out of a text."""
-        job, specs = opened.assignment, self._tools.specs
-
-        def of(connector: Connector, side: wire.Side) -> Redactor:
-            spec = specs.cached(connector, side.version) or {}
-            return Redactor(side.configuration, spec.get("connectionSpecification"))
-
-        source, destination = of(opened.source, job.source), of(opened.destination, job.destination)
-        return lambda text: destination(source(text))
-
     def _prepare(self, opened: Opened, lines: JobLog) -> None:
-        """Install what is not installed, and say how both are started."""
+        """Install what is not installed, fill in what the configurations refer to, and say how both are started."""
         job = opened.assignment
         for side, connector in ((job.source, opened.source), (job.destination, opened.destination)):
+            opened.redactors.append(self._redactor(connector, side.version, side.configuration))
             launch = self._tools.launchers.prepare(
                 connector, side.version, lambda text: lines.line("INFO", "platform", text)
             )
             side.name, side.version = launch.name, launch.version
             side.argv, side.env, side.native = list(launch.argv), dict(launch.env), launch.native
+            self._fill(opened, side, connector, lines)
         modes = ", ".join(f"{s.descriptor} ({s.sync_mode} {s.destination_sync_mode})" for s in job.catalog.streams)
         lines.line(
             "INFO",
@@ -175,6 +175,21 @@ class Run:
             f"attempt {job.attempt} of job {job.job}: {job.source.name} {job.source.version} → "
             f"{job.destination.name} {job.destination.version}: {modes or 'no streams'}",
         )
+
+    def _fill(self, opened: Opened, side: wire.Side, connector: Connector, lines: JobLog) -> None:
+        """Anew for each attempt, so that a value that was corrected meanwhile is taken up by the next."""
+        filled = ready(side.configuration, connector, lambda: self._tools.specs.get(connector, side.version))
+        opened.filled[connector.kind] = filled
+        side.configuration = filled.configuration
+        opened.redactors.append(self._redactor(connector, side.version, filled.configuration, filled.secrets))
+        for warning in filled.warnings:
+            lines.line("WARN", "platform", f"{connector.short}: {warning}")
+
+    def _redactor(
+        self, connector: Connector, version: str, configuration: dict[str, Any], also: Iterable[str] = ()
+    ) -> Redactor:
+        spec = self._tools.specs.cached(connector, version) or {}
+        return Redactor(configuration, spec.get("connectionSpecification"), also=also)
 
     def _converse(self, opened: Opened, lines: JobLog, heard: Heard) -> None:
         with self._lock:
@@ -215,12 +230,18 @@ class Run:
             elif isinstance(message, wire.Finished):
                 heard.finished = message
             elif isinstance(message, wire.Reconfigured):
-                with self._tools.db.begin() as tx:  # rule 9: stored before the attempt hears anything else
-                    actors.configure(tx, opened.source_id, self._tools.box.seal(message.configuration))
+                self._reconfigure(opened, message.configuration)
         numbers = [message.number for message in batch if isinstance(message, wire.Saved | wire.Reconfigured)]
         if numbers:
             conversation.ack(max(numbers))
             self._moved()
+
+    def _reconfigure(self, opened: Opened, configuration: dict[str, Any]) -> None:
+        """Rule 9: stored before the attempt hears anything else. What came from references stays a reference."""
+        opened.redactors.append(self._redactor(opened.source, opened.assignment.source.version, configuration))
+        kept = opened.filled["source"].kept(configuration)
+        with self._tools.db.begin() as tx:
+            actors.configure(tx, opened.source_id, self._tools.box.seal(kept))
 
     def _store(self, connection_id: str, saved: Iterable[wire.Saved], lines: JobLog) -> None:
         latest = {(m.position.kind, m.position.stream): m.position for m in saved}

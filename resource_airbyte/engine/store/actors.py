@@ -69,15 +69,6 @@ def configure(tx: Session, actor_id: str, configuration: bytes) -> None:
     actor.updated_at = now()
 
 
-def renew(tx: Session, actor_id: str, known: bytes, renewed: bytes) -> bool:
-    """Replace the configuration by the one that its connector asked to keep, unless a user has changed it meanwhile."""
-    actor = get(tx, actor_id)
-    if actor.configuration != known:
-        return False
-    configure(tx, actor_id, renewed)
-    return True
-
-
 def delete(tx: Session, actor_id: str) -> None:
     """Leave a tombstone, without the configuration: the jobs that used it still name it."""
     actor = get(tx, actor_id)

@@ -12,9 +12,10 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from resource_airbyte.engine.control.masking import masked
-from resource_airbyte.errors import ConnectorFailed, InvalidConfiguration
-from resource_airbyte.model.mask import MASK
+from ...errors import ConnectorFailed, InvalidConfiguration
+from ...model.mask import MASK
+from ...model.references import references, refers, texts
+from .specification import masked
 
 LONGEST_VALUE = 80
 
@@ -22,10 +23,13 @@ LONGEST_VALUE = 80
 def validate(configuration: Mapping[str, Any], specification: Mapping[str, Any], connector: str) -> None:
     """InvalidConfiguration with every fault, a line each; `specification` is the payload of a SPEC message.
 
-    Nothing is filled in: a default that the specification names is the connector's own business.
+    What a reference stands for is not known yet, so that it is no fault of its place. Nothing is filled in: a default
+    that the specification names is the connector's own business.
     """
     schema = specification.get("connectionSpecification") or {}
-    faults = list(dict.fromkeys(_faults(configuration, schema, connector)))
+    validator = _Tolerant if refers(configuration) else _Strict
+    found = [*_unsound(configuration), *_faults(validator, configuration, configuration, schema, connector)]
+    faults = list(dict.fromkeys(found))
     documentation = specification.get("documentationUrl")
     if faults:
         first = "the configuration does not fit" if len(faults) > 1 else ""
@@ -34,6 +38,22 @@ def validate(configuration: Mapping[str, Any], specification: Mapping[str, Any],
             hint=f"{connector} is described at {documentation}" if documentation else None,
             details={"errors": faults},
         )
+
+
+def faults_of_filled(
+    configuration: Mapping[str, Any], written: Mapping[str, Any], specification: Mapping[str, Any], connector: str
+) -> list[str]:
+    """What does not fit of a configuration whose references have been filled in; shown as it is `written`."""
+    schema = specification.get("connectionSpecification") or {}
+    return list(dict.fromkeys(_faults(_Strict, configuration, written, schema, connector)))
+
+
+def _unsound(configuration: Mapping[str, Any]) -> Iterator[str]:
+    for path, text in texts(configuration):
+        for reference in references(text):
+            fault = reference.fault()
+            if fault is not None:
+                yield f"{path}: {reference}: {fault}; $${{{reference.scheme}:… is the text itself"
 
 
 def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[ValidationError]:
@@ -48,12 +68,55 @@ def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[Validatio
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
-_Validator = extend(Draft7Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+def _unless_reference(keyword: str) -> Any:
+    """The keyword, but a text with a reference may turn out to be anything that it asks for."""
+    judge = _Strict.VALIDATORS[keyword]
+
+    def judged(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        if isinstance(instance, str) and refers(instance):
+            return
+        yield from judge(validator, wanted, instance, schema)
+
+    return judged
 
 
-def _faults(configuration: Mapping[str, Any], schema: Mapping[str, Any], connector: str) -> Iterator[str]:
-    validator = _Validator(schema, registry=Registry())  # an empty registry: nothing is fetched from anywhere
-    shown = masked(configuration, schema)
+def _unless_inside(keyword: str, otherwise: str | None = None) -> Any:
+    """The keyword, or a milder one (or none) where a reference inside may decide what it comes to."""
+
+    def judged(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        chosen = otherwise if refers(instance) else keyword
+        if chosen is not None:
+            yield from _Strict.VALIDATORS[chosen](validator, wanted, instance, schema) or ()
+
+    return judged
+
+
+def _type(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """A reference stands for a text, a number or a boolean, and for nothing that has parts."""
+    scalar = {"string", "integer", "number", "boolean"} & {*([wanted] if isinstance(wanted, str) else wanted)}
+    if not (isinstance(instance, str) and scalar and refers(instance)):
+        yield from _Strict.VALIDATORS["type"](validator, wanted, instance, schema)
+
+
+_Strict = extend(Draft7Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+_JUDGING = ("enum", "const", "pattern", "minLength", "maxLength")
+_Tolerant = extend(  # type: ignore[no-untyped-call]
+    _Strict,
+    {
+        "type": _type,
+        **{keyword: _unless_reference(keyword) for keyword in _JUDGING},
+        "oneOf": _unless_inside("oneOf", "anyOf"),  # without the field that decides, several alternatives fit
+        "not": _unless_inside("not"),
+        "if": _unless_inside("if"),
+    },
+)
+
+
+def _faults(
+    kind: Any, configuration: Mapping[str, Any], written: Mapping[str, Any], schema: Mapping[str, Any], connector: str
+) -> Iterator[str]:
+    validator = kind(schema, registry=Registry())  # an empty registry: nothing is fetched from anywhere
+    shown = masked(written, schema)
     try:
         for error in sorted(validator.iter_errors(configuration), key=lambda each: [str(part) for part in each.path]):
             for leaf in _leaves(error):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from resource_airbyte.engine.control.configuration import validate
-from resource_airbyte.engine.control.masking import masked
+from resource_airbyte.engine.connectors.configuration import validate
+from resource_airbyte.engine.connectors.specification import masked
 from resource_airbyte.errors import ConnectorFailed, InvalidConfiguration
 
 SPECS = Path(__file__).resolve().parents[3].parent / "shared" / "airbyte" / "specs.json.gz"
