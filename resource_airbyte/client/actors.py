@@ -26,6 +26,7 @@ from resource_airbyte.model.definitions import (
     SourceDefinitionSpecificationRead,
     SpecificationRead,
 )
+from resource_airbyte.model.versions import ActorDefinitionVersionRead
 
 ReadT = TypeVar("ReadT", bound=ActorRead)
 
@@ -43,10 +44,39 @@ class Definitions:
         return [*self._transport.call(path, {}, DestinationDefinitionReadList).destination_definitions]
 
     def get(self, definition_id: str) -> DefinitionRead:
-        source = self.side == "source"
-        returns: type[DefinitionRead] = SourceDefinitionRead if source else DestinationDefinitionRead
         body = {f"{self.side}DefinitionId": definition_id}
-        return self._transport.call(f"/v1/{self.side}_definitions/get", body, returns)
+        return self._transport.call(f"/v1/{self.side}_definitions/get", body, self._returns)
+
+    def create_custom(
+        self, workspace_id: str, name: str, repository: str, version: str, documentation_url: str = ""
+    ) -> DefinitionRead:
+        """Add a definition of one's own; `repository` as `model.definitions.DefinitionCreate` says."""
+        own = {
+            "name": name,
+            "dockerRepository": repository,
+            "dockerImageTag": version,
+            "documentationUrl": documentation_url,
+        }
+        body = {"workspaceId": workspace_id, f"{self.side}Definition": own}
+        return self._transport.call(f"/v1/{self.side}_definitions/create_custom", body, self._returns)
+
+    def update(self, definition_id: str, workspace_id: str, *, version: str, repository: str) -> DefinitionRead:
+        """Another version, from another place, for a definition of one's own."""
+        body = {
+            f"{self.side}DefinitionId": definition_id,
+            "workspaceId": workspace_id,
+            "dockerImageTag": version,
+            "dockerRepository": repository,
+        }
+        return self._transport.call(f"/v1/{self.side}_definitions/update", body, self._returns)
+
+    def delete(self, definition_id: str) -> None:
+        """Remove a definition of one's own; Conflict while something is made with it."""
+        self._transport.command(f"/v1/{self.side}_definitions/delete", {f"{self.side}DefinitionId": definition_id})
+
+    @property
+    def _returns(self) -> type[DefinitionRead]:
+        return SourceDefinitionRead if self.side == "source" else DestinationDefinitionRead
 
     def specification(self, definition_id: str, workspace_id: str) -> SpecificationRead:
         """What its configuration must look like; may install the connector, so it is given the time for that."""
@@ -73,6 +103,18 @@ class Actors(Generic[ReadT]):
 
     def update(self, body: ActorUpdate) -> ReadT:
         return self._transport.call(f"/v1/{self.side}s/update", body, self._read, timeout=self._probe_timeout)
+
+    def upgrade(self, actor_id: str, version: str) -> ReadT:
+        """Pin it to another version, and change nothing else; that version is installed first, if it is not."""
+        body = {**self._id(actor_id), "dockerImageTag": version}
+        path = f"/v1/{self.side}s/partial_update"
+        return self._transport.call(path, body, self._read, timeout=self._probe_timeout)
+
+    def version(self, actor_id: str, target: str | None = None) -> ActorDefinitionVersionRead:
+        """The version that it is pinned to, and what breaks on the way to `target` or the newest."""
+        body = {**self._id(actor_id), **({"dockerImageTag": target} if target else {})}
+        path = f"/v1/actor_definition_versions/get_for_{self.side}"
+        return self._transport.call(path, body, ActorDefinitionVersionRead)
 
     def delete(self, actor_id: str) -> None:
         self._transport.command(f"/v1/{self.side}s/delete", self._id(actor_id))

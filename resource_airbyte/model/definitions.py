@@ -104,6 +104,11 @@ class DefinitionRead(Wire):
     installed: list[str] | None = None
     cdk_version: str | None = None
 
+    @property
+    def definition_id(self) -> str:
+        """The id, by whichever name it has on the wire."""
+        raise NotImplementedError
+
 
 class SourceDefinitionRead(DefinitionRead):
     source_definition_id: str

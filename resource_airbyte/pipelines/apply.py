@@ -12,6 +12,7 @@ from resource_airbyte.client.api import Airbyte
 from resource_airbyte.pipelines.action import Action, Applied, Report, World
 from resource_airbyte.pipelines.apply_actor import ActorAction
 from resource_airbyte.pipelines.apply_connection import ConnectionAction
+from resource_airbyte.pipelines.apply_connector import ConnectorAction
 from resource_airbyte.pipelines.document import Document
 
 
@@ -34,12 +35,15 @@ class Plan:
 def plan(client: Airbyte, document: Document, *, report: Report = lambda sentence: None) -> Plan:
     """What has to be done for Airbyte to be as the document says."""
     world = World(client)
+    if document.connector is not None:
+        return Plan((ConnectorAction(world, document.connector, document.text, report),))
     actors: dict[str, Any] = {
         actor.side: ActorAction(world, document, actor, report)
         for actor in (document.source, document.destination)
         if actor is not None
     }
-    actions: list[Action] = list(actors.values())
+    own = [ConnectorAction(world, each.actor.own, document.text, report) for each in actors.values() if each.actor.own]
+    actions: list[Action] = [*own, *actors.values()]
     if document.connection is not None:
         actions.append(
             ConnectionAction(

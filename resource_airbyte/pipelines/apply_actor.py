@@ -30,6 +30,7 @@ from resource_airbyte.pipelines import difference, paths, resolve, variables
 from resource_airbyte.pipelines.action import Applied, Report, World
 from resource_airbyte.pipelines.document import ActorDocument, Document
 from resource_airbyte.pipelines.near import did_you_mean
+from resource_airbyte.pipelines.own import AS_IT_IS, short
 
 ActorRead_ = SourceRead | DestinationRead
 
@@ -90,7 +91,9 @@ class ActorAction:
     @property
     def connector(self) -> str:
         version = self.actor.version or (self.current and self.current.docker_image_tag)
-        return f"{resolve.short(self.definition.docker_repository)}{' ' + version if version else ''}"
+        if self.actor.own is not None:  # which the action before this one has yet to create
+            return f"{short(self.actor.own.repository)}{f' {version}' if version != AS_IT_IS else ''}"
+        return f"{short(self.definition.docker_repository)}{' ' + version if version else ''}"
 
     def differences(self) -> list[str]:
         """What the file changes in what is there now, as far as anybody can see; no values, they may be secrets."""
@@ -119,9 +122,11 @@ class ActorAction:
 
     def prepare(self) -> None:
         """Raise NotFound for a connector that there is not, NotExecutable for one that cannot run here."""
+        if self.actor.own is not None and self.current is None:
+            return  # the action before this one creates it
         if self.definition.runnable is False:
             at = self.document.text.where(self._connector_at())
-            name = resolve.short(self.definition.docker_repository)
+            name = short(self.definition.docker_repository)
             raise NotExecutable(
                 f"{at}: {name} cannot run here: {self.definition.why_not}",
                 hint=f"those that can: resource-airbyte content list --type connectors --filter {self.actor.side}",
@@ -196,8 +201,8 @@ class ActorAction:
             if key not in properties:
                 where = self.document.text.where((*self.actor.at, *self._configuration_key(), key))
                 guess = did_you_mean(key, properties)
-                short = resolve.short(self.definition.docker_repository)
-                self.report(f"warning: {where}: {short} has no setting {key!r}{f'; {guess}' if guess else ''}")
+                name = short(self.definition.docker_repository)
+                self.report(f"warning: {where}: {name} has no setting {key!r}{f'; {guess}' if guess else ''}")
 
     @cached_property
     def _specification(self) -> dict[str, Any]:

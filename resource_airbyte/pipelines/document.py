@@ -21,15 +21,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from resource_airbyte.pipelines import positions, schedule, variables
+from resource_airbyte.errors import UsageError
+from resource_airbyte.pipelines import own, positions, schedule, variables
 from resource_airbyte.pipelines.near import did_you_mean
+from resource_airbyte.pipelines.own import SIDES, ConnectorDocument, Side
 from resource_airbyte.pipelines.positions import Source, Trail
 from resource_airbyte.pipelines.section import Section
 
-Kind = Literal["source", "destination", "connection", "pipeline"]
-Side = Literal["source", "destination"]
-SIDES: tuple[Side, ...] = ("source", "destination")
-KINDS: tuple[Kind, ...] = ("source", "destination", "connection", "pipeline")
+Kind = Literal["source", "destination", "connection", "pipeline", "connector"]
+KINDS: tuple[Kind, ...] = ("source", "destination", "connection", "pipeline", "connector")
 
 SYNC_MODES = ("full_refresh", "incremental")
 DESTINATION_SYNC_MODES = ("overwrite", "append", "append_dedup", "overwrite_dedup", "update", "soft_delete")
@@ -56,7 +56,8 @@ GIVEN_OUT_CONNECTION = ("connectionId", "statusReason", "breakingChange", "creat
 class ActorDocument:
     """A source or a destination as a file wants it.
 
-    `connector` is a name or the id of a definition; version None leaves the choice to the server.
+    `connector` is a name or the id of a definition, or the repository of `own`: a definition that it implies. `version`
+    None leaves the choice to the server.
     """
 
     side: Side
@@ -65,6 +66,7 @@ class ActorDocument:
     configuration: Mapping[str, Any] = field(repr=False)
     version: str | None = None
     at: Trail = ()
+    own: ConnectorDocument | None = None
 
     @property
     def configured_at(self) -> tuple[str, ...]:
@@ -110,11 +112,12 @@ class Document:
     source: ActorDocument | None = None
     destination: ActorDocument | None = None
     connection: ConnectionDocument | None = None
+    connector: ConnectorDocument | None = None
 
     @property
     def name(self) -> str:
         """The name of the outermost thing."""
-        named = self.connection or self.source or self.destination
+        named = self.connection or self.source or self.destination or self.connector
         return named.name if named else ""
 
     @property
@@ -148,6 +151,8 @@ def interpret(text: Source, *, kind: str | None = None, name: str | None = None)
 def _kind(top: Section, wanted: str | None) -> Kind:
     """What the file holds, by its keys; `wanted` and a key `type` decide what the keys leave open."""
     said = top.choice("type", KINDS) or wanted
+    if said == "connector" or "dockerRepository" in top:
+        return "connector"
     if "sourceDefinitionId" in top or "destinationDefinitionId" in top:
         return "source" if "sourceDefinitionId" in top else "destination"
     if "sourceId" in top or "destinationId" in top:
@@ -168,11 +173,12 @@ def _kind(top: Section, wanted: str | None) -> Kind:
 
 
 def _side(top: Section, said: str | None) -> Side:
-    connector = top.required("connector").rpartition("/")[2]
-    for side in SIDES:
-        if connector.startswith(f"{side}-") or said == side:
-            return side
-    hint = f"write source-{connector} or destination-{connector}"
+    connector = top.required("connector")
+    side = own.side_of(connector) or next((side for side in SIDES if said == side), None)
+    if side is not None:
+        return side
+    named = own.is_own(connector)
+    hint = "add type: source, or type: destination" if named else f"write source-{connector} or destination-{connector}"
     raise top.error(f"{connector!r} may be a source or a destination", "connector", hint)
 
 
@@ -191,16 +197,33 @@ def _actor(section: Section, side: Side, name: str | None = None) -> ActorDocume
     section.only(ACTOR_KEYS)
     connector = section.required("connector")
     other = "destination" if side == "source" else "source"
-    if connector.rpartition("/")[2].startswith(f"{other}-"):
+    if own.side_of(connector) == other:
         raise section.error(f"{connector!r} is a {other}, not a {side}", "connector")
+    version, mine = section.text("version"), _own(section, side, connector)
     return ActorDocument(
         side=side,
         name=section.text("name") or name or section.required("name"),
-        connector=connector,
-        version=section.text("version"),
+        connector=mine.repository if mine else connector,
+        version=mine.version if mine else version,
+        own=mine,
         configuration=section.mapping("config"),
         at=section.path,
     )
+
+
+def _own(section: Section, side: Side, connector: str) -> ConnectorDocument | None:
+    """The definition that is meant where the connector is a path or a package."""
+    if not own.is_own(connector):
+        return None
+    try:
+        base = section.source.file.absolute().parent
+        return own.implied(connector, side, section.text("version"), base, section.path)
+    except UsageError as error:
+        raise section.error(error.message, "connector", error.hint) from None
+
+
+def _connector(top: Section) -> Document:
+    return Document("connector", top.source, connector=own.read(top))
 
 
 def _official_actor(section: Section, side: Side) -> ActorDocument:
@@ -332,4 +355,10 @@ def _primary_key(section: Section) -> list[list[str]] | None:
     return paths
 
 
-_READERS = {"source": _source, "destination": _destination, "connection": _connection, "pipeline": _pipeline}
+_READERS = {
+    "source": _source,
+    "destination": _destination,
+    "connection": _connection,
+    "pipeline": _pipeline,
+    "connector": _connector,
+}

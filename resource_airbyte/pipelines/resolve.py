@@ -10,6 +10,7 @@ from resource_airbyte.model.actors import DestinationRead, SourceRead
 from resource_airbyte.model.connections import ConnectionRead
 from resource_airbyte.model.definitions import DefinitionRead
 from resource_airbyte.pipelines.near import near
+from resource_airbyte.pipelines.own import short
 
 ThingT = TypeVar("ThingT")
 
@@ -64,10 +65,13 @@ def connection(connections: Iterable[ConnectionRead], wanted: str) -> Connection
 
 def definition(definitions: Sequence[DefinitionRead], wanted: str, side: str) -> DefinitionRead:
     """A connector by id, repository (`airbyte/source-faker`), its last part (with or without the side), or title."""
-    for each in definitions:
+    # A definition of one's own may stand for a public connector in another version; that one's name is not its own.
+    for each in sorted(definitions, key=lambda each: bool(each.custom)):
         if fits(each, wanted, side):
             return each
-    known = [short(each.docker_repository) for each in definitions]
+    known = [
+        name for each in definitions for name in (short(each.docker_repository), *([each.name] * bool(each.custom)))
+    ]
     raise missing(
         wanted, f"{side} connector", known, f"resource-airbyte content list --type connectors --filter {side}"
     )
@@ -78,11 +82,6 @@ def fits(definition: DefinitionRead, wanted: str, side: str) -> bool:
     repository = definition.docker_repository
     names = {repository, short(repository), short(repository).removeprefix(f"{side}-"), definition.name.casefold()}
     return wanted == getattr(definition, "definition_id", None) or wanted in names or wanted.casefold() in names
-
-
-def short(repository: str) -> str:
-    """`source-faker` of `airbyte/source-faker`."""
-    return repository.rpartition("/")[2]
 
 
 def missing(wanted: str, what: str, names: Iterable[str], listing: str | None = None) -> NotFound:
