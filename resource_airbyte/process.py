@@ -26,6 +26,8 @@ LOCALE = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy")
 ALLOWED = PLACES + DIRECTORIES + LOCALE + CERTIFICATES + PROXIES
+# What is meant for somebody else's interpreter or loader, and would change how ours runs.
+FOREIGN = ("PYTHON", "__PYVENV", "LD_PRELOAD", "LD_AUDIT", "DYLD_")
 # A child started with this in its environment can be found and ended again, even after its parent was killed.
 MARK = "RESOURCE_AIRBYTE_MARK"
 GRACE = 5.0
@@ -62,9 +64,25 @@ def own_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """
     # UV_: where packages come from, for the daemon, which installs connectors. They themselves do not get it.
     ours = {name: value for name, value in os.environ.items() if name.startswith(("AIRBYTE_", "UV_"))}
+    return part_environment({**ours, **(extra or {})})
+
+
+def part_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a child that runs our own code and is told all that it needs: without our settings, which may
+    hold passwords.
+    """
     here = str(Path(__file__).resolve().parent.parent)
-    kept = {"PYTHONPATH": here, "PYTHONUTF8": "1", **ours, **(extra or {})}
+    kept = {"PYTHONPATH": here, "PYTHONUTF8": "1", **(extra or {})}
     return environment(kept, also=["PYTHONPYCACHEPREFIX", "NO_COLOR", "COVERAGE_PROCESS_START"])
+
+
+def daemon_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of the daemon: all of ours, because configurations may refer to any variable of it.
+
+    But for what would change how its interpreter runs, and for a mark: it is nobody's child.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN) and name != MARK}
+    return {**kept, **own_environment(extra)}
 
 
 def python(module: str, *arguments: str) -> list[str]:

@@ -141,7 +141,7 @@ def _spawn(settings: Settings, data: DataDir, writer: int) -> process.Child:
     with open(data.output, "wb", opener=_private) as output:
         return process.start(
             process.python(DAEMON, "--socket", str(data.socket()), "--ready-fd", str(writer)),
-            env=process.own_environment(settings.environment()),
+            env=process.daemon_environment(settings.environment()),
             stdout=output,
             stderr=output,
             cwd=data.path,

@@ -44,6 +44,23 @@ def test_a_child_of_our_own_finds_the_package_and_the_settings(monkeypatch: pyte
     assert done.stdout.strip() == b"DEBUG"
 
 
+def test_the_daemon_has_the_environment_of_whoever_starts_it_but_nothing_that_is_for_another_interpreter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", "kept")
+    for name in ("PYTHONHOME", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "LD_PRELOAD", process.MARK):
+        monkeypatch.setenv(name, "dropped")
+    found = process.daemon_environment({"AIRBYTE_LOG_LEVEL": "DEBUG"})
+    assert (found["MY_TOKEN"], found["AIRBYTE_LOG_LEVEL"], found["PYTHONUTF8"]) == ("kept", "DEBUG", "1")
+    assert "dropped" not in found.values()
+
+
+def test_a_part_of_the_program_that_is_told_all_it_needs_has_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AIRBYTE_DATABASE_URL", "UV_INDEX_MINE_PASSWORD", "MY_TOKEN"):
+        monkeypatch.setenv(name, "secret")
+    assert "secret" not in process.part_environment({process.MARK: "x"}).values()
+
+
 def test_our_own_modules_are_not_shadowed_by_files_in_the_working_directory(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('shadowed')")
     command = process.python("json.tool", "--help")

@@ -71,7 +71,7 @@ class Launchers:
         version = version or connector.version
         if connector.launcher == "native":
             argv, version = tuple(process.python(NATIVE_MODULE, connector.short)), __version__
-            return Launch(argv, process.own_environment(), connector.short, connector.short, version, connector.kind)
+            return Launch(argv, process.part_environment(), connector.short, connector.short, version, connector.kind)
         if connector.launcher == "command":
             argv = connector.command or ()
         else:

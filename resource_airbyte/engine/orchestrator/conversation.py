@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from ... import process
+from ..connectors import handover
 from . import assignment as wire
 
 ENDING = 10.0  # seconds that a process may take to end after its last word
@@ -23,7 +24,7 @@ class Conversation:
         with theirs:
             self._child = process.start(
                 process.python("resource_airbyte.engine.main.attempt", str(theirs.fileno())),
-                env=process.own_environment({process.MARK: job.mark}),
+                env=process.part_environment({process.MARK: job.mark}),
                 stderr=subprocess.PIPE,
                 pass_fds=[theirs.fileno()],
             )
@@ -60,6 +61,7 @@ class Conversation:
             code = self._child.end(grace=0)
         if code != 0:
             process.sweep(self._mark)  # connectors that it could not end any more
+            handover.sweep()
         self._socket.close()
         return code, self._tail.text()
 
