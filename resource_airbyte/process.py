@@ -31,6 +31,7 @@ FOREIGN = ("PYTHON", "__PYVENV", "LD_PRELOAD", "LD_AUDIT", "DYLD_")
 # A child started with this in its environment can be found and ended again, even after its parent was killed.
 MARK = "RESOURCE_AIRBYTE_MARK"
 GRACE = 5.0
+TAIL_BLOCK, TAIL_KEPT, TAIL_MOST = 64 << 10, 16 << 10, 16 << 20
 
 
 class DeadlineExceeded(Exception):
@@ -196,26 +197,57 @@ def signal_group(pgid: int, number: int) -> None:
 
 
 class Tail:
-    """Reads a child's stream to its end in a thread, hands each line to `line`, and keeps the last ones."""
+    """Reads a child's stream to its end in a thread, and keeps the last lines.
 
-    def __init__(self, stream: IO[bytes], *, keep: int = 40, line: Callable[[str], None] | None = None) -> None:
-        self._stream, self._keep, self._line = stream, keep, line
-        self.lines: list[str] = []
+    `line` gets each line until they come to `most` bytes, and then a word that it gets no more: nobody reads a flood,
+    but it would fill the disk. A child is never made to wait for long.
+    """
+
+    def __init__(
+        self,
+        stream: IO[bytes],
+        *,
+        keep: int = 40,
+        most: int = TAIL_MOST,
+        line: Callable[[str], None] | None = None,
+    ) -> None:
+        self._stream, self._keep, self._line, self._left = stream, keep, line, most
+        self._kept = b""
         self._thread = threading.Thread(target=self._read, daemon=True, name="tail")
         self._thread.start()
 
     def _read(self) -> None:
+        rest = b""
         with self._stream:
-            for raw in iter(lambda: self._stream.readline(65536), b""):
-                text = raw.decode("utf-8", "replace").rstrip()
-                self.lines = [*self.lines[-self._keep + 1 :], text]
+            while block := os.read(self._stream.fileno(), TAIL_BLOCK):
+                self._kept = (self._kept + block)[-TAIL_KEPT:]
                 if self._line is not None:
-                    self._line(text)
+                    *lines, rest = (rest + block).split(b"\n")
+                    if len(rest) > TAIL_BLOCK:  # no line end for so long: a line all the same
+                        lines, rest = [*lines, rest], b""
+                    self._hand_on(lines)
+            if rest and self._line is not None:
+                self._hand_on([rest])
+
+    def _hand_on(self, lines: list[bytes]) -> None:
+        for raw in lines:
+            if self._line is None:
+                return
+            self._left -= len(raw) + 1
+            if self._left < 0:
+                self._line("(more than that of its error output is not kept)")
+                self._line = None
+            else:
+                self._line(raw.decode("utf-8", "replace").rstrip())
 
     def text(self, wait: float = 1.0) -> str:
-        """The lines kept; waits at most `wait` seconds for the stream's end."""
+        """The last lines; waits at most `wait` seconds for the stream's end."""
         self._thread.join(wait)
-        return "\n".join(self.lines)
+        kept = self._kept
+        if len(kept) == TAIL_KEPT:  # begin with a whole line, if there is one
+            kept = kept.partition(b"\n")[2] or kept
+        lines = kept.decode("utf-8", "replace").rstrip().split("\n")
+        return "\n".join(line.rstrip() for line in lines[-self._keep :])
 
 
 def sweep(mark: str) -> list[int]:

@@ -27,19 +27,9 @@ def mended(text: bytes) -> tuple[bytes, list[str]]:
         return _rebuilt(text)
 
 
-def mended_line(line: bytes) -> bytes | None:
-    """A whole RECORD line made JSON, what was emptied noted in its meta.changes; None when it is no record at all."""
-    message = _read(line)
-    record = message.get("record") if message else None
-    data = record.get("data") if isinstance(record, dict) else None
-    if not message or not isinstance(record, dict) or not isinstance(data, dict):
-        return None
-    nulled = [_nulled(_plain(name)) for name, value in data.items() if _holds_nan(value)]
-    if nulled:
-        meta = record.get("meta")
-        noted = meta.get("changes") if isinstance(meta, dict) else None
-        record["meta"] = {"changes": [*(noted if isinstance(noted, list) else []), *nulled]}
-    return _written(message)
+def nulled(data: dict[str, Any]) -> list[dict[str, str]]:
+    """The changes to note for a record's data as `read` found it: what JSON cannot say becomes NULL."""
+    return [_nulled(_plain(name)) for name, value in data.items() if _holds_nan(value)]
 
 
 def _nulled(field: str) -> dict[str, str]:
@@ -47,13 +37,13 @@ def _nulled(field: str) -> dict[str, str]:
 
 
 def _rebuilt(text: bytes) -> tuple[bytes, list[str]]:
-    found = _read(text)
+    found = read(text)
     if found is None:
         return b"{}", ["*"]
-    return _written(found), [_plain(name) for name, value in found.items() if _holds_nan(value)]
+    return written(found), [_plain(name) for name, value in found.items() if _holds_nan(value)]
 
 
-def _read(text: bytes) -> dict[str, Any] | None:
+def read(text: bytes) -> dict[str, Any] | None:
     """A JSON object as Python reads it, which takes more than the standard allows."""
     try:
         found = json.loads(
@@ -64,7 +54,7 @@ def _read(text: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _written(found: dict[str, Any]) -> bytes:
+def written(found: Any) -> bytes:
     return json.dumps(_clean(found), separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -7,10 +7,16 @@ integers may come as floats, since real connectors send both.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
+
+# Milliseconds since the epoch, up to the year 9999: what a calendar has no date for is no moment.
+_MOMENT = Meta(ge=0, le=253_402_300_799_999)
+Moment = Annotated[int, _MOMENT] | Annotated[float, _MOMENT]
+# What Airbyte's library for connectors says of an exception that the connector did not foresee.
+SAYS_NOTHING = "Something went wrong in the connector. See the logs for more details."
 
 
 class StreamDescriptor(Struct, frozen=True, omit_defaults=True):
@@ -28,7 +34,7 @@ class Record(Struct, gc=False):
 
     stream: str
     data: Raw
-    emitted_at: int | float = 0
+    emitted_at: Moment = 0
     namespace: str | None = None
     meta: Raw = Raw()
 
@@ -75,6 +81,12 @@ class ErrorTrace(Struct):
     stack_trace: str | None = None
     failure_type: str | None = None
     stream_descriptor: StreamDescriptor | None = None
+
+    def told(self) -> str:
+        """The message; where that says nothing, also what the connector has for whoever reads logs."""
+        if self.message == SAYS_NOTHING and self.internal_message:
+            return f"{SAYS_NOTHING.rstrip('.')}: {self.internal_message}"
+        return self.message or self.internal_message or "no message"
 
 
 class Estimate(Struct):

@@ -11,30 +11,43 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from .chunk import Chunk
-from .mend import mended_line
-from .messages import Message, Record, StreamDescriptor, decode, decode_state
+from .messages import ErrorTrace, Message, Record, State, StreamDescriptor, decode, decode_state
+from .salvage import UNREADABLE, lost, salvaged
 from .seams import BadLine, Event, NewConfiguration, SourceState, StateKey, Status
 
 BLOCK = 1 << 20
 SAMPLE = 300
+# A line has to be in memory as a whole, twice while it is put together; this is what keeps that bounded.
+LONGEST_LINE = 512 << 20
 LEGACY = StateKey("legacy")
 GLOBAL = StateKey("global")
 
 
+class LineTooLong(Exception):
+    """A connector wrote a line over the limit, and must be ended."""
+
+    def __init__(self, longest: int) -> None:
+        super().__init__(f"wrote a line of more than {longest >> 20} MB and was ended")
+
+
 def blocks(read: Callable[[int], bytes]) -> Iterator[list[bytes]]:
     """Whole lines, a list per block read; a last line without a line end counts. Long lines are joined once, at their
-    end.
+    end; LineTooLong when one is longer than LONGEST_LINE.
     """
     parts: list[bytes] = []
+    size = 0
     while block := read(BLOCK):
         lines = block.split(b"\n")
         if len(lines) == 1:
             parts.append(block)
+            size += len(block)
+            if size > LONGEST_LINE:
+                raise LineTooLong(LONGEST_LINE)
             continue
         if parts:
             lines[0] = b"".join([*parts, lines[0]])
         rest = lines.pop()
-        parts = [rest] if rest else []
+        parts, size = [rest] if rest else [], len(rest)
         yield lines
     if parts:
         yield [b"".join(parts)]
@@ -49,13 +62,13 @@ def events(read: Callable[[int], bytes]) -> Iterator[Event]:
                 continue
             try:
                 message = decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                record = _mended(line)
-                if record is None:
-                    yield bad(line)
-                else:
-                    runs.add(*record)
-                continue
+            except UNREADABLE:
+                found = salvaged(line)
+                if found is None:
+                    if line.strip():
+                        yield bad(line)
+                    continue
+                message, line = found
             if message.record is not None and message.type == "RECORD":
                 runs.add(message.record, line)
             else:
@@ -88,16 +101,6 @@ class _Runs:
         return taken
 
 
-def _mended(line: bytes) -> tuple[Record, bytes] | None:
-    """The record in a line that is not quite JSON, and the line as it should have been; None when there is none."""
-    better = mended_line(line)
-    try:
-        record = decode(better).record if better is not None else None
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    return (record, better) if record is not None and better is not None else None
-
-
 def _other(message: Message, line: bytes, runs: _Runs) -> Iterator[Event]:
     """Whatever is not a record. What must not overtake the records before it takes them along first."""
     kind, trace = message.type, message.trace
@@ -114,9 +117,10 @@ def _other(message: Message, line: bytes, runs: _Runs) -> Iterator[Event]:
             yield trace.error
         elif trace.estimate is not None:
             yield trace.estimate
-    elif kind == "CONTROL" and message.control is not None:
-        if message.control.connectorConfig is not None:
-            yield NewConfiguration(message.control.connectorConfig.config)
+        elif trace.type == "ERROR":
+            yield ErrorTrace()
+    elif kind == "CONTROL" and message.control is not None and message.control.connectorConfig is not None:
+        yield NewConfiguration(message.control.connectorConfig.config)
     else:
         yield bad(line)
 
@@ -126,15 +130,23 @@ def _state(payload: bytes, line: bytes) -> Event:
         state = decode_state(payload)
     except msgspec.DecodeError:
         return bad(line)
+    key = _key(state)
+    if key is None:
+        return bad(line)
     stats = state.sourceStats
     count = int(stats.recordCount) if stats is not None and stats.recordCount is not None else None
+    return SourceState(key, payload, count)
+
+
+def _key(state: State) -> StateKey | None:
+    """What a state belongs to; None when it does not hold what its type says, and so can be no state to go on from."""
     if state.stream is not None:
-        return SourceState(StateKey("stream", state.stream.stream_descriptor), payload, count)
-    return SourceState(GLOBAL if state.global_ is not None else LEGACY, payload, count)
+        return StateKey("stream", state.stream.stream_descriptor)
+    if state.global_ is not None:
+        return GLOBAL
+    return LEGACY if state.type == "LEGACY" and state.data else None
 
 
 def bad(line: bytes) -> BadLine:
-    """A line that is not the protocol, with a sample of it and a guess whether a record or a state was lost with it."""
-    head = line[:4096].lstrip()
-    lost = head.startswith(b"{") and (b'"RECORD"' in head or b'"STATE"' in head)
-    return BadLine(line[:SAMPLE].decode("utf-8", "replace"), record=lost)
+    """A line that is not the protocol, with a sample of it, and whether something that counts was lost with it."""
+    return BadLine(line[:SAMPLE].decode("utf-8", "replace"), record=lost(line))

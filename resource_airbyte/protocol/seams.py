@@ -64,10 +64,14 @@ Event = Chunk | SourceState | Status | NewConfiguration | BadLine | ErrorTrace |
 
 @dataclass(frozen=True)
 class Ended:
-    """How a connector's process ended: its exit code (negative: a signal) and the end of what it wrote on stderr."""
+    """How a connector's process ended: its exit code (negative: a signal) and the end of what it wrote on stderr.
+
+    `how` says it in words where the code does not, because it was us who ended it.
+    """
 
     code: int
     stderr: str = ""
+    how: str | None = None
 
 
 class Source(Protocol):

@@ -5,9 +5,6 @@ Reading and writing are blocking calls on raw pipes, in threads: measured, async
 
 from __future__ import annotations
 
-import fcntl
-import os
-import signal
 import subprocess
 import threading
 from collections import defaultdict, deque
@@ -16,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ... import process
-from ...errors import ConnectorCrashed, ConnectorError, ConnectorFailed
+from ...errors import ConnectorCrashed, ConnectorFailed
 from ...protocol.chunk import Chunk
 from ...protocol.messages import (
     ConfiguredCatalog,
@@ -26,7 +23,7 @@ from ...protocol.messages import (
     decode_state,
     encode,
 )
-from ...protocol.reader import events
+from ...protocol.reader import LineTooLong, events
 from ...protocol.seams import (
     BadLine,
     Checkpoint,
@@ -39,8 +36,10 @@ from ...protocol.seams import (
     WriteSetup,
 )
 from .handover import handed_over
+from .output import Output, widen
 
-PIPE_SIZE = 1 << 20
+# Seconds that a source may live on after it has closed its output: there is nothing left that it could do for us.
+FAREWELL = 30.0
 
 
 @dataclass(frozen=True)
@@ -51,24 +50,10 @@ class Program:
     argv: Sequence[str]
     env: Mapping[str, str]
 
-
-def _widen(stream: Any) -> None:
-    """A larger pipe means fewer switches between writer and reader.
-
-    Where the system has no such call, or no room, never mind.
-    """
-    resize = getattr(fcntl, "F_SETPIPE_SZ", None)
-    if resize is not None:
-        try:
-            fcntl.fcntl(stream.fileno(), resize, PIPE_SIZE)
-        except OSError:
-            return  # over the user's pipe quota: the default size works too
-
-
-def _end_stragglers(child: process.Child) -> None:
-    """Wait for a connector's end, then end the workers that outlived it: they would hold its pipes open."""
-    child.popen.wait()
-    process.signal_group(child.pid, signal.SIGKILL)
+    @property
+    def mark(self) -> str:
+        """What all of its processes bear, and nobody else."""
+        return self.env.get(process.MARK, "")
 
 
 class ChildSource:
@@ -80,6 +65,7 @@ class ChildSource:
         self._program, self._configuration, self._line = program, configuration, line
         self._child: process.Child | None = None
         self._tail: process.Tail | None = None
+        self._outstayed = False
         self._stopped = threading.Event()
 
     def read(self, catalog: ConfiguredCatalog, state: bytes | None) -> Iterator[Event]:
@@ -96,21 +82,24 @@ class ChildSource:
             )
             self._child = child
             self._tail = process.Tail(child.stderr, line=self._line) if child.stderr else None
-            assert child.stdout is not None
-            _widen(child.stdout)
-            descriptor = child.stdout.fileno()
+            output = Output(child, self._program.mark)
             if self._stopped.is_set():  # stop() came before there was a process to stop
                 child.end(grace=0)
-            end = threading.Thread(target=_end_stragglers, args=(child,), daemon=True, name="source end")
-            end.start()
-            with child.stdout:
-                yield from events(lambda size: os.read(descriptor, size))
-            end.join()
+            try:
+                yield from events(output.read)
+                self._outstayed = not output.wait(FAREWELL)
+            except LineTooLong as error:
+                raise ConnectorCrashed(f"{self._program.name} {error}", origin="source") from None
+            finally:
+                child.end(grace=0)
+                output.wait()
+                output.close()
 
     def ended(self) -> Ended:
         if self._child is None or self._child.code is None:
             raise ConnectorCrashed(f"{self._program.name} was asked how it ended while it was running", origin="source")
-        return Ended(self._child.code, self._tail.text() if self._tail else "")
+        how = f"closed its output, but had not ended {FAREWELL:.0f} s later" if self._outstayed else None
+        return Ended(self._child.code, self._tail.text() if self._tail else "", how)
 
     def stop(self) -> None:
         self._stopped.set()
@@ -131,7 +120,7 @@ class ChildDestination:
         self._program, self._configuration, self._catalog, self._line = program, configuration, catalog, line
         self._given: dict[StateKey, deque[Checkpoint]] = defaultdict(deque)
         self._counts: dict[StreamDescriptor, int | None] = {}
-        self._error: ConnectorError | None = None
+        self._error: Exception | None = None
 
     def open(self, setup: WriteSetup) -> list[Checkpoint]:
         self._setup = setup
@@ -147,7 +136,8 @@ class ChildDestination:
             argv, env=self._program.env, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=given.descriptors
         )
         assert self._child.stderr is not None
-        _widen(self._child.stdin)
+        widen(self._child.stdin)
+        self._output = Output(self._child, self._program.mark)
         self._tail = process.Tail(self._child.stderr, line=self._line)
         self._answers = threading.Thread(target=self._listen, daemon=True, name="destination answers")
         self._answers.start()
@@ -173,7 +163,7 @@ class ChildDestination:
         self._send([*lines, b""])
         assert self._child.stdin is not None
         self._child.stdin.close()
-        _end_stragglers(self._child)
+        self._output.wait()
         self._answers.join()
         self._raise(self._child.popen.wait())
         return {stream.stream: self._counts.get(stream.stream) for stream in self._setup.streams}
@@ -181,6 +171,9 @@ class ChildDestination:
     def close(self) -> None:
         if hasattr(self, "_child"):
             self._child.end(grace=0)
+            self._output.wait()
+            self._answers.join()
+            self._output.close()
             self._handover.__exit__(None, None, None)
 
     def _send(self, lines: list[bytes]) -> None:
@@ -203,17 +196,21 @@ class ChildDestination:
             raise ConnectorCrashed(f"{message}: {self._tail.text()}".rstrip(": "), origin="destination")
 
     def _listen(self) -> None:
-        assert self._child.stdout is not None
-        descriptor = self._child.stdout.fileno()
-        for event in events(lambda size: os.read(descriptor, size)):
-            self._answer(event)
+        try:
+            for event in events(self._output.read):
+                self._answer(event)
+        except Exception as error:  # raised by whichever call of ours comes next
+            if isinstance(error, LineTooLong):
+                error = ConnectorCrashed(f"{self._program.name} {error}", origin="destination")
+            self._error = self._error or error
+            self._child.end(grace=0)
 
     def _answer(self, event: Event) -> None:
         if isinstance(event, SourceState):
             self._returned(event)
         elif isinstance(event, ErrorTrace):
             self._error = ConnectorFailed(
-                event.message or event.internal_message or "no message",
+                event.told(),
                 origin="destination",
                 failure_type=event.failure_type or "system_error",
                 details={"stack_trace": event.stack_trace or ""},

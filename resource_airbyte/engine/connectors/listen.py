@@ -10,17 +10,13 @@ import time
 from collections.abc import Callable
 
 from ... import process
+from ...protocol.reader import LineTooLong
 
 BLOCK = 1 << 16
 LONGEST_LINE = 64 << 20
 STDERR_KEPT = 16 << 10
-# How long the streams of an ended child are still read when something that left its group holds them open: so long in
-# silence, and so long in any case.
-SILENCE, DRAIN = 0.5, 5.0
-
-
-class LineTooLong(Exception):
-    """The child wrote a line over the limit; it must be ended."""
+# More than this an ended child cannot have left in its two pipes: the rest is from somebody who holds them open.
+LEFT = 2 << 20
 
 
 class Lines:
@@ -48,7 +44,7 @@ class Lines:
     def _keep(self, part: bytes) -> None:
         self._size += len(part)
         if self._size > self._longest:
-            raise LineTooLong
+            raise LineTooLong(self._longest)
         if part:
             self._parts.append(part)
 
@@ -61,6 +57,7 @@ class Listener:
         self._lines = Lines(line)
         self._stderr = bytearray()
         self._end = process.deadline(seconds)
+        self._left: int | None = None
 
     def hurry(self, seconds: float) -> None:
         """From now on it has at most this long."""
@@ -103,31 +100,31 @@ class Listener:
         selector.register(self._child.stdout, selectors.EVENT_READ, self._lines)
         selector.register(self._child.stderr, selectors.EVENT_READ, None)
         selector.register(ended, selectors.EVENT_READ, None)
-        running, next_tick = True, time.monotonic() + every
-        while running or len(selector.get_map()):
+        next_tick = time.monotonic() + every
+        while self._left is None or (self._left > 0 and len(selector.get_map())):
             now = time.monotonic()
-            if now >= self._end:
-                break
+            if self._left is None and now >= self._end:
+                return None
             if now >= next_tick:
                 tick()
                 next_tick += every
-            ready = selector.select(max(min(self._end, next_tick) - now, 0) if running else SILENCE)
-            if not ready and not running:
+            ready = selector.select(max(min(self._end, next_tick) - now, 0) if self._left is None else 0)
+            if not ready and self._left is not None:
                 break
             for key, _ in ready:
                 if key.fd == ended:
                     selector.unregister(ended)
-                    running, self._end = False, process.deadline(DRAIN)
+                    self._left = LEFT
                 elif not self._read(key):
                     selector.unregister(key.fileobj)
-        if running:
-            return None
         self._lines.end()
         return self._child.popen.returncode
 
     def _read(self, key: selectors.SelectorKey) -> bool:
         """Take what is there; False at the stream's end."""
         block = os.read(key.fd, BLOCK)
+        if self._left is not None:
+            self._left -= len(block)
         if key.data is not None:
             self._lines.feed(block)
         else:

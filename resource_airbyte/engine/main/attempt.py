@@ -190,7 +190,7 @@ def destination_catalog(job: wire.Assignment) -> ConfiguredCatalog:
 
 def build_source(job: wire.Assignment, teller: Teller) -> Source:
     return ChildSource(
-        _program(job, job.source), job.source.configuration, lambda text: teller.line("INFO", "source", text)
+        _program(job, job.source, "source"), job.source.configuration, lambda text: teller.line("INFO", "source", text)
     )
 
 
@@ -200,14 +200,15 @@ def build_destination(job: wire.Assignment, teller: Teller) -> Destination:
         from ... import native
 
         return native.destination(side.native, side.configuration)
-    program = _program(job, side)
+    program = _program(job, side, "destination")
     return ChildDestination(
         program, side.configuration, destination_catalog(job), lambda text: teller.line("INFO", "destination", text)
     )
 
 
-def _program(job: wire.Assignment, side: wire.Side) -> Program:
-    return Program(side.name, side.argv, {**side.env, process.MARK: job.mark})
+def _program(job: wire.Assignment, side: wire.Side, role: str) -> Program:
+    """The mark begins with the attempt's, so that whoever clears up after that finds it too."""
+    return Program(side.name, side.argv, {**side.env, process.MARK: f"{job.mark}{role}"})
 
 
 def main() -> None:

@@ -59,8 +59,8 @@ class Conversation:
             code = self._child.wait(ENDING)
         except process.DeadlineExceeded:
             code = self._child.end(grace=0)
+        process.sweep(self._mark)  # connectors that it could not end any more, and daemons that they made
         if code != 0:
-            process.sweep(self._mark)  # connectors that it could not end any more
             handover.sweep()
         self._socket.close()
         return code, self._tail.text()

@@ -68,7 +68,7 @@ def from_trace(origin: str, trace: ErrorTrace) -> Fault:
     return Fault(
         origin,
         trace.failure_type or "system_error",
-        trace.message or trace.internal_message or f"the {origin} failed without saying why",
+        trace.told(),
         trace.internal_message,
         trace.stack_trace,
         trace.stream_descriptor,

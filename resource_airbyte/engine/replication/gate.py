@@ -21,21 +21,22 @@ def complete(counts: Mapping[StreamDescriptor, Counts], ended_well: bool) -> fro
 def judge_source(
     counts: Mapping[StreamDescriptor, Counts], ended: Ended, failed: bool, lost: Collection[str]
 ) -> list[Fault]:
-    """What is wrong with a source that has ended by itself.
+    """What is wrong with a source that has ended.
 
-    `failed`: it sent an ERROR trace; `lost`: lines it garbled.
+    `failed`: it sent an ERROR trace; `lost`: lines it garbled. An exit code is no judgement on streams that said
+    COMPLETE: all of their records are here, and libraries that crash while they tidy up are many.
     """
     faults = []
     if lost:
         count = "1 line" if len(lost) == 1 else f"{len(lost)} lines"
         message = (
-            f"{count} of the source could not be read, so records are missing; the first begins: {next(iter(lost))}"
+            f"{count} of the source could not be read, so records may be missing; the first begins: {next(iter(lost))}"
         )
         faults.append(Fault("source", "system_error", message))
-    if ended.code != 0 and not failed:
-        faults.append(Fault("source", "system_error", _death(ended), internal=ended.stderr or None))
     done = complete(counts, ended_well=ended.code == 0 and not failed)
     missing = [stream for stream in counts if stream not in done]
+    if ended.code != 0 and not failed and (missing or not counts):
+        faults.append(Fault("source", "system_error", death(ended), internal=ended.stderr or None))
     if missing and not faults and not failed:
         faults += [Fault("source", "transient_error", _incomplete(s, counts[s]), stream=s) for s in missing]
     return faults
@@ -62,10 +63,12 @@ def _difference(stream: StreamDescriptor, before: str, more: int, after: str, le
     return Fault("replication", "system_error", message, stream=stream)
 
 
-def _death(ended: Ended) -> str:
+def death(ended: Ended) -> str:
+    """How a source ended that did not end well, with the last lines of its stderr."""
     how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"ended with exit code {ended.code}"
     tail = "\n".join(ended.stderr.splitlines()[-STDERR_LINES:])
-    return f"the source {how} without saying why" + (f"; its last words were:\n{tail}" if tail else "")
+    told = ended.how or f"{how} without saying why"
+    return f"the source {told}" + (f"; its last words were:\n{tail}" if tail else "")
 
 
 def _incomplete(stream: StreamDescriptor, count: Counts) -> str:

@@ -6,6 +6,7 @@ destination. A third only looks at the clocks.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -28,11 +29,13 @@ from ...protocol.seams import (
 )
 from .belt import Belt
 from .counts import Counts, Fault, Outcome, from_error, from_trace
-from .gate import complete, judge_counts, judge_source
+from .gate import complete, death, judge_counts, judge_source
 from .positions import reconcile, state_document
 
 TICK = 0.5
 SAMPLES = 5  # bad lines worth a line in the log; the rest is only counted
+# Seconds that a source may go on, after its last record or state, when it has called every stream complete.
+FAREWELL = 30.0
 
 
 class Report(Protocol):
@@ -95,6 +98,7 @@ class Replication:
         self._stopped = threading.Event()
         self._over = threading.Event()
         self._busy_since: float | None = None
+        self._last_data = time.monotonic()
 
     def run(self) -> Outcome:
         """Run the attempt to its end. Never raises for what a connector does: that is in the outcome."""
@@ -207,12 +211,10 @@ class Replication:
         self._unsaved = False
 
     def _handle(self, event: Event) -> None:
-        if isinstance(event, Chunk):
-            self._chunk(event)
-        elif isinstance(event, SourceState):
-            self._state(event)
-        elif isinstance(event, Status):
-            self._status(event)
+        if isinstance(event, Chunk | SourceState | Status):
+            self._last_data = math.inf
+            self._data(event)
+            self._last_data = time.monotonic()
         elif isinstance(event, ErrorTrace):
             self._source_failed = True
             self._fail(from_trace("source", event))
@@ -222,6 +224,14 @@ class Replication:
             self._report.line(event.level, "source", event.message)
         elif isinstance(event, BadLine):
             self._bad(event)
+
+    def _data(self, event: Chunk | SourceState | Status) -> None:
+        if isinstance(event, Chunk):
+            self._chunk(event)
+        elif isinstance(event, SourceState):
+            self._state(event)
+        else:
+            self._status(event)
 
     def _chunk(self, chunk: Chunk) -> None:
         counts = self._counts.get(chunk.stream)
@@ -284,7 +294,10 @@ class Replication:
         elif not self._faults or self._source_failed:
             ended = self._source.ended()
             well = ended.code == 0 and not self._source_failed
-            self._faults += judge_source(self._counts, ended, self._source_failed, self._lost)
+            found = judge_source(self._counts, ended, self._source_failed, self._lost)
+            if ended.code != 0 and not found and not self._source_failed:
+                self._report.line("WARN", "source", f"after every stream was complete, {death(ended)}")
+            self._faults += found
         done = frozenset() if self._lost else complete(self._counts, ended_well=well)
         self._busy(self._finish, done)
         if self._garbage > SAMPLES:
@@ -310,7 +323,10 @@ class Replication:
     # The clocks' thread.
 
     def _watch(self) -> None:
-        """Each side's clock runs only while we wait for it; silence ends the attempt and says whose it was."""
+        """Each side's clock runs only while we wait for it; silence ends the attempt and says whose it was.
+
+        A source that does not end although everything is complete is ended: that is no failure.
+        """
         while not self._over.wait(TICK):
             now, busy = time.monotonic(), self._busy_since
             if busy is not None and now - busy > self._silence["destination"]:
@@ -324,6 +340,13 @@ class Replication:
                 self._source_failed = True
                 self._source.stop()
                 return
+            if now - self._last_data > FAREWELL and self._counts and self._everything_complete():
+                self._report.line("WARN", "source", f"ended it: every stream is complete for {FAREWELL:.0f} s")
+                self._source.stop()
+                return
+
+    def _everything_complete(self) -> bool:
+        return all(count.status == "COMPLETE" for count in self._counts.values())
 
     def _silent(self, origin: str, kind: str, seconds: float) -> None:
         setting = f"AIRBYTE_{origin.upper()}_SILENCE_TIMEOUT"

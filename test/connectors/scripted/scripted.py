@@ -33,7 +33,8 @@ Steps, in order. A word, or an object with one key:
     {"bytes": "fffe00"}          raw bytes, in hex, and a line end
     {"long": n}                  a line of n bytes that is not JSON; {"long_record": ["stream", n]} a record of n bytes
     {"partial": "text"}          text without a line end
-    {"stderr": n}                n bytes on stderr, in lines; {"say": "text"} one line on stderr
+    {"stderr": n}                n bytes on stderr, in lines; {"stderr_raw": n} without a line end; {"say": "text"} one
+                                 line on stderr
     {"style": "spaced"}          JSON with spaces from now on ("compact" is how it begins)
     {"floats": true}             whole numbers in emitted_at and sourceStats as floats from now on
     {"sleep": seconds}           "hang": wait for a signal, forever
@@ -41,7 +42,10 @@ Steps, in order. A word, or an object with one key:
     {"touch": "path"}            make this file, holding our process id
     "ignore_sigterm"
     {"orphan": seconds}          start a worker in our process group that keeps stdout open; {"escaped": seconds} one in
-                                 a session of its own; its process id is said in a LOG: "orphan 4711"
+                                 a session of its own; {"stranger": seconds} also with nothing in its environment, and
+                                 it writes lines all the time; its process id is said in a LOG: "orphan 4711"
+    "chatter"                    LOG lines, forever; {"drip": seconds} a byte so often, never a line end
+    {"pool": n}                  n workers of a multiprocessing pool, left alone
     "close_stdout"
     {"exit": code}               {"crash": "text"}: an exception nobody handles
     {"once": ["path", step]}     do the step, unless this file exists; make it first
@@ -282,6 +286,10 @@ class Scripted:
         sys.stderr.buffer.write(line * (size // len(line)))
         sys.stderr.buffer.flush()
 
+    def do_stderr_raw(self, size):
+        sys.stderr.buffer.write(b"x" * size)
+        sys.stderr.buffer.flush()
+
     def do_say(self, text):
         print(text, file=sys.stderr, flush=True)
 
@@ -321,6 +329,31 @@ class Scripted:
 
     def do_escaped(self, seconds):
         self.do_orphan(seconds, session=True)
+
+    def do_stranger(self, seconds):
+        program = (
+            f"import sys, time; end = time.time() + {seconds}\nwhile time.time() < end: print('noise', flush=True)"
+        )
+        self.orphan = subprocess.Popen([sys.executable, "-S", "-E", "-c", program], start_new_session=True, env={})
+        self.do_log(f"orphan {self.orphan.pid}")
+
+    def do_chatter(self):
+        while True:
+            self.do_log("still here")
+            time.sleep(0.01)
+
+    def do_drip(self, seconds):
+        while True:
+            self.raw(b"x")
+            time.sleep(seconds)
+
+    def do_pool(self, count):
+        import multiprocessing
+
+        for _ in range(count):
+            worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,), daemon=False)
+            worker.start()
+            self.do_log(f"orphan {worker.pid}")
 
     def do_close_stdout(self):
         self.out.flush()

@@ -18,6 +18,7 @@ from resource_airbyte.engine.connectors.launch import Launch
 from resource_airbyte.engine.connectors.probe import Ears
 from resource_airbyte.errors import ConnectorCrashed, ConnectorFailed, ConnectorTimeout
 from resource_airbyte.model.mask import MASK
+from resource_airbyte.protocol import messages
 
 Scripted = Callable[..., Launch]
 Steps = Callable[..., dict[str, Any]]
@@ -69,7 +70,7 @@ def test_an_error_trace_is_a_failure_whatever_the_exit_code(
 
 
 def test_a_message_that_says_nothing_is_followed_by_what_the_connector_knows(scripted: Scripted, steps: Steps) -> None:
-    error = {"message": probe.SAYS_NOTHING, "internal_message": "'count'"}
+    error = {"message": messages.SAYS_NOTHING, "internal_message": "'count'"}
     with pytest.raises(ConnectorFailed, match=r"went wrong in the connector\. .*: 'count'$"):
         probe.discover(scripted(), steps("discover", {"error": error}), ENOUGH)
 
@@ -194,25 +195,85 @@ def test_a_flood_on_stderr_neither_blocks_nor_is_kept(scripted: Scripted, steps:
     assert len(caught.value.message) < 3000
 
 
-@pytest.mark.parametrize("step", [{"orphan": 60}, {"escaped": 60}])
-def test_workers_that_outlive_the_connector_do_not_keep_us_waiting(
+@pytest.mark.parametrize("step", [{"orphan": 60}, {"escaped": 60}, {"pool": 2}, {"stranger": 20}])
+def test_workers_that_outlive_the_connector_neither_keep_us_waiting_nor_live_on(
     scripted: Scripted, steps: Steps, step: dict[str, int]
 ) -> None:
     heard: list[str] = []
     ears = Ears(log=lambda _, text: heard.append(text))
+    launch = scripted()
+    launch = replace(launch, env={**launch.env, process.MARK: f"probe-of-a-test-{id(heard):x}."})
     started = time.monotonic()
-    probe.check(scripted(), steps("check", step, "answer"), ENOUGH, ears=ears)
+    probe.check(launch, steps("check", step, "answer", {"exit": 0}), ENOUGH, ears=ears)
+    assert time.monotonic() - started < 7
+    for orphan in re.findall(r"orphan (\d+)", "\n".join(heard)):
+        if "stranger" in step:  # it bears no mark, so nobody can find it; but neither does it hold us up for ever
+            process.signal_group(int(orphan), 9)
+        assert process.wait_gone(int(orphan), 5)
+
+
+@pytest.mark.parametrize("last", [["close_stdout", "hang"], ["chatter"], [{"drip": 0.01}]])
+def test_whoever_lives_on_after_its_answer_is_ended(
+    scripted: Scripted, steps: Steps, last: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "FAREWELL", 0.3)
+    started = time.monotonic()
+    assert probe.check(scripted(), steps("check", "ignore_sigterm", "answer", *last), ENOUGH).payload["status"]
     assert time.monotonic() - started < 5
-    orphan = int(re.findall(r"orphan (\d+)", heard[0])[0])
-    if "orphan" in step:
-        assert process.wait_gone(orphan, 5)
-    else:  # it left our group: nobody can find it by that, but neither does it hold us up
-        process.signal_group(orphan, 9)
+
+
+@pytest.mark.parametrize("last", [["close_stdout", "hang"], ["chatter"], [{"drip": 0.01}]])
+def test_whoever_says_much_and_never_answers_ends_at_the_deadline(
+    scripted: Scripted, steps: Steps, last: list[Any]
+) -> None:
+    with pytest.raises(ConnectorTimeout):
+        probe.check(scripted(), steps("check", *last), 0.5)
+
+
+SUCCEEDED = b'{"type": "CONNECTION_STATUS", "connectionStatus": {"status": "SUCCEEDED"}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xef\xbb\xbf" + SUCCEEDED,
+        SUCCEEDED + b"\r",
+        b"\x00\x00" + SUCCEEDED,
+        b'{"connectionStatus":{"status":"SUCCEEDED","message":null,"new":1},"new":{},"type":"CONNECTION_STATUS"}',
+        b'{"type":"LOG","type":"CONNECTION_STATUS","connectionStatus":{"status":"SUCCEEDED"},"log":null,"spec":null}',
+        b'{"type":"CONNECTION_STATUS","connectionStatus":{"status":"SUCCEEDED","message":{"a":NaN}},"log":"odd"}',
+        b'{"type":"CONNECTION_STATUS","connectionStatus":{"status":"SUCCEEDED","message":"caf\xe9"}}',
+    ],
+    ids=range(7),
+)
+def test_an_answer_is_heard_however_it_is_written(scripted: Scripted, steps: Steps, text: bytes) -> None:
+    assert probe.check(scripted(), steps("check", {"bytes": text.hex()}), ENOUGH).payload["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": None, "internal_message": "quota"},
+        {"message": "quota", "stream_descriptor": {"name": None}},
+        {"message": {"text": "quota"}, "failure_type": 7},
+        "quota",
+    ],
+)
+def test_an_error_is_heard_however_it_is_written(scripted: Scripted, steps: Steps, error: Any) -> None:
+    trace = {"type": "TRACE", "trace": {"type": "ERROR", "emitted_at": "now", "error": error}}
+    with pytest.raises(ConnectorFailed, match="quota"):
+        probe.check(scripted(), steps("check", "answer", {"message": trace}), ENOUGH)
+
+
+def test_an_error_without_any_word_is_an_error(scripted: Scripted, steps: Steps) -> None:
+    trace = {"type": "TRACE", "trace": {"type": "ERROR", "error": None}}
+    with pytest.raises(ConnectorFailed, match="no message"):
+        probe.check(scripted(), steps("check", "answer", {"message": trace}), ENOUGH)
 
 
 def test_a_line_without_end_is_refused(scripted: Scripted, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listen.Lines.__init__, "__defaults__", (1 << 20,))
-    with pytest.raises(ConnectorCrashed, match="wrote a line of more than 64 MB"):
+    with pytest.raises(ConnectorCrashed, match="wrote a line of more than 1 MB and was ended"):
         probe.check(scripted(), steps("check", {"long": 2 << 20}, "hang"), ENOUGH)
 
 
