@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resource_airbyte.engine.connectors.installed import installed
 from resource_airbyte.engine.connectors.launch import Launchers
+from resource_airbyte.engine.connectors.registry import Registry
 from resource_airbyte.engine.connectors.specs import Specs
 from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.control.definitions import known
@@ -32,10 +34,13 @@ class Engine:
     control: Control
     orchestrator: Orchestrator
     db: Database
+    registry: Registry
+    launchers: Launchers
     mark: str
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database, and of the processes that stay between two uses."""
+        self.launchers.close()
         self.db.close()
 
 
@@ -48,13 +53,13 @@ def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
     box, token = Box.load(data / "master.key"), _token(data / "token")
     db = open_database(settings)
     db.prepare()
-    launchers = Launchers.of(settings)
     mark, log_dir = mark_of(data), data / "logs" / "jobs"
+    launchers, registry = Launchers.of(settings, mark=f"{mark}:warm."), Registry.of(settings)
     orchestrator = LocalOrchestrator(
         settings=settings,
         db=db,
         box=box,
-        catalog=lambda: known(db),
+        catalog=lambda: known(db, registry.catalog()),
         launchers=launchers,
         specs=Specs(settings.cache_dir / "specs", launchers, timeout=settings.spec_timeout),
         log_dir=log_dir,
@@ -63,12 +68,14 @@ def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
     control = Control(
         db=db,
         box=box,
-        catalog=lambda: known(db),
+        catalog=lambda: known(db, registry.catalog()),
         orchestrator=orchestrator,
         log_dir=log_dir,
         url=f"http://localhost:{ports[0]}",
+        registry=registry,
+        installed=lambda: installed(settings.cache_dir),
     )
-    return Engine(create_app(control, token=token, ports=ports), control, orchestrator, db, mark)
+    return Engine(create_app(control, token=token, ports=ports), control, orchestrator, db, registry, launchers, mark)
 
 
 def open_database(settings: Settings) -> Database:

@@ -45,8 +45,8 @@ TABLE: dict[str, tuple[str, ...]] = {
 # Libraries that would make every command slow, and the rooms that must do without them.
 HEAVY = ("fastapi", "sqlalchemy", "alembic", "uvicorn", "pyarrow", "duckdb", "temporalio")
 LIGHT = ("cli", "pipelines", "runtime", "client", "model", "errors", "settings", "process")
-# Parts of a declared library's own interface: of FastAPI, and of jsonschema.
-PROVIDED = {"starlette", "referencing"}
+# Parts of a declared library's own interface: of FastAPI, and of jsonschema; what the environments of connectors have.
+PROVIDED = {"starlette", "referencing", "airbyte_cdk"}
 
 
 def modules() -> list[str]:

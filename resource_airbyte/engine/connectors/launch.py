@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from ... import __version__, process
 from ...errors import NotExecutable
 from ...settings import Settings
 from .catalog import Connector, Kind
+from .declarative import Declarative
+from .registry import Registry
 from .venv import Environments
+from .warm import Warm
 
 Report = Callable[[str], None]
 # Speaks the protocol as a command: the connector's name, then the protocol's arguments.
@@ -27,7 +31,8 @@ def _silent(_: str) -> None:
 class Launch:
     """A connector, ready to be started: append the protocol's arguments to `argv`. `env` is the whole environment.
 
-    `native` names a connector of this package, which may run inside an attempt instead.
+    `native` names a connector of this package, which may run inside an attempt instead. `starter` starts it faster than
+    the command does, for a question that is soon answered.
     """
 
     argv: tuple[str, ...]
@@ -36,6 +41,13 @@ class Launch:
     name: str = "connector"
     version: str = ""
     origin: Kind = "source"
+    starter: Callable[..., process.Child] | None = field(default=None, compare=False)
+
+    def start(self, arguments: Sequence[str], descriptors: Sequence[int]) -> process.Child:
+        """Start it with these arguments, its output in pipes; it inherits these descriptors. Raises OSError."""
+        pipe, argv = subprocess.PIPE, [*self.argv, *arguments]
+        start = self.starter or process.start
+        return start(argv, env=self.env, stdout=pipe, stderr=pipe, pass_fds=descriptors)
 
     @property
     def label(self) -> str:
@@ -44,21 +56,31 @@ class Launch:
 
 
 class Launchers:
-    """Every way of starting a connector. Holds no state but where environments lie."""
+    """Every way of starting a connector. Holds what makes starting faster: `close` ends that."""
 
-    def __init__(self, environments: Environments) -> None:
-        self._environments = environments
+    def __init__(
+        self, environments: Environments, declarative: Declarative | None = None, warm: Warm | None = None
+    ) -> None:
+        """`declarative`: runs YAML connectors; without it none can run."""
+        self._environments, self._declarative, self.warm = environments, declarative, warm or Warm(0)
 
     @classmethod
-    def of(cls, settings: Settings) -> Launchers:
-        return cls(
-            Environments(
-                settings.cache_dir / "connectors",
-                python=settings.connector_python,
-                offline=settings.offline,
-                timeout=settings.install_timeout,
-            )
+    def of(cls, settings: Settings, *, mark: str = "") -> Launchers:
+        """`mark`: what the processes bear that stay between two uses."""
+        environments = Environments(
+            settings.cache_dir / "connectors",
+            python=settings.connector_python,
+            offline=settings.offline,
+            timeout=settings.install_timeout,
         )
+        declarative = Declarative(
+            settings.cache_dir / "manifests",
+            environments,
+            Registry.of(settings).fetch,
+            url=settings.registry_url,
+            allow_custom_code=settings.allow_custom_code,
+        )
+        return cls(environments, declarative, Warm(settings.warm_idle, mark=mark))
 
     def prepare(self, connector: Connector, version: str | None = None, report: Report = _silent) -> Launch:
         """Install the connector if need be, telling `report` what takes long, and return how to start it.
@@ -72,11 +94,15 @@ class Launchers:
         if connector.launcher == "native":
             argv, version = tuple(process.python(NATIVE_MODULE, connector.short)), __version__
             return Launch(argv, process.part_environment(), connector.short, connector.short, version, connector.kind)
+        starter = None
         if connector.launcher == "command":
             argv = connector.command or ()
+        elif connector.launcher == "manifest" and self._declarative is not None:
+            argv, starter = self._declarative.command(connector, version, report), self.warm.start
         else:
             argv = self._environments.prepare(connector, version, report)
-        return Launch(argv, process.environment({"PYTHONUTF8": "1"}), None, connector.short, version, connector.kind)
+        env = process.environment({"PYTHONUTF8": "1"})
+        return Launch(argv, env, None, connector.short, version, connector.kind, starter)
 
     def fingerprint(self, connector: Connector, version: str | None = None) -> str:
         """What changes whenever something else would be started; found without installing or starting anything."""
@@ -84,7 +110,13 @@ class Launchers:
             return _of_files([str(path) for path in _native_sources()])
         if connector.launcher == "command":
             return _of_files(connector.command or ())
+        if connector.launcher == "manifest" and self._declarative is not None:
+            return self._declarative.fingerprint(connector, version or connector.version)
         return self._environments.key(connector, version or connector.version)
+
+    def close(self) -> None:
+        """End the processes that stay between two uses."""
+        self.warm.close()
 
 
 def not_runnable(connector: Connector) -> NotExecutable:
