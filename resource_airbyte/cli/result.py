@@ -12,11 +12,15 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under headings, for a person. None is shown as an empty cell, numbers to the right."""
+    """Rows under headings, for a person. None is shown as an empty cell, numbers to the right.
+
+    `spare` are columns that are left out of a terminal which is too narrow for all.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     title: str | None = None
+    spare: Sequence[str] = ()
 
 
 # A line or several, a table, or several of either; lines may also come one at a time, for as long as they do.

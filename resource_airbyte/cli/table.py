@@ -14,9 +14,12 @@ NARROWEST = 8
 
 
 def lines(table: Table, *, width: int | None = None, bold: bool = False) -> Iterable[str]:
-    """The lines of a table. With `width` the widest columns are cut until it fits."""
+    """The lines of a table. With `width` its spare columns are left out, and the widest ones cut, until it fits."""
     rows = [[cell(value) for value in row] for row in table.rows]
     widths = [max(_width(text) for text in column) for column in zip(table.columns, *rows, strict=True)]
+    if width is not None and table.spare and sum(widths) + len(GAP) * (len(widths) - 1) > width:
+        yield from lines(_without_spare(table), width=width, bold=bold)
+        return
     if width is not None:
         _squeeze(widths, width - len(GAP) * (len(widths) - 1))
     right = [_numeric(column) for column in zip(*table.rows, strict=True)] or [False] * len(widths)
@@ -26,6 +29,12 @@ def lines(table: Table, *, width: int | None = None, bold: bool = False) -> Iter
     yield f"\x1b[1m{heading}\x1b[0m" if bold else heading
     for row in rows:
         yield _line(row, widths, right)
+
+
+def _without_spare(table: Table) -> Table:
+    kept = [index for index, name in enumerate(table.columns) if name not in table.spare]
+    rows = [[row[index] for index in kept] for row in table.rows]
+    return Table([table.columns[index] for index in kept], rows, table.title)
 
 
 def cell(value: Any) -> str:

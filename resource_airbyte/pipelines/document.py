@@ -150,6 +150,9 @@ def interpret(text: Source, *, kind: str | None = None, name: str | None = None)
 
 def _kind(top: Section, wanted: str | None) -> Kind:
     """What the file holds, by its keys; `wanted` and a key `type` decide what the keys leave open."""
+    if top.value.get("type") == "DeclarativeSource":
+        hint = f"add it: resource-airbyte content add --type connector --path {top.source.file}"
+        raise top.error("this is a connector itself (a YAML manifest)", hint=hint)
     said = top.choice("type", KINDS) or wanted
     if said == "connector" or "dockerRepository" in top:
         return "connector"

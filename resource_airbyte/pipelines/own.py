@@ -89,6 +89,15 @@ def implied(text: str, side: Side, version: str | None, base: Path, at: Trail) -
     return ConnectorDocument(side, short(where), where, version, implied=True, at=at)
 
 
+def is_manifest(file: Path) -> bool:
+    """Whether a file is a YAML connector itself, rather than a description of one."""
+    try:
+        text = file.expanduser().read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return False  # whoever reads it next says what is wrong with it
+    return re.search(r"^type:\s*[\"']?DeclarativeSource\b", text, re.MULTILINE) is not None
+
+
 def side_of(name: str) -> Side | None:
     """What a connector of this name is, if the name says so; manifests describe sources."""
     if Path(name).suffix in _MANIFEST:

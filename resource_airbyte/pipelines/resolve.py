@@ -10,7 +10,7 @@ from resource_airbyte.model.actors import DestinationRead, SourceRead
 from resource_airbyte.model.connections import ConnectionRead
 from resource_airbyte.model.definitions import DefinitionRead
 from resource_airbyte.pipelines.near import near
-from resource_airbyte.pipelines.own import short
+from resource_airbyte.pipelines.own import short as short
 
 ThingT = TypeVar("ThingT")
 

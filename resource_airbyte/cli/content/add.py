@@ -1,20 +1,21 @@
-"""`content add`: a source, a destination, a connection or a whole pipeline, from a file."""
+"""`content add`: a source, a destination, a connection, a connector or a whole pipeline, mostly from a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from resource_airbyte.cli.content import kinds
 from resource_airbyte.cli.result import ALREADY, Result
-from resource_airbyte.cli.session import of
+from resource_airbyte.cli.session import Session, of
 from resource_airbyte.cli.tree import Format, application, verb
 from resource_airbyte.errors import UsageError
 
 if TYPE_CHECKING:
     from resource_airbyte.pipelines.action import Applied
+    from resource_airbyte.pipelines.document import Document
 
 app = application()
 
@@ -27,10 +28,13 @@ FilePath = Annotated[Path | None, typer.Option("--file", "-f", metavar="FILE", h
         resource-airbyte content add --file source.yaml
         resource-airbyte content add --type connection --config connection.json
         resource-airbyte content add --file pipeline.yaml --name orders
+        resource-airbyte content add --type connector --path ./my-source/          or a manifest.yaml, or a program
+        resource-airbyte content add --type connector --package airbyte-source-faker==7.1.0 --name old-faker
 
         A source:       {name: people, connector: source-faker, config: {count: 1000}}
         A destination:  {name: warehouse, connector: destination-duckdb, config: {destination_path: ./w.duckdb}}
         A connection:   {name: orders, source: people, destination: warehouse}
+        A connector:    {kind: source, name: My people, path: ./manifest.yaml}   or package: my-source==1.2.3
         A pipeline:     {name: orders, source: {…}, destination: {…}, sync: {streams: [users], schedule: manual}}
     """),
 )
@@ -44,18 +48,73 @@ def add(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="A name instead of the file's own.")
     ] = None,
+    path: Annotated[
+        str | None,
+        typer.Option(
+            "--path", metavar="PATH", help="A connector: a manifest, a directory with a Python project, or a program."
+        ),
+    ] = None,
+    package: Annotated[
+        str | None, typer.Option("--package", metavar="NAME==VERSION", help="A connector: a Python package.")
+    ] = None,
+    command: Annotated[
+        str | None, typer.Option("--command", metavar="NAME", help="The package's command, if called otherwise.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option("--image", metavar="NAME:TAG", help="A connector: a container image (not run yet).")
+    ] = None,
+    kind: Annotated[
+        Literal["source", "destination"] | None, typer.Option("--kind", help="What a connector is, if its name is mum.")
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option("--version", metavar="VERSION", help="The version of the connector.")
+    ] = None,
     form: Format = "text",
 ) -> Result:
     """Add what a file describes, or change what has its name. Exit code 2: it is so already."""
     from resource_airbyte.pipelines.apply import plan
-    from resource_airbyte.pipelines.document import read
 
     session = of(context)
-    path = chosen(file, config)
-    document = read(path, kind=kinds.kind(type, also=("pipeline",)), name=name)
+    wanted = kinds.kind(type, also=("pipeline", "connector"))
+    parts = {"path": path, "package": package, "command": command, "image": image, "kind": kind, "version": version}
+    document = _document(file, config, wanted, name, {key: part for key, part in parts.items() if part is not None})
     done = plan(session.client, document, report=session.say).apply()
     code = ALREADY if all(each.change == "unchanged" for each in done) else 0
-    return Result(data(done), "\n".join(lines(done)), code=code)
+    return Result(data(done), "\n".join(lines(done)), messages=_cannot_run(session, document), code=code)
+
+
+def _document(
+    file: Path | None, config: Path | None, wanted: str | None, name: str | None, parts: dict[str, str]
+) -> Document:
+    """From a file, or, of a connector, from its parts."""
+    from resource_airbyte.pipelines import own
+    from resource_airbyte.pipelines.document import Document, read
+    from resource_airbyte.pipelines.positions import Source
+
+    if not parts and not (wanted == "connector" and file is not None and own.is_manifest(file)):
+        return read(chosen(file, config), kind=wanted, name=name)
+    if wanted not in (None, "connector"):
+        raise UsageError(f"--{next(iter(parts))} describes a connector, not a {wanted}", hint="add --type connector")
+    if file is not None and (config is not None or "path" in parts or not own.is_manifest(file)):
+        hint = "write it into the file (path: …, package: …), or leave --file out"
+        raise UsageError(f"--file and --{next(iter(parts), 'config')} do not go together", hint=hint)
+    if file is not None:
+        parts = {**parts, "path": str(file)}
+    described = own.describe(base=Path.cwd(), name=name, **parts)
+    return Document("connector", Source(Path(parts.get("path", ".")), {}, {}), connector=described)
+
+
+def _cannot_run(session: Session, document: Document) -> list[str]:
+    """A word about a connector that was added although nothing here can run it."""
+    if document.connector is None:
+        return []
+    from resource_airbyte.pipelines.action import World
+    from resource_airbyte.pipelines.apply_connector import ConnectorAction
+
+    added = ConnectorAction(World(session.client), document.connector, None, session.say).current
+    if added is None or added.runnable is not False:
+        return []
+    return [f"it cannot run here: {added.why_not}"]
 
 
 def chosen(file: Path | None, config: Path | None) -> Path:

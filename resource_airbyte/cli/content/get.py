@@ -24,6 +24,7 @@ app = application()
         resource-airbyte content get --name people
         resource-airbyte content get --name orders --output orders.yaml     and add it elsewhere
         resource-airbyte content get --type job --id 12 --format json
+        resource-airbyte content get --type connector --name source-faker
     """,
         two=(NotFound,),
     ),
@@ -46,7 +47,7 @@ def get(
             f"--output names a file, and {str(output)!r} looks like a format",
             hint=f"to print it: --format {output}; to write a file of that name: --output ./{output}",
         )
-    found = _read(session, name, identity, kind(type, also=("job",)))
+    found = _read(session, name, identity, kind(type, also=("job", "connector")))
     if output is None:
         return Result(found, document(found, "yaml"))
     target = output.expanduser()

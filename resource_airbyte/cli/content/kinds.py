@@ -43,7 +43,13 @@ def kind(text: str | None, *, also: tuple[str, ...] = ()) -> str | None:
 
 
 def things(client: Airbyte, wanted: str) -> list[Thing]:
-    """All things of a kind."""
+    """All things of a kind; of connectors, the public ones too."""
+    if wanted == "connector":
+        return [
+            Thing(wanted, each.definition_id, each.name, each)
+            for definitions in (client.source_definitions, client.destination_definitions)
+            for each in definitions.list()
+        ]
     workspace = client.workspace_id
     lists: dict[str, Callable[[], list[Any]]] = {
         "source": lambda: client.sources.list(workspace),
@@ -59,6 +65,8 @@ def pointed_at(session: Session, name: str | None, identity: str | None, of_kind
     from resource_airbyte.pipelines import resolve
 
     wanted = which(name, identity)
+    if of_kind == "connector":
+        return _connector(session, wanted)
     kinds = (of_kind,) if of_kind else KINDS
     known = {each: things(session.client, each) for each in kinds}
     found = [match for each in kinds if (match := _find(known[each], wanted, each))]
@@ -70,6 +78,30 @@ def pointed_at(session: Session, name: str | None, identity: str | None, of_kind
     names = [each.name for group in known.values() for each in group]
     listing = f"resource-airbyte content list{f' --type {of_kind}s' if of_kind else ''}"
     raise resolve.missing(wanted, of_kind or "source, destination or connection", names, listing)
+
+
+def _connector(session: Session, wanted: str) -> Thing:
+    """A connector by any of its names; a definition of one's own by the name that it was given."""
+    from resource_airbyte.pipelines import resolve
+
+    client = session.client
+    sides = {"source": client.source_definitions, "destination": client.destination_definitions}
+    known = {side: definitions.list() for side, definitions in sides.items()}
+    fits = [(side, each) for side in known for each in known[side] if resolve.fits(each, wanted, side)]
+    # A definition that stands for a public connector in another version goes by its own name alone.
+    meant = [
+        (side, each) for side, each in fits if not each.custom or wanted.casefold() == each.name.casefold()
+    ] or fits
+    if len(meant) > 1:
+        listed = ", ".join(f"{each.docker_repository} ({each.definition_id})" for _, each in meant)
+        raise Ambiguous(
+            f"{wanted!r} fits {len(meant)} connectors: {listed}", hint=f"add --id {meant[0][1].definition_id}"
+        )
+    if meant:
+        return Thing("connector", meant[0][1].definition_id, meant[0][1].name, meant[0][1])
+    everything = [*known["source"], *known["destination"]]
+    names = [name for each in everything for name in (resolve.short(each.docker_repository), each.name)]
+    raise resolve.missing(wanted, "connector", names, "resource-airbyte content list --type connectors --filter WORDS")
 
 
 def _find(known: list[Thing], wanted: str, of_kind: str) -> Thing | None:
@@ -110,7 +142,7 @@ Name = Annotated[
 ]
 Id = Annotated[str | None, typer.Option("--id", metavar="ID", help="Its id (or name).")]
 Type = Annotated[
-    str | None, typer.Option("--type", metavar="TYPE", help="source, destination or connection; plural too.")
+    str | None, typer.Option("--type", metavar="TYPE", help="source, destination, connection or connector; plural too.")
 ]
 
 __all__ = [

@@ -13,6 +13,7 @@ from resource_airbyte.cli.content.kinds import Thing, things
 from resource_airbyte.cli.result import Result, Table
 from resource_airbyte.cli.session import Session, of
 from resource_airbyte.cli.tree import Format, application, verb
+from resource_airbyte.errors import UsageError
 
 app = application()
 
@@ -22,7 +23,8 @@ app = application()
     cls=verb("""
         resource-airbyte content list
         resource-airbyte content list --type sources --format json
-        resource-airbyte content list --type connectors --filter 'source-g*'
+        resource-airbyte content list --type connectors --filter postgres
+        resource-airbyte content list --type connectors --filter 'source manifest certified'
         resource-airbyte content list --type jobs
     """),
 )
@@ -33,15 +35,28 @@ def list_(
         typer.Option("--type", metavar="TYPE", help="sources, destinations, connections, connectors or jobs."),
     ] = None,
     filter: Annotated[
-        str | None, typer.Option("--filter", metavar="TEXT", help="Part of a name, or a pattern such as 'my-*'.")
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="TEXT",
+            help="Part of a name, or a pattern such as 'my-*'. Of connectors also words for what they are: source, "
+            "destination, native, python, manifest, image, certified, installed, custom, runnable, all.",
+        ),
     ] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Of connectors: ask the registry first what is new.")
+    ] = False,
     form: Format = "text",
 ) -> Result:
     """List sources, destinations and connections, or what --type asks for."""
     session = of(context)
     wanted = kinds.kind(type, also=("connector", "job"))
+    if refresh and wanted != "connector":
+        raise UsageError("only connectors have a registry", hint="add --type connectors, or leave --refresh out")
     if wanted == "connector":
-        return _connectors(session, filter)
+        from resource_airbyte.cli.content import connectors
+
+        return connectors.listed(session, filter, refresh=refresh)
     if wanted == "job":
         return _jobs(session, filter)
     return _content(session, (wanted,) if wanted else kinds.KINDS, filter)
@@ -81,12 +96,14 @@ def _known(session: Session, found: dict[str, list[Thing]], kind: str) -> list[T
 
 def _connector_names(session: Session, actors: Sequence[Thing]) -> dict[str, str]:
     """Connectors by the id of their definition, named as a content file names them."""
+    from resource_airbyte.pipelines.own import short
+
     client, found = session.client, dict[str, str]()
     for each in actors:
         definitions = client.source_definitions if each.kind == "source" else client.destination_definitions
         identity = each.read.definition_id
         if identity not in found:
-            found[identity] = definitions.get(identity).docker_repository.rpartition("/")[2]
+            found[identity] = short(definitions.get(identity).docker_repository)
     return found
 
 
@@ -107,32 +124,6 @@ def _row(thing: Thing, ends: dict[str, str], called: dict[str, str]) -> dict[str
         "schedule": words(read.schedule_type, body),
         "status": read.status,
         "id": thing.id,
-    }
-
-
-def _connectors(session: Session, filter: str | None) -> Result:
-    client = session.client
-    rows = []
-    for side, definitions in (("source", client.source_definitions), ("destination", client.destination_definitions)):
-        for each in definitions.list():
-            short = each.docker_repository.rpartition("/")[2]
-            if matches(short, filter) or matches(each.name, filter):
-                rows.append(_connector(short, side, each))
-    rows.sort(key=lambda row: (row["runs_here"] is False, row["type"] != "source", row["connector"]))
-    if not rows:
-        return _none({"connectors": []}, "no connectors match", "resource-airbyte content list --type connectors")
-    return Result({"connectors": rows}, _table("connectors", rows, titled=False))
-
-
-def _connector(short: str, side: str, definition: Any) -> dict[str, Any]:
-    return {
-        "connector": short,
-        "name": definition.name,
-        "type": side,
-        "version": definition.docker_image_tag,
-        "runs_here": definition.runnable,
-        "why_not": definition.why_not,
-        "id": definition.definition_id,
     }
 
 

@@ -1,4 +1,4 @@
-"""`content remove`: a source, a destination or a connection. What a destination has written stays."""
+"""`content remove`: a source, a destination, a connection, or a connector of one's own. What was written stays."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ app = application()
         """
         resource-airbyte content remove --name orders
         resource-airbyte content remove --type source --name people --force     with its connections
+        resource-airbyte content remove --type connector --name my-source       one of your own
     """,
         two=(NotFound,),
     ),
@@ -34,7 +35,7 @@ def remove(
 ) -> Result:
     """Remove one thing, but not the rows that a destination has. Exit code 2: there is no such thing."""
     session = of(context)
-    thing = pointed_at(session, name, identity, kind(type))
+    thing = pointed_at(session, name, identity, kind(type, also=("connector",)))
     users = _users(session, thing)
     if users and not force:
         listed = ", ".join(each.name for each in users)
@@ -51,14 +52,18 @@ def remove(
 
 def _users(session: Session, thing: Thing) -> list[Thing]:
     """The connections that need this source or destination."""
-    if thing.kind == "connection":
-        return []
+    if thing.kind in ("connection", "connector"):
+        return []  # what uses a connector is not removed with it: the server says so
     end = f"{thing.kind}_id"
     return [each for each in things(session.client, "connection") if getattr(each.read, end) == thing.id]
 
 
 def _delete(session: Session, thing: Thing) -> None:
     client = session.client
+    if thing.kind == "connector":
+        source = getattr(thing.read, "source_definition_id", None) is not None
+        (client.source_definitions if source else client.destination_definitions).delete(thing.id)
+        return
     delete = {
         "source": client.sources.delete,
         "destination": client.destinations.delete,

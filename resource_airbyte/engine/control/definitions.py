@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from resource_airbyte.engine.connectors.catalog import Catalog
@@ -52,15 +52,21 @@ def known(db: Database, public: Catalog | None = None) -> Catalog:
     return catalog.with_custom(own) if own else catalog
 
 
+def listing(
+    catalog: Catalog, kind: Kind, installed: Mapping[str, Sequence[str]]
+) -> SourceDefinitionReadList | DestinationDefinitionReadList:
+    """Every definition of a kind. `installed`: versions by the short names of connectors."""
+    found = [_read(each, installed.get(each.short)) for each in catalog.all(kind)]
+    listed: Any = SourceDefinitionReadList if kind == "source" else DestinationDefinitionReadList
+    return listed(**{f"{kind}_definitions": found})  # type: ignore[no-any-return]
+
+
 class Definitions:
     def __init__(self, context: Context, kind: Kind) -> None:
         self._context, self._kind = context, kind
 
     def list(self) -> SourceDefinitionReadList | DestinationDefinitionReadList:
-        installed = self._context.installed()
-        found = [_read(each, installed.get(each.short)) for each in self._context.catalog().all(self._kind)]
-        listed: Any = SourceDefinitionReadList if self._kind == "source" else DestinationDefinitionReadList
-        return listed(**{f"{self._kind}_definitions": found})  # type: ignore[no-any-return]
+        return listing(self._context.catalog(), self._kind, self._context.installed())
 
     def get(self, definition_id: str) -> DefinitionRead:
         connector = self._context.connector(definition_id, self._kind)
