@@ -52,6 +52,8 @@ class Warehouse(Protocol):
         """Drop what the destination remembers of this connection, as a careless person would."""
         ...
 
+    # A warehouse may also say `deduplicates = False`, and `folds_case = False` if it keeps such names apart by itself.
+
 
 def stream(descriptor: StreamDescriptor = USERS, mode: str = "append", **changes: Any) -> StreamSetup:
     """A stream to be written; `generation` 1, not truncating, unless said; its sync id is the fence's."""
@@ -93,6 +95,9 @@ class Attempt:
     """One use of the seam, as the engine makes it."""
 
     def __init__(self, warehouse: Warehouse, *streams: StreamSetup, fence: int = 1, **more: Any) -> None:
+        dedups = any(setup.destination_sync_mode == "append_dedup" for setup in streams)
+        if dedups and not getattr(warehouse, "deduplicates", True):
+            pytest.skip("this destination does not deduplicate")
         self.returned: list[Checkpoint] = []
         self.destination = warehouse.destination()
         more.setdefault("commit_interval", 3600.0)
@@ -578,8 +583,9 @@ def test_a_type_that_would_lose_values_is_refused_by_name(warehouse: Warehouse) 
 
 
 def test_two_streams_never_share_a_table(warehouse: Warehouse) -> None:
-    with pytest.raises(ConnectorError, match="share the table"):
-        Attempt(warehouse, stream(), stream(ORDERS, name="USERS", namespace=None)).__enter__()
+    name = "USERS" if getattr(warehouse, "folds_case", True) else "users"
+    with pytest.raises(ConnectorError, match="would share the"):
+        Attempt(warehouse, stream(), stream(ORDERS, name=name, namespace=None)).__enter__()
 
 
 # The end

@@ -1,0 +1,137 @@
+"""Where a stream's rows go: straight into its directory, or into a staged generation that is swapped in at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ...protocol.seams import StreamSetup
+from ..sql.failure import refused
+from .directories import Directories, Directory, refuse_foreign, usable
+from .layout import Layout
+from .ledger import Columns, Ledger, Part, Stage
+from .rewriting import Rewriting
+from .shape import Shape, fit
+from .specification import DEDUP_ELSEWHERE, Configuration
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`directory` is the stream's, relative to the destination's; `stage` is set while the rows go elsewhere."""
+
+    setup: StreamSetup
+    directory: str
+    shape: Shape
+    stage: Stage | None
+
+
+class Planner:
+    """Decides for each stream, in one transaction of the ledger."""
+
+    def __init__(self, layout: Layout, ledger: Ledger, configuration: Configuration) -> None:
+        self._layout, self._ledger, self._configuration = layout, ledger, configuration
+        self._directories = Directories(ledger.database)
+
+    def plan(self, setup: StreamSetup) -> Plan:
+        """The plan of one stream; raises (config_error) when it cannot be written here."""
+        _refuse(setup)
+        directory = self._directories.claim(setup.namespace, setup.name)
+        in_the_way = usable(self._layout, directory)
+        if in_the_way:
+            raise in_the_way
+        stage = self._ledger.stage(setup.stream)
+        going_on = stage is not None and stage.covered and stage.belongs_to(setup)
+        if stage and going_on and not stage.published and self._layout.staged(stage.place).is_dir():
+            # Begun by an earlier attempt, with states that speak of its rows: it goes on, also when the sync after a
+            # failed refresh no longer says that it truncates: those states know nothing of what it would replace.
+            return self._continued(setup, directory, stage)
+        if stage and not stage.published:
+            self._ledger.drop(stage.place)
+            self._ledger.forget_stage(setup.stream)
+        if going_on or not setup.truncates:  # published already, or never to be staged
+            return self._appended(setup, directory)
+        return self._staged(setup, directory)
+
+    def there(self, setup: StreamSetup) -> bool:
+        """Whether what was loaded of this stream before still has its directory."""
+        stage = self._ledger.stage(setup.stream)
+        if stage and stage.belongs_to(setup) and not stage.published:
+            return self._layout.staged(stage.place).is_dir()
+        found = self._directories.find(setup.namespace, setup.name)
+        return found is not None and (self._layout.path / found.path).is_dir()
+
+    def _staged(self, setup: StreamSetup, directory: Directory) -> Plan:
+        shape, _ = fit((), setup)
+        place = self._layout.new_place()
+        dialect = self._configuration.dialect
+        stage = Stage(setup.generation, setup.epoch, False, False, place, directory.path, dialect, shape.columns)
+        self._layout.staged(place).mkdir(parents=True)
+        self._ledger.save_stage(setup.stream, stage)
+        return Plan(setup, directory.path, shape, stage)
+
+    def _continued(self, setup: StreamSetup, directory: Directory, stage: Stage) -> Plan:
+        parts = self._ledger.parts(directory.path, stage.place)
+        self._refuse_mixture(setup, stage.dialect, parts)
+        shape, wider = fit(stage.columns, setup)
+        place = stage.place
+        if self._must_rewrite(wider, parts):
+            place = self._rewrite(setup, stage.columns, parts, stage.place, shape)
+            self._ledger.drop(stage.place)
+        stage = replace(stage, place=place, columns=shape.columns)
+        self._ledger.save_stage(setup.stream, stage)
+        return Plan(setup, directory.path, shape, stage)
+
+    def _appended(self, setup: StreamSetup, directory: Directory) -> Plan:
+        refuse_foreign(self._layout, directory)
+        parts = self._ledger.parts(directory.path, None)
+        self._refuse_mixture(setup, directory.dialect, parts)
+        shape, wider = fit(directory.columns, setup)
+        if self._must_rewrite(wider, parts):
+            place = self._rewrite(setup, directory.columns, parts, None, shape)
+            self._ledger.swap(directory.path, place)
+        self._directories.describe(directory.path, self._configuration.dialect, shape.columns)
+        return Plan(setup, directory.path, shape, None)
+
+    def _refuse_mixture(self, setup: StreamSetup, dialect: str | None, parts: list[Part]) -> None:
+        if parts and dialect != self._configuration.dialect:
+            raise refused(
+                f"The files of {setup.stream} are {dialect}, but the configuration now says "
+                f"{self._configuration.dialect}: nobody could read them together",
+                hint="Run the sync with --options refresh=true to write them anew, or name another destination_path",
+            )
+
+    def _must_rewrite(self, wider: Columns, parts: list[Part]) -> bool:
+        return bool(wider and parts) and self._configuration.format == "parquet"
+
+    def _rewrite(self, setup: StreamSetup, known: Columns, parts: list[Part], stage: str | None, shape: Shape) -> str:
+        """Write these parts again in the new shape; returns the staged place where they are."""
+        place = self._layout.new_place()
+        rewriting = Rewriting(self._layout, self._configuration, setup, known)
+        self._ledger.add(rewriting.run(parts, stage, place, shape))
+        return place
+
+    def end(self, done: Plan) -> None:
+        """Put the staged generation in the place of what the directory holds (rule 3)."""
+        if done.stage is None:
+            return
+        self._ledger.swap(done.directory, done.stage.place)
+        self._ledger.save_stage(done.setup.stream, replace(done.stage, published=True))
+        self._directories.describe(done.directory, done.stage.dialect, done.shape.columns)
+
+    def discard(self, left: Plan) -> None:
+        """Drop a staged generation that no state speaks of: nothing could ever go on from it."""
+        if left.stage is not None and not left.stage.covered:
+            self._ledger.drop(left.stage.place)
+            self._ledger.forget_stage(left.setup.stream)
+
+
+def _refuse(setup: StreamSetup) -> None:
+    if setup.destination_sync_mode == "append_dedup":
+        raise refused(
+            f"The stream {setup.stream} is to be deduplicated (append_dedup), which files cannot be",
+            hint=f"Use append or overwrite; {DEDUP_ELSEWHERE} keep one row per primary key",
+        )
+    if setup.minimum_generation not in (0, setup.generation):
+        raise refused(
+            f"Cannot execute a hybrid refresh of {setup.stream}: minimum generation {setup.minimum_generation} "
+            f"is neither 0 nor the current generation {setup.generation}"
+        )

@@ -1,0 +1,109 @@
+"""Parquet files whose columns become wider: written anew, so that all files of a stream can be read together.
+
+The other formats carry no types, and what is written already stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...protocol.seams import StreamSetup
+from ...protocol.types import AirbyteType
+from . import jsontext
+from .formats import OpenPart
+from .layout import UNFINISHED, Layout, part_name
+from .ledger import Columns, Part
+from .shape import META_TYPES, Shape, cannot_hold
+from .specification import Configuration
+
+ROWS = 64 << 10
+# Bytes of values in memory at once, as far as the row groups of the files allow.
+BATCH = 16 << 20
+
+
+class Rewriting:
+    """The parts of one stream, written again in another shape."""
+
+    def __init__(self, layout: Layout, configuration: Configuration, setup: StreamSetup, known: Columns) -> None:
+        self._layout, self._configuration, self._setup = layout, configuration, setup
+        self._known = dict(known)
+
+    def run(self, parts: list[Part], stage: str | None, place: str, shape: Shape) -> list[Part]:
+        """Write the parts (of a stage, or in place) into the staged directory `place`; returns the new ones.
+
+        Parts that somebody has taken away are left out.
+        """
+        staged = self._layout.staged(place)
+        staged.mkdir(parents=True, exist_ok=True)
+        made: list[Part] = []
+        for part in parts:
+            path = self._path(part, stage)
+            if path.exists():
+                made.append(self._rewrite(part, path, place, shape))
+        return made
+
+    def _path(self, part: Part, stage: str | None) -> Path:
+        if stage is not None:
+            return self._layout.staged(stage) / f"{part.name}{UNFINISHED}"
+        return self._layout.path / part.directory / part.name
+
+    def _rewrite(self, part: Part, path: Path, place: str, shape: Shape) -> Part:
+        name = part_name(self._configuration.extension)
+        target = OpenPart(self._layout.staged(place) / f"{name}{UNFINISHED}", shape, self._configuration)
+        try:
+            for table in _tables(path):
+                target.write(self._table(table, shape))
+            size = target.finish()
+        except BaseException:
+            target.abandon()
+            raise
+        return replace(part, name=name, stage=place, source=None, bytes=size)
+
+    def _table(self, table: pa.Table, shape: Shape) -> pa.Table:
+        wanted, arrays = shape.schema, []
+        own = len(META_TYPES)
+        for at, field in enumerate(wanted):
+            if field.name not in table.schema.names:
+                arrays.append(pa.nulls(table.num_rows, field.type))
+            elif at < own:
+                arrays.append(table.column(field.name).cast(field.type))
+            else:
+                arrays.append(self._column(table.column(field.name), field, shape.kinds[at]))
+        return pa.Table.from_arrays(arrays, schema=wanted)
+
+    def _column(self, column: Any, field: pa.Field, kind: AirbyteType) -> Any:
+        have = self._known.get(field.name, kind)
+        try:
+            return converted(column, have, kind).cast(field.type)
+        except pa.ArrowInvalid:
+            raise cannot_hold(self._setup, field.name, have, kind) from None
+
+
+def converted(column: Any, have: AirbyteType, want: AirbyteType) -> Any:
+    """The values in a type that holds them all; pa.ArrowInvalid when one would not stay what it is."""
+    if have is want:
+        return column
+    if want is AirbyteType.STRING:
+        return jsontext.texts(column, have)
+    if want is AirbyteType.JSON:
+        return jsontext.json_texts(column, have)
+    if want is AirbyteType.TIME_TZ:
+        return pc.binary_join_element_wise(column.cast(pa.string()), "+00:00", "")
+    return column
+
+
+def _tables(path: Path) -> Iterator[pa.Table]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        groups = [file.metadata.row_group(at) for at in range(file.metadata.num_row_groups)]
+        fattest = max([group.total_byte_size // max(group.num_rows, 1) for group in groups], default=0)
+        rows = min(ROWS, max(1, BATCH // max(fattest, 1)))
+        for batch in file.iter_batches(rows):
+            yield pa.Table.from_batches([batch])

@@ -1,0 +1,132 @@
+"""The columns of a stream's files: four of Airbyte's, then one for each field, in an order that never changes."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...protocol.seams import StreamSetup
+from ...protocol.types import AirbyteType, Column, columns
+from ..sql.dialect import Dialect
+from ..sql.failure import refused
+from ..sql.names import META, column_names
+from ..typed import ARROW
+from .ledger import Columns
+
+META_TYPES = (AirbyteType.STRING, AirbyteType.TIMESTAMP_TZ, AirbyteType.JSON, AirbyteType.INTEGER)
+# A column of the first type takes the values of the others, so it may stay, or become, the first.
+HOLDS = {
+    AirbyteType.STRING: set(AirbyteType),
+    AirbyteType.JSON: set(AirbyteType),
+    AirbyteType.NUMBER: {AirbyteType.INTEGER},
+    AirbyteType.TIMESTAMP_TZ: {AirbyteType.TIMESTAMP, AirbyteType.DATE},
+    AirbyteType.TIMESTAMP: {AirbyteType.DATE},
+    AirbyteType.TIME_TZ: {AirbyteType.TIME},
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """`fields` are what is read of a record, `columns` what a file has; `sources` says for each column which field it
+    shows, None for one that the stream no longer has.
+    """
+
+    fields: tuple[Column, ...]
+    columns: Columns
+    sources: tuple[int | None, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        return schema(self.columns)
+
+    @property
+    def kinds(self) -> tuple[AirbyteType, ...]:
+        """The types of all columns, Airbyte's own included."""
+        return (*META_TYPES, *(kind for _, kind in self.columns))
+
+    def assemble(self, typed: pa.Table, setup: StreamSetup) -> pa.Table:
+        """A typist's table as it goes into a file."""
+        rows, wanted = typed.num_rows, self.schema
+        own = [
+            raw_ids(rows),
+            typed.column("extracted_at"),
+            _meta(typed.column("changes"), setup.sync_id),
+            pa.repeat(pa.scalar(setup.generation, pa.int64()), rows),
+        ]
+        values = [pa.nulls(rows, pa.null()) if at is None else typed.column(at) for at in self.sources]
+        plain = [_cast(value, kind) for value, kind in zip([*own, *values], wanted.types, strict=True)]
+        return pa.Table.from_arrays(plain, schema=wanted)
+
+
+def schema(listed: Columns) -> pa.Schema:
+    """The Arrow schema of files with these columns."""
+    own = zip(META, META_TYPES, strict=True)
+    return pa.schema([(name, _arrow(kind)) for name, kind in (*own, *listed)])
+
+
+def _arrow(kind: AirbyteType) -> pa.DataType:
+    # JSON is text: the logical type that Parquet has for it is not one that every reader knows.
+    return pa.large_string() if kind is AirbyteType.JSON else ARROW[kind]
+
+
+def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    return column if column.type == kind else column.cast(kind)
+
+
+def fit(known: Columns, setup: StreamSetup) -> tuple[Shape, Columns]:
+    """The shape of a stream whose files have the `known` columns already, and those of them that need a wider type.
+
+    No column goes; raises (config_error) when the schema now asks for one that cannot hold the values of before.
+    """
+    fields = columns(setup.json_schema)
+    named = column_names((field.name for field in fields), Dialect())
+    layout = {name.casefold(): (name, kind) for name, kind in known}
+    read: list[Column] = []
+    sources: dict[str, int] = {}
+    wider: list[tuple[str, AirbyteType]] = []
+    for at, field in enumerate(fields):
+        key = named[field.name].casefold()
+        name, have = layout.get(key, (named[field.name], field.type))
+        kind = _common(setup, name, have, field.type)
+        if kind is not have:
+            wider.append((name, kind))
+        layout[key], sources[key] = (name, kind), at
+        read.append(replace(field, type=kind))
+    found = tuple(layout.values())
+    return Shape(tuple(read), found, tuple(sources.get(key) for key in layout)), tuple(wider)
+
+
+def _common(setup: StreamSetup, column: str, have: AirbyteType, want: AirbyteType) -> AirbyteType:
+    if have is want or want in HOLDS.get(have, ()):
+        return have
+    if have in HOLDS.get(want, ()):
+        return want
+    raise cannot_hold(setup, column, have, want)
+
+
+def cannot_hold(setup: StreamSetup, column: str, have: AirbyteType, want: AirbyteType) -> Exception:
+    """The error of a column whose values do not fit the type that the stream has now."""
+    return refused(
+        f"The column {column} of the files of {setup.stream} is {have}, but the stream's schema now says {want}, which "
+        "cannot hold it",
+        hint="Run the sync with --options refresh=true to write the files anew, or rename the column",
+    )
+
+
+def raw_ids(rows: int) -> pa.Array:
+    """As many UUIDs (version 7: they begin with the time); the last group counts, in decimal digits."""
+    stamp, noise = f"{time.time_ns() // 1_000_000:012x}", secrets.token_hex(4)
+    head = f"{stamp[:8]}-{stamp[8:]}-7{noise[:3]}-{'89ab'[int(noise[3], 16) % 4]}{noise[4:7]}-"
+    counted = pc.utf8_lpad(pa.array(range(rows), pa.int64()).cast(pa.string()), 12, "0")
+    return pc.binary_join_element_wise(head, counted, "")
+
+
+def _meta(changes: pa.ChunkedArray, sync_id: int) -> pa.Array | pa.ChunkedArray:
+    head = f'{{"sync_id":{sync_id},"changes":['
+    if changes.null_count == len(changes):
+        return pa.repeat(pa.scalar(f"{head}]}}", pa.large_string()), len(changes))
+    return pc.binary_join_element_wise(head, pc.fill_null(changes.cast(pa.string()), ""), "]}", "")
