@@ -112,6 +112,7 @@ class Embedded:
             return self._down()
         problem = daemon.health(found)
         services = tuple(self._services(found, problem))
+        warm = daemon.warm_memory(found)
         return RuntimeStatus(
             runtime=self.name,
             installed=True,
@@ -120,12 +121,17 @@ class Embedded:
             services=services,
             version=found.version,
             started_at=found.started,
-            memory=process.memory(found.pid),
+            memory=(process.memory(found.pid) or 0) + warm or None,
             problem=problem,
             hint=None
             if problem is None
             else "see `resource-airbyte logs`; then: resource-airbyte manage restart --force",
-            details={"pid": found.pid, "socket": found.socket, "data_dir": str(self._data.path)},
+            details={
+                "pid": found.pid,
+                "socket": found.socket,
+                "data_dir": str(self._data.path),
+                **({"warm_connectors_bytes": warm} if warm else {}),
+            },
         )
 
     def logs(

@@ -26,6 +26,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import select
 import signal
 import socket
@@ -34,6 +35,7 @@ import tempfile
 from typing import Any, NoReturn
 
 MODULES = ("components", "source_declarative_manifest.components")
+OWN_CLASS = re.compile(r"""class_name:\s*(?:[>|][+-]?\s+)?["']?source_declarative_manifest\.components\.(\w+)""")
 MOST_DESCRIPTORS = 16
 # Temporary directories of the library begin so: what a killed connector leaves is recognised, and swept.
 PREFIX = "resource-airbyte-"
@@ -52,16 +54,12 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--components-path")
     own, rest = parser.parse_known_args(arguments)
     given = AirbyteEntrypoint.parse_args(rest)
-    if own.components_path and given.command != "spec":
-        _load_components(own.components_path)
-    source = _source(own.manifest_path, given)
-    try:
-        launch(source, rest)
-    except ValueError as error:
-        if own.components_path or "Could not load module" not in str(error):
-            raise
-        reason = f"it names Python code of its own, and there is no components.py beside it ({error})"
-        raise _unfit(own.manifest_path, reason) from error
+    if given.command != "spec":
+        if own.components_path:
+            _load_components(own.components_path)
+        else:
+            _need_no_components(own.manifest_path)
+    launch(_source(own.manifest_path, given), rest)
 
 
 def _source(path: str, given: argparse.Namespace) -> Any:
@@ -131,6 +129,16 @@ def _load_components(path: str) -> None:
     for name in MODULES:  # before it runs: dataclasses look their module up
         sys.modules[name] = module
     spec.loader.exec_module(module)
+
+
+def _need_no_components(path: str) -> None:
+    """Fail here rather than where the library does, of which a check says no more than that it failed."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        named = sorted(set(OWN_CLASS.findall(file.read())))
+    if named:
+        raise _unfit(
+            path, f"it names Python code of its own ({', '.join(named)}), and there is no components.py beside it"
+        )
 
 
 def serve(channel: socket.socket, idle: float) -> None:

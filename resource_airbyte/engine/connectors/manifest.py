@@ -222,7 +222,7 @@ def _unfit(connector: Connector, what: str) -> InstallFailed:
 
 
 def _unreachable(connector: Connector, label: str, error: RegistryUnreachable) -> InstallFailed:
-    own = "or use a manifest file of yours: resource-airbyte content add --type connectors"
+    own = "or name a manifest file of yours in the content file (connector: ./manifest.yaml)"
     return InstallFailed(
         f"The manifest of {label} is not in the cache, and the registry cannot be reached: {error.message}.",
         hint=f"Repeat this once with a network (AIRBYTE_REGISTRY_URL names a copy of the registry), {own}.",

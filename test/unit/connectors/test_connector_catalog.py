@@ -75,8 +75,7 @@ def test_each_launcher_says_what_it_can_run() -> None:
     assert (duckdb.launcher, duckdb.runnable, duckdb.version) == ("native", True, __version__)
     assert duckdb.definition_id == "94bd199c-2ff0-4aa2-b98e-17f0acb72610"
     pokeapi, postgres = CATALOG.find("source-pokeapi"), CATALOG.find("source-postgres")
-    assert (pokeapi.launcher, pokeapi.runnable) == ("manifest", False)
-    assert pokeapi.why_not == "a YAML manifest connector: its launcher is not part of this version"
+    assert (pokeapi.launcher, pokeapi.runnable, pokeapi.why_not) == ("manifest", True, None)
     assert (postgres.launcher, postgres.runnable) == ("docker", False)
     assert "container" in str(postgres.why_not)
 

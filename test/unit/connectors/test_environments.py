@@ -170,8 +170,8 @@ def test_what_uv_complains_of_is_explained(said: str, what: str, hint: str) -> N
 
 
 def test_a_connector_that_cannot_run_is_not_prepared(tmp_path: Path) -> None:
-    with pytest.raises(NotExecutable, match="source-pokeapi cannot run here: a YAML manifest connector"):
-        Launchers(Environments(tmp_path)).prepare(Catalog.load().find("source-pokeapi"))
+    with pytest.raises(NotExecutable, match="source-postgres cannot run here: published as a container image only"):
+        Launchers(Environments(tmp_path)).prepare(Catalog.load().find("source-postgres"))
 
 
 def test_a_native_connector_has_a_command_and_a_name(tmp_path: Path) -> None:
