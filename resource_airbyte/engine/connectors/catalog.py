@@ -25,7 +25,19 @@ __all__ = ["Breaking", "Catalog", "Connector", "Kind", "Launcher"]
 Launcher = Literal["native", "venv", "manifest", "docker", "command"]
 
 # Connectors that this package brings itself. Each stands in for the public one of its name: same id, same keys.
-NATIVE = frozenset({"destination-duckdb"})
+NATIVE = frozenset({"destination-duckdb", "destination-local-files"})
+
+# And one that no public connector has a counterpart of.
+OWN = (
+    Fact(
+        "Local Files",
+        "5f0c7d52-2f4e-4c0a-9a35-6d1b8f7e4c21",
+        "destination",
+        "resource-airbyte/destination-local-files",
+        __version__,
+        sub="file",
+    ),
+)
 
 # Newer than the facts, and known to install and run: 6.2.24 of faker is a year old and pulls a CDK four majors behind;
 # 0.0.48 of hardcoded-records is on the CDK of today; 4.15.2 of s3 fails at import with the libraries of today.
@@ -114,7 +126,7 @@ class Catalog:
     @classmethod
     def of(cls, known: Facts) -> Catalog:
         """The public connectors of these facts."""
-        return cls(_connector(fact) for fact in known.connectors)
+        return cls(_connector(fact) for fact in (*known.connectors, *OWN))
 
     def with_custom(self, connectors: Iterable[Connector]) -> Catalog:
         """A catalog that also has these definitions (see `custom`); one with a known id takes the known one's place."""
