@@ -15,6 +15,9 @@ from typing import Any
 LOCAL = {
     # Our own DuckDB writer opens the file itself; `md:` and `motherduck:` name a service, `:memory:` no file at all.
     "airbyte/destination-duckdb": ("destination_path",),
+    # Our own writers of files and of SQLite databases do so as well.
+    "resource-airbyte/destination-local-files": ("destination_path",),
+    "airbyte/destination-sqlite": ("destination_path",),
     # The file source reads `url` from this machine when its provider's storage is "local".
     "airbyte/source-file": ("url",),
 }
