@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+from resource_airbyte.errors import InvalidDocument
 from resource_airbyte.model.definitions import DefinitionRead
 from resource_airbyte.pipelines.action import Applied, Report, World
 from resource_airbyte.pipelines.own import LOCAL, ConnectorDocument
@@ -55,6 +56,10 @@ class ConnectorAction:
         path = self.wanted.repository.removeprefix(LOCAL)
         if self.text is not None and path != self.wanted.repository and not Path(path).exists():
             trail = (*self.wanted.at, "connector" if self.wanted.implied else "path")
+            if not self.text.positions:  # from the command line
+                raise InvalidDocument(
+                    f"{path} is not there", hint="paths are relative to the directory that you are in"
+                )
             hint = "paths are relative to the file that names them"
             raise self.text.error(
                 trail if trail in self.text.positions else self.wanted.at, f"{path} is not there", hint

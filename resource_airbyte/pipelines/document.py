@@ -151,8 +151,8 @@ def interpret(text: Source, *, kind: str | None = None, name: str | None = None)
 def _kind(top: Section, wanted: str | None) -> Kind:
     """What the file holds, by its keys; `wanted` and a key `type` decide what the keys leave open."""
     if top.value.get("type") == "DeclarativeSource":
-        hint = f"add it: resource-airbyte content add --type connector --path {top.source.file}"
-        raise top.error("this is a connector itself (a YAML manifest)", hint=hint)
+        add = f"add it: resource-airbyte content add --type connector --path {top.source.file}"
+        raise top.error("this is a connector itself (a YAML manifest)", hint=add)
     said = top.choice("type", KINDS) or wanted
     if said == "connector" or "dockerRepository" in top:
         return "connector"
@@ -170,7 +170,7 @@ def _kind(top: Section, wanted: str | None) -> Kind:
     known = {*ACTOR_KEYS, *PIPELINE_KEYS, "sourceDefinitionId", "destinationDefinitionId", "sourceId"}
     hints = [hint for key in top.value if key not in known and (hint := did_you_mean(key, known))]
     raise top.error(
-        "this is neither a source, nor a destination, a connection or a pipeline",
+        "this is neither a source, nor a destination, a connection, a connector or a pipeline",
         hint=hints[0] if hints else "resource-airbyte help content add shows one of each",
     )
 

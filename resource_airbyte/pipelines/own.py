@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from resource_airbyte.errors import UsageError
 from resource_airbyte.pipelines.positions import Trail
@@ -107,40 +108,36 @@ def side_of(name: str) -> Side | None:
 
 
 def describe(
-    *,
-    base: Path,
-    name: str | None = None,
-    kind: str | None = None,
-    package: str | None = None,
-    path: str | None = None,
-    image: str | None = None,
-    repository_: str | None = None,
-    version: str | None = None,
-    command: str | None = None,
-    documentation_url: str | None = None,
-    at: Trail = (),
+    parts: Mapping[str, str | None], *, base: Path, name: str | None = None, at: Trail = ()
 ) -> ConnectorDocument:
-    """A definition from its parts, just one of which says where the connector is. UsageError for what does not fit."""
-    ways = {"package": package, "path": path, "image": image, "repository": repository_}
-    given = [way for way in WAYS if ways[way]]
+    """A definition from its parts (see KEYS), just one of which says where the connector is. UsageError if they do not
+    fit. Relative paths start at `base`.
+    """
+    given = [way for way in WAYS if parts.get(way)]
     if len(given) != 1:
         what = f"{' and '.join(given)} are given" if given else "none is given"
         raise UsageError(f"a connector has one of {', '.join(WAYS)}, and {what}", hint=_EXAMPLE)
-    where, said = _where(given[0], str(ways[given[0]]), base)
-    if command is not None:
+    named = str(parts[given[0]])
+    where, said = _where(given[0], named, base)
+    if command := parts.get("command"):
         if not where.startswith(PYPI):
             raise UsageError("only a package has a command of its own", hint="leave `command` out")
         where = f"{where}#{command}"
-    found = version or said
-    if found is None:
-        raise UsageError(f"the version of {short(where)} is missing", hint=_missing_version(given[0], ways[given[0]]))
-    side = side_of(path or where) if kind is None else next((side for side in SIDES if side == kind), None)
+    version = parts.get("version") or said
+    if version is None:
+        raise UsageError(f"the version of {short(where)} is missing", hint=_missing_version(given[0], named))
+    side = _side(parts.get("kind"), named if given[0] == "path" else where)
+    return ConnectorDocument(side, name or short(where), where, version, parts.get("documentation_url"), at=at)
+
+
+def _side(kind: str | None, where: str) -> Side:
+    side = side_of(where) if kind is None else next((side for side in SIDES if side == kind), None)
     if side is None:
         raise UsageError(
             f"there is no kind {kind!r}" if kind else f"{short(where)!r} may be a source or a destination",
             hint="say which: kind source or destination (--kind source)",
         )
-    return ConnectorDocument(side, name or short(where), where, found, documentation_url, at=at)
+    return side
 
 
 _EXAMPLE = "resource-airbyte help content add shows one of each"
@@ -167,7 +164,7 @@ def _package(text: str) -> tuple[str, str | None]:
     return f"{PYPI}{found['name']}{mark}{command}", found["version"]
 
 
-def _missing_version(way: str, text: str | None) -> str:
+def _missing_version(way: str, text: str) -> str:
     sign = {"package": "==", "image": ":"}.get(way)
     return f"write {text}{sign}1.2.3" if sign else "add `version`"
 
@@ -178,19 +175,10 @@ def read(section: Section) -> ConnectorDocument:
     if "dockerRepository" in section:
         return _official(section)
     section.only(KEYS)
-    parts: dict[str, Any] = {way: section.text(way) for way in WAYS if way != "repository"}
+    parts = {key: section.text(key) for key in KEYS if key not in ("type", "name", "kind")}
+    parts["kind"] = section.choice("kind", SIDES)
     try:
-        return describe(
-            base=base,
-            name=section.text("name"),
-            kind=section.choice("kind", SIDES),
-            repository_=section.text("repository"),
-            version=section.text("version"),
-            command=section.text("command"),
-            documentation_url=section.text("documentation_url"),
-            at=section.path,
-            **parts,
-        )
+        return describe(parts, base=base, name=section.text("name"), at=section.path)
     except UsageError as error:
         raise section.error(error.message, hint=error.hint) from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from resource_airbyte.errors import InvalidDocument
@@ -226,3 +226,42 @@ def _words(config: AirbyteStreamConfiguration) -> str:
 
 def _title(key: Key) -> str:
     return f"{key[0]}.{key[1]}" if key[0] else key[1]
+
+
+def renewed(current: AirbyteCatalog, discovered: AirbyteCatalog, modes: Collection[str]) -> AirbyteCatalog:
+    """The streams as they were discovered anew, synced as before; one that can no longer be is synced as is best."""
+    before = {_key(each.stream): each.config for each in current.streams if each.stream is not None}
+    entries = []
+    for entry in discovered.streams:
+        if entry.stream is None:
+            continue
+        config, stream = before.get(_key(entry.stream)), entry.stream
+        if config is None:
+            config = _unselected(stream, modes)
+        elif config.sync_mode not in (stream.supported_sync_modes or ["full_refresh"]):
+            config = best(stream, modes).model_copy(update={"selected": config.selected})
+        entries.append(AirbyteStreamAndConfiguration(stream=stream, config=config))
+    return AirbyteCatalog(streams=entries)
+
+
+def field_differences(current: AirbyteCatalog, wanted: AirbyteCatalog) -> list[str]:
+    """What becomes of the fields of the streams that are synced before and after, a line for each stream."""
+    before, lines = {_key(each.stream): each.stream for each in current.streams if each.stream is not None}, []
+    selected = _selected(wanted)
+    for entry in wanted.streams:
+        if entry.stream is None or _key(entry.stream) not in selected or _key(entry.stream) not in before:
+            continue
+        old, new = _fields(before[_key(entry.stream)]), _fields(entry.stream)
+        changes = {
+            "new": [name for name in new if name not in old],
+            "gone": [name for name in old if name not in new],
+            "changed": [name for name in new if name in old and old[name] != new[name]],
+        }
+        told = [f"{what} {', '.join(names)}" for what, names in changes.items() if names]
+        if told:
+            lines.append(f"stream {_title(_key(entry.stream))}: fields {'; '.join(told)}")
+    return lines
+
+
+def _fields(stream: AirbyteStream) -> Mapping[str, Any]:
+    return (stream.json_schema or {}).get("properties") or {}

@@ -91,6 +91,11 @@ def _document(
     from resource_airbyte.pipelines.document import Document, read
     from resource_airbyte.pipelines.positions import Source
 
+    if not parts and file is None and config is None and wanted == "connector":
+        raise UsageError(
+            "say where the connector is",
+            hint="--path PATH, --package NAME==VERSION or --image NAME:TAG; or a --file that says so",
+        )
     if not parts and not (wanted == "connector" and file is not None and own.is_manifest(file)):
         return read(chosen(file, config), kind=wanted, name=name)
     if wanted not in (None, "connector"):
@@ -100,7 +105,7 @@ def _document(
         raise UsageError(f"--file and --{next(iter(parts), 'config')} do not go together", hint=hint)
     if file is not None:
         parts = {**parts, "path": str(file)}
-    described = own.describe(base=Path.cwd(), name=name, **parts)
+    described = own.describe(parts, base=Path.cwd(), name=name)
     return Document("connector", Source(Path(parts.get("path", ".")), {}, {}), connector=described)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ EXAMPLES = "postgres, 'source-g*', 'destination native', 'source manifest certif
 class Known:
     """What is known: the definitions by kind, and since when. `registry` is None where nobody keeps one."""
 
-    definitions: dict[str, Sequence[Any]]
+    definitions: Mapping[str, Sequence[Any]]
     registry: RegistryRead | None
 
 
@@ -154,7 +154,7 @@ def _cells(row: Row, reasons: list[str]) -> list[Any]:
     how = LAUNCHERS.get(row["launcher"], (row["launcher"] or "yes", ()))[0]
     runs = f"no ({reasons.index(row['why_not']) + 1})" if row["why_not"] else how
     versions = row["installed"]
-    installed = f"{versions[0]} and {len(versions) - 1} more" if len(versions) > 1 else "".join(versions)
+    installed = f"{versions[0]} and {len(versions) - 1} more" if len(versions) > 2 else ", ".join(versions)
     level = "your own" if row["custom"] else row["support_level"]
     return [row["connector"], row["version"], level, runs, installed, row["name"]]
 

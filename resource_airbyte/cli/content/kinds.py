@@ -27,11 +27,11 @@ class Thing:
     read: Any
 
 
-def kind(text: str | None, *, also: tuple[str, ...] = ()) -> str | None:
+def kind(text: str | None, *, also: tuple[str, ...] = (), only: tuple[str, ...] = KINDS) -> str | None:
     """The kind that a person names, in singular or plural. UsageError for one that there is not."""
     if text is None:
         return None
-    known = (*KINDS, *also)
+    known = (*only, *also)
     word = text.strip().lower()
     for each in known:
         if word in (each, f"{each}s"):
@@ -60,14 +60,21 @@ def things(client: Airbyte, wanted: str) -> list[Thing]:
     return [Thing(wanted, getattr(each, identity), each.name, each) for each in lists[wanted]()]
 
 
-def pointed_at(session: Session, name: str | None, identity: str | None, of_kind: str | None) -> Thing:
-    """The one thing that `--name` or `--id` means, of any kind unless one is given."""
+def pointed_at(
+    session: Session,
+    name: str | None,
+    identity: str | None,
+    of_kind: str | None,
+    *,
+    among: tuple[str, ...] = KINDS,
+) -> Thing:
+    """The one thing that `--name` or `--id` means, of any kind `among` these unless one is given."""
     from resource_airbyte.pipelines import resolve
 
     wanted = which(name, identity)
     if of_kind == "connector":
         return _connector(session, wanted)
-    kinds = (of_kind,) if of_kind else KINDS
+    kinds = (of_kind,) if of_kind else among
     known = {each: things(session.client, each) for each in kinds}
     found = [match for each in kinds if (match := _find(known[each], wanted, each))]
     if len(found) > 1:
@@ -77,7 +84,11 @@ def pointed_at(session: Session, name: str | None, identity: str | None, of_kind
         return found[0]
     names = [each.name for group in known.values() for each in group]
     listing = f"resource-airbyte content list{f' --type {of_kind}s' if of_kind else ''}"
-    raise resolve.missing(wanted, of_kind or "source, destination or connection", names, listing)
+    raise resolve.missing(wanted, of_kind or _or(among), names, listing)
+
+
+def _or(kinds: tuple[str, ...]) -> str:
+    return f"{', '.join(kinds[:-1])} or {kinds[-1]}"
 
 
 def _connector(session: Session, wanted: str) -> Thing:

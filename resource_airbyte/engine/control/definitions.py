@@ -104,7 +104,8 @@ class Definitions:
 
     def update(self, definition_id: str, body: DefinitionUpdate) -> DefinitionRead:
         """Another version, name or repository for a definition of one's own; what is pinned to the old one stays so."""
-        connector = self._own(definition_id, "its versions come from the registry")
+        hint = f"for one source or destination: resource-airbyte content upgrade --type {self._kind} --name NAME"
+        connector = self._own(definition_id, "its versions come from the registry", hint)
         name, repository = body.name or connector.name, body.docker_repository or connector.repository
         self._refuse(name, repository, body.docker_image_tag, but=connector.definition_id)
         with self._context.db.begin() as tx:
@@ -113,7 +114,7 @@ class Definitions:
 
     def delete(self, definition_id: str) -> None:
         """Remove a definition of one's own; Conflict while something is made with it."""
-        connector = self._own(definition_id, "it stays")
+        connector = self._own(definition_id, "it stays known")
         workspace_id = self._context.workspace_id()
         with self._context.db.begin() as tx:
             users = [
@@ -126,10 +127,9 @@ class Definitions:
                 raise Conflict(f"{connector.name} is in use by {names}", hint="remove those first")
             store.delete(tx, definition_id)
 
-    def _own(self, definition_id: str, why: str) -> Connector:
+    def _own(self, definition_id: str, why: str, hint: str | None = None) -> Connector:
         connector = self._context.connector(definition_id, self._kind)
         if not connector.custom:
-            hint = f"for one source or destination: resource-airbyte content upgrade --type {self._kind} --name NAME"
             raise Conflict(f"{connector.short} is a public connector: {why}", hint=hint)
         return connector
 

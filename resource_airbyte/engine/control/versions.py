@@ -7,7 +7,7 @@ import time
 from resource_airbyte.engine.connectors.catalog import Connector
 from resource_airbyte.engine.connectors.facts import DOCUMENTATION, Breaking
 from resource_airbyte.engine.connectors.registry import Refreshed, Registry
-from resource_airbyte.engine.connectors.versions import Version
+from resource_airbyte.engine.connectors.versions import Version, newest
 from resource_airbyte.engine.control.context import Context, Kind
 from resource_airbyte.engine.store import actors
 from resource_airbyte.model.versions import (
@@ -30,7 +30,7 @@ class ActorVersions:
         with self._context.db.read() as tx:
             actor = actors.get(tx, actor_id, self._kind)
         connector = self._context.connector(actor.definition_id, self._kind)
-        changes = connector.breaks(actor.version, target or connector.version)
+        changes = connector.breaks(actor.version, target or _latest(connector, actor.version))
         return ActorDefinitionVersionRead(
             docker_repository=connector.repository,
             docker_image_tag=actor.version,
@@ -42,7 +42,7 @@ class ActorVersions:
             supports_data_activation=connector.data_activation,
             cdk_version=connector.cdk,
             breaking_changes=_changes(connector, changes) if changes else None,
-            latest_version=connector.version,
+            latest_version=_latest(connector, actor.version),
             launcher=connector.launcher,
         )
 
@@ -70,6 +70,13 @@ class PublicConnectors:
         read.new, read.left_out = [*found.new], found.left_out
         read.newer = [NewerVersion(connector=name, before=old, after=new) for name, old, new in found.newer]
         return read
+
+
+def _latest(connector: Connector, pinned: str) -> str:
+    """The version that an upgrade goes to. What is part of this program, or lies on this machine, has but one."""
+    if connector.launcher == "native" or connector.local is not None:
+        return connector.version
+    return newest(connector.version, pinned)
 
 
 def _changes(connector: Connector, changes: list[Breaking]) -> ActorDefinitionVersionBreakingChanges:

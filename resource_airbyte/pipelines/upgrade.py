@@ -1,0 +1,143 @@
+"""Another version of a connector for a source or destination: what it asks, and taking it while the old one is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from shlex import quote
+from typing import Any
+
+from resource_airbyte.client.api import Airbyte
+from resource_airbyte.errors import ConnectorFailed, InvalidConfiguration, ResourceError, UsageError
+from resource_airbyte.model.actors import DestinationRead, DestinationUpdate, SourceRead, SourceUpdate
+from resource_airbyte.model.catalog import AirbyteCatalog
+from resource_airbyte.model.connections import ConnectionRead, ConnectionUpdate
+from resource_airbyte.model.versions import ActorDefinitionBreakingChange
+from resource_airbyte.pipelines import streams
+from resource_airbyte.pipelines.action import Report
+from resource_airbyte.pipelines.own import LOCAL, short
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """A source or destination, its version, and the one to go to. `idle` is why there is nothing to do, if so."""
+
+    side: str
+    actor: SourceRead | DestinationRead
+    connector: str
+    before: str
+    after: str
+    breaking: Sequence[ActorDefinitionBreakingChange] = field(default=())
+    idle: str | None = None
+
+    @property
+    def what(self) -> str:
+        return f"{self.side} {self.actor.name}"
+
+    @property
+    def back(self) -> str:
+        """The command that goes back."""
+        return f"resource-airbyte content upgrade --type {self.side} --name {quote(self.actor.name)} --to {self.before}"
+
+
+def planned(client: Airbyte, side: str, actor: SourceRead | DestinationRead, to: str | None = None) -> Upgrade:
+    """What an upgrade of this source or destination would be; `to` None is the newest version that is known."""
+    actors: Any = client.sources if side == "source" else client.destinations
+    version = actors.version(actor.actor_id, to)
+    connector, before = short(version.docker_repository), version.docker_image_tag
+    after = to or version.latest_version or before
+    idle = None
+    if version.docker_repository.startswith(LOCAL) and (to is not None or after == before):
+        idle = f"{version.docker_repository.removeprefix(LOCAL)} is used as it is"
+    elif version.launcher == "native" and (to not in (None, version.latest_version) or after == before):
+        idle = f"{connector} is part of this program and has its version, {version.latest_version}"
+    elif after == before:
+        idle = f"{connector} {before} is {'pinned already' if to else 'the newest that is known'}"
+    if idle is not None and to not in (None, before):
+        raise UsageError(f"{side} {actor.name} cannot go to {to}: {idle}", hint="leave --to out")
+    changes = version.breaking_changes.upcoming_breaking_changes if version.breaking_changes else []
+    return Upgrade(side, actor, connector, before, after, tuple(changes) if idle is None else (), idle)
+
+
+def perform(client: Airbyte, upgrade: Upgrade, *, check: bool, report: Report) -> list[str]:
+    """Go to the other version; what changed in the connections of a source, a line each.
+
+    Whatever fails, the old version stays pinned. `check` false: neither the connector is asked whether it can work
+    with its configuration, nor what streams it has now.
+    """
+    actors: Any = client.sources if upgrade.side == "source" else client.destinations
+    target = f"{upgrade.connector} {upgrade.after}"
+    report(f"installing {target}, and looking whether the configuration of {upgrade.what} fits it")
+    try:
+        if check:
+            _judge(actors.check_for_update(_body(upgrade)), upgrade)
+        actors.upgrade(upgrade.actor.actor_id, upgrade.after)
+    except InvalidConfiguration as error:
+        raise InvalidConfiguration(
+            f"the configuration of {upgrade.what} does not fit {target}, and it stays at {upgrade.before}: {error}",
+            hint=f"change both at once: write version {upgrade.after} and the new configuration into its content file, "
+            "then: resource-airbyte content add --file FILE",
+            details=error.details,
+        ) from None
+    if upgrade.side == "destination" or not check:
+        return []
+    try:
+        return _refreshed(client, upgrade, report)
+    except ResourceError as error:
+        actors.upgrade(upgrade.actor.actor_id, upgrade.before)
+        error.message += f"; {upgrade.what} stays at {upgrade.before}"
+        raise
+
+
+def _body(upgrade: Upgrade) -> SourceUpdate | DestinationUpdate:
+    """The source or destination as it is (the mask keeps its secrets), in its new version."""
+    body = {
+        "name": upgrade.actor.name,
+        "connectionConfiguration": upgrade.actor.connection_configuration,
+        "dockerImageTag": upgrade.after,
+        f"{upgrade.side}Id": upgrade.actor.actor_id,
+    }
+    return (SourceUpdate if upgrade.side == "source" else DestinationUpdate).model_validate(body)
+
+
+def _judge(checked: Any, upgrade: Upgrade) -> None:
+    if checked.status == "succeeded":
+        return
+    reason = checked.job_info.failure_reason
+    told = checked.message or (reason and (reason.external_message or reason.internal_message)) or "no reason given"
+    raise ConnectorFailed(
+        f"{upgrade.connector} {upgrade.after} cannot work as {upgrade.what}, which stays at {upgrade.before}: {told}",
+        hint="to go there all the same: --no-check; all that it said: resource-airbyte logs --service worker",
+        origin=upgrade.side,
+        failure_type="config_error",
+    )
+
+
+def _refreshed(client: Airbyte, upgrade: Upgrade, report: Report) -> list[str]:
+    """Bring the connections of a source up to the streams that its new version has."""
+    report(f"discovering the streams of {upgrade.actor.name}")
+    answer = client.sources.discover(upgrade.actor.actor_id)
+    if answer.catalog is None:
+        reason = answer.job_info.failure_reason
+        told = (reason and (reason.external_message or reason.internal_message)) or "no reason given"
+        raise ConnectorFailed(f"discovering the streams of {upgrade.actor.name} failed: {told}", origin="source")
+    changes = []
+    for connection in client.connections.list(client.workspace_id):
+        if connection.source_id == upgrade.actor.actor_id:
+            changes += _connection(client, connection, answer.catalog)
+    return changes
+
+
+def _connection(client: Airbyte, connection: ConnectionRead, discovered: AirbyteCatalog) -> list[str]:
+    destination = client.destinations.get(connection.destination_id)
+    specification: Any = client.destination_definitions.specification(destination.definition_id, client.workspace_id)
+    modes = set(specification.supported_destination_sync_modes or ())
+    catalog = streams.renewed(connection.sync_catalog, discovered, modes)
+    changes = [
+        *streams.differences(connection.sync_catalog, catalog),
+        *streams.field_differences(connection.sync_catalog, catalog),
+    ]
+    if catalog != connection.sync_catalog:
+        body = {"connectionId": connection.connection_id, "syncCatalog": catalog.wire()}
+        client.connections.update(ConnectionUpdate.model_validate(body))
+    return [f"connection {connection.name}: {change}" for change in changes]
