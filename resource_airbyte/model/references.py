@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 SCHEMES = ("env", "file", "keyring")
-_PATTERN = re.compile(rf"\$(?P<escape>\$)?\{{(?P<scheme>{'|'.join(SCHEMES)}):(?P<name>[^}}]*)(?P<end>\}}?)")
-_BEGINNING = re.compile(rf"\$\{{(?=(?:{'|'.join(SCHEMES)}):)")
+_ANY = "|".join(SCHEMES)
+_BEGINNING = re.compile(rf"\$\{{(?=(?:{_ANY}):)")
+_PATTERN = re.compile(rf"(?P<literal>\$\$\{{(?=(?:{_ANY}):))|\$\{{(?P<scheme>{_ANY}):(?P<name>[^}}]*)(?P<end>\}}?)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What may stand before a reference without being a secret: the scheme of an Authorization header.
 _HARMLESS = re.compile(r"\s*|(?:Bearer|Basic|Token|Digest|ApiKey) +", re.IGNORECASE)
@@ -52,7 +53,7 @@ class Reference:
 
 def references(text: str) -> list[Reference]:
     """The references in a text, in order."""
-    return [_reference(match) for match in _PATTERN.finditer(text) if not match["escape"]]
+    return [_reference(match) for match in _PATTERN.finditer(text) if not match["literal"]]
 
 
 def refers(value: Any) -> bool:
@@ -74,7 +75,7 @@ def texts(value: Any, path: str = "configuration") -> Iterator[tuple[str, str]]:
 
 def filled(text: str, value: Callable[[Reference], str]) -> str:
     """The text with each reference replaced by its value."""
-    return _PATTERN.sub(lambda match: match[0][1:] if match["escape"] else value(_reference(match)), text)
+    return _PATTERN.sub(lambda match: "${" if match["literal"] else value(_reference(match)), text)
 
 
 def literal(text: str) -> str:

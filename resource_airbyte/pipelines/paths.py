@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from resource_airbyte.model.references import SCHEMES
+
 # repository → key: why it is a path here
 LOCAL = {
     # Our own DuckDB writer opens the file itself; `md:` and `motherduck:` name a service, `:memory:` no file at all.
@@ -21,7 +23,8 @@ LOCAL = {
     # The file source reads `url` from this machine when its provider's storage is "local".
     "airbyte/source-file": ("url",),
 }
-_NOT_PATHS = ("md:", "motherduck:", ":memory:")
+# A reference is filled in by the engine alone: nobody knows yet whether the path is a relative one.
+_NOT_PATHS = ("md:", "motherduck:", ":memory:", *(f"${{{scheme}:" for scheme in SCHEMES))
 
 
 def absolute(repository: str, configuration: Mapping[str, Any], base: Path) -> dict[str, Any]:

@@ -4,7 +4,8 @@ Only values are looked at, after the file has been parsed: what a variable holds
 `$${` stands for a literal `${`. What is filled in is text. A value that is nothing but one reference (`${COUNT}`) is
 remembered as such, and becomes a number or a boolean where the connector's specification asks for one: so a password of
 digits stays what it is, and a count is a count, in YAML and in JSON, with quotation marks and without.
-`${SOURCE_NAMESPACE}` is left alone: Airbyte itself fills it in.
+`${SOURCE_NAMESPACE}` is left alone: Airbyte itself fills it in. So are `${env:NAME}`, `${file:/path}` and
+`${keyring:service/name}` in a configuration (see `model.references`): the engine fills them in, each time anew.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from resource_airbyte.model.references import SCHEMES, literal, references
+from resource_airbyte.pipelines.near import near
 from resource_airbyte.pipelines.positions import Source, Trail, scalar
 
 _REFERENCE = re.compile(r"\$(?P<escape>\$)?\{(?P<body>[^}]*)(?P<end>\}?)")
 _BODY = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<or>:-(?P<default>.*))?", re.DOTALL)
 AIRBYTES_OWN = "SOURCE_NAMESPACE"
+CONFIGURATIONS = {"config", "connectionConfiguration"}
 
 
 class Filled(str):
@@ -46,21 +50,42 @@ def _fill(source: Source, text: str, path: Trail, environ: Mapping[str, str]) ->
 
 
 def _resolve(source: Source, match: re.Match[str], path: Trail, environ: Mapping[str, str]) -> str:
+    body = _BODY.fullmatch(match["body"])
+    scheme, colon, _ = match["body"].partition(":")
+    if colon and scheme in SCHEMES and (body is None or match["escape"]):
+        return _left_to_the_engine(source, match, path)
     if match["escape"]:
         return match[0][1:]
-    body = _BODY.fullmatch(match["body"])
     if body is None or not match["end"]:
-        raise source.error(path, f"{match[0]!r} is not a reference to a variable", "write $${ for a literal ${")
+        raise source.error(path, f"{match[0]!r} is not a reference to a variable", _meant(match))
     name = body["name"]
     if name == AIRBYTES_OWN:
         return match[0]
     found = environ.get(name, "")
     if found or (name in environ and not body["or"]):
-        return found
+        return literal(found)  # what a variable holds is never a reference, either
     if body["or"]:
         return body["default"] or ""
     hint = f"export {name}=…, or write ${{{name}:-default}} in the file"
     raise source.error(path, f"the environment variable {name} is not set", hint)
+
+
+def _left_to_the_engine(source: Source, match: re.Match[str], path: Trail) -> str:
+    """A reference of the engine's, or what is written for its text, as it stands."""
+    for reference in references(match[0]):
+        if not CONFIGURATIONS.intersection(path):
+            message = f"{reference} can stand in the configuration of a connector alone"
+            raise source.error(path, message, "write ${NAME} for a variable that the command fills in")
+        fault = reference.fault()
+        if fault is not None:
+            raise source.error(path, f"{reference}: {fault}", f"write $${{{reference.scheme}:… if it is meant as text")
+    return match[0]
+
+
+def _meant(match: re.Match[str]) -> str:
+    scheme, colon, name = match["body"].partition(":")
+    close = near(scheme, SCHEMES, 1) if colon else []
+    return f"did you mean ${{{close[0]}:{name}}}?" if close else "write $${ for a literal ${"
 
 
 def undecided(value: Any) -> bool:

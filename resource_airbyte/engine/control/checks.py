@@ -5,7 +5,7 @@ from __future__ import annotations
 from resource_airbyte.engine.control.actors import Actors
 from resource_airbyte.engine.control.context import Context, Kind, Stopwatch
 from resource_airbyte.engine.store import actors
-from resource_airbyte.errors import ConnectorError
+from resource_airbyte.errors import ConnectorError, ReferenceFailed
 from resource_airbyte.model.actors import ActorUpdate, CheckConnectionRead
 
 
@@ -35,6 +35,9 @@ class Checks:
             answer = self._context.probe(
                 "check", connector, actor.version, actor.configuration, actor_id=actor.id if stored else None
             )
+        except ReferenceFailed as error:  # it never came to the connector; what is to be done is a part of the answer
+            message = f"{error.message} ({error.hint})" if error.hint else error.message
+            return CheckConnectionRead(status="failed", message=message, job_info=watch.ended(error))
         except ConnectorError as error:
             return CheckConnectionRead(status="failed", message=error.message, job_info=watch.ended(error))
         updated = stored and "configuration" in answer

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
+
 from resource_airbyte.engine.connectors.custom import content
 from resource_airbyte.engine.control.context import Context, Stopwatch
+from resource_airbyte.engine.secrets import fill
 from resource_airbyte.engine.store import actors, catalogs
-from resource_airbyte.errors import ConnectorError
+from resource_airbyte.errors import ConnectorError, ReferenceFailed
 from resource_airbyte.model.actors import SourceDiscoverSchemaRead
 from resource_airbyte.model.catalog import AirbyteCatalog
 
 
 class Schemas:
-    """Discovered catalogs are kept as long as configuration and version stay the same."""
+    """Discovered catalogs are kept as long as configuration and version stay the same.
+
+    The configuration as the connector gets it: when a variable or a file that it refers to has another value, it may be
+    another account or database, and the source is asked again.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -44,7 +51,11 @@ class Schemas:
         return _read(found, watch, updated=renewed is not None)
 
     def _fingerprint(self, configuration: bytes) -> str:
-        return self._context.box.fingerprint(self._context.box.open(configuration))
+        written = self._context.box.open(configuration)
+        try:
+            return self._context.box.fingerprint(fill(written).configuration)
+        except ReferenceFailed:
+            return f"unknown {uuid.uuid4()}"  # equal to no other; the connector's own process may know more than we do
 
 
 def _read(found: catalogs.Catalog, watch: Stopwatch, *, updated: bool = False) -> SourceDiscoverSchemaRead:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -92,7 +93,7 @@ def _with(value: Any, found: Mapping[Reference, str]) -> Any:
 
 def _kept(renewed: Any, written: Any, given: Any) -> Any:
     """`given` is what the connector was given at this place for what is `written` there."""
-    if type(renewed) is type(given) and renewed == given:
+    if given is not _NOTHING and _same(renewed, given):
         return written
     if isinstance(renewed, dict):
         old, had = (each if isinstance(each, dict) else {} for each in (written, given))
@@ -102,3 +103,8 @@ def _kept(renewed: Any, written: Any, given: Any) -> Any:
         places = [(olds[at], hads[at]) if at < len(hads) else (None, _NOTHING) for at in range(len(renewed))]
         return [_kept(part, *place) for part, place in zip(renewed, places, strict=True)]
     return literal(renewed) if isinstance(renewed, str) else renewed
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON; to Python, 1 and true are equal."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

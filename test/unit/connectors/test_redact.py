@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import base64
 import json
+
+import pytest
 
 from resource_airbyte.engine.connectors.redact import Redactor
 from resource_airbyte.model.mask import MASK
@@ -52,3 +55,30 @@ def test_a_password_in_a_url_is_masked_wherever_it_comes_from() -> None:
 
 def test_values_too_short_to_be_told_apart_stay() -> None:
     assert Redactor({"password": "abc"})("abc") == "abc"
+
+
+def test_what_a_reference_stood_for_is_secret_wherever_it_stands() -> None:
+    assert Redactor({"host": "db.example"}, {}, also=["db.example"])("at db.example") == "at **********"
+
+
+@pytest.mark.parametrize("around", [("", ""), ("me:", ""), ("m:", "x"), ("user:", "@host")])
+def test_a_secret_is_found_inside_of_base64_whatever_stands_around_it(around: tuple[str, str]) -> None:
+    secret = "s3cr3t?s3cr3t>s3cr3t"
+    redact = Redactor({"password": secret})
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        text = encode(secret.join(around).encode()).decode()
+        assert MASK in redact(f"Authorization: Basic {text}")
+        middle = text[len(text) // 3 : 2 * len(text) // 3]
+        assert middle not in redact(text)
+
+
+def test_a_secret_is_found_in_a_form_of_a_page() -> None:
+    assert "a+b" not in Redactor({"password": "a b/c d"})("password=a+b%2Fc+d")
+
+
+def test_the_secrets_in_a_key_file_are_found_one_by_one() -> None:
+    key = json.dumps({"type": "service_account", "private_key": "-----BEGIN-----\nMIIEvQ\n", "client_id": "117"})
+    redact = Redactor({}, also=[key])
+    assert redact("key '-----BEGIN-----\nMIIEvQ\n' of a service_account, 117") == (
+        "key '**********' of a service_account, 117"
+    )

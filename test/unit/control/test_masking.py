@@ -36,6 +36,12 @@ def schema(**properties: Any) -> dict[str, Any]:
         ({"$ref": "#/$defs/x", "$defs": {"x": {"$ref": "#/$defs/x"}}}, {"a": "s"}, {"a": "s"}),
         ({"additionalProperties": SECRET}, {"any": "s"}, {"any": MASK}),
         ({"patternProperties": {"^x_": SECRET}}, {"x_1": "s", "y": "p"}, {"x_1": MASK, "y": "p"}),
+        # A reference is no secret itself, but what stands beside it may be one.
+        (schema(a=SECRET), {"a": "${env:A}"}, {"a": "${env:A}"}),
+        (schema(a=SECRET), {"a": "Bearer ${file:/a}"}, {"a": "Bearer ${file:/a}"}),
+        (schema(a=SECRET), {"a": "me:${env:A}"}, {"a": MASK}),
+        (schema(a=SECRET), {"a": "$${env:A}"}, {"a": MASK}),
+        (schema(), {"my_password": "${env:A}"}, {"my_password": "${env:A}"}),
         # A field that the specification describes is as secret as it says; one that it does not know, as its name says.
         (schema(token_type=PLAIN), {"token_type": "p", "my_password": "s"}, {"token_type": "p", "my_password": MASK}),
     ],

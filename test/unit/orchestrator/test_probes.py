@@ -16,7 +16,7 @@ from resource_airbyte.engine.connectors.specs import Specs
 from resource_airbyte.engine.orchestrator.base import Probe, ProbeKind
 from resource_airbyte.engine.orchestrator.probes import run_probe
 from resource_airbyte.engine.secrets import Box
-from resource_airbyte.errors import ConnectorCrashed, ConnectorFailed, NotExecutable
+from resource_airbyte.errors import ConnectorCrashed, ConnectorFailed, NotExecutable, ReferenceFailed
 from resource_airbyte.settings import Settings
 
 SCRIPTED = Path(__file__).resolve().parents[2] / "connectors" / "scripted" / "scripted.py"
@@ -118,3 +118,76 @@ def test_a_preview_speaks_the_destinations_names_and_answers_in_the_sources(ask:
 def test_a_connector_that_cannot_run_says_so(ask: Asker) -> None:
     with pytest.raises(NotExecutable, match="container"):
         ask("check", Catalog.load().find("source-postgres"), {})
+
+
+# References
+
+
+def said(*texts: str) -> dict[str, Any]:
+    return {"on": {"check": [*({"log": text} for text in texts), "answer"]}}
+
+
+def test_references_are_filled_in_for_the_connector_and_kept_out_of_what_it_says(
+    ask: Asker, mine: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_HOST", "db.secret.example")
+    answer = ask("check", mine, said("to ${env:MY_HOST}", "and $${env:MY_HOST}"))
+    assert answer["status"] == "SUCCEEDED"
+    assert ask.lines == [
+        ("INFO", "scripted: to **********"),
+        ("INFO", "scripted: and ${env:MY_HOST}"),
+    ]
+
+
+def test_a_reference_that_cannot_be_filled_in_starts_no_connector(ask: Asker, mine: Connector, tmp_path: Path) -> None:
+    configuration = {"on": {"check": [{"touch": str(tmp_path / "started")}]}, "password": "${env:NO_SUCH_VARIABLE}"}
+    with pytest.raises(
+        ReferenceFailed, match=r"configuration\.password refers to \$\{env:NO_SUCH_VARIABLE\}"
+    ) as caught:
+        ask("check", mine, configuration)
+    assert (caught.value.failure_type, caught.value.origin) == ("config_error", "source")
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_value_that_does_not_fit_is_told_by_its_reference(
+    ask: Asker, mine: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_PORT", "no-port-at-all")
+    ask.specs.get = lambda *_, **__: {  # type: ignore[method-assign]
+        "connectionSpecification": {"properties": {"port": {"type": "integer"}}}
+    }
+    with pytest.raises(ReferenceFailed) as caught:
+        ask("check", mine, {"port": "${env:MY_PORT}"})
+    assert "configuration.port: '${env:MY_PORT}' is not of type 'integer'" in caught.value.message
+    assert "no-port-at-all" not in f"{caught.value.message} {caught.value.hint} {caught.value.details}"
+
+
+def test_a_number_from_the_environment_reaches_the_connector_as_a_number(
+    ask: Asker, mine: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_CODE", "7")
+    exits = {"properties": {"on": {"properties": {"check": {"items": {"properties": {"exit": {"type": "integer"}}}}}}}}
+    ask.specs.get = lambda *_, **__: {"connectionSpecification": exits}  # type: ignore[method-assign]
+    with pytest.raises(ConnectorCrashed, match="exit code 7"):
+        ask("check", mine, {"on": {"check": [{"exit": "${env:MY_CODE}"}]}})
+
+
+def test_a_new_configuration_is_kept_with_the_references_that_it_came_from(
+    ask: Asker, mine: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_CLIENT", "client-secret")
+    # The script's own text, which is a part of the configuration here, is filled in as well.
+    renewed = {"client": "client-secret", "token": "new", "file": "$${file:/etc/passwd}"}
+    steps = {"on": {"check": [{"control": renewed}, "answer"]}}
+    answer = ask("check", mine, {**steps, "client": "${env:MY_CLIENT}", "token": "old"})
+    assert ask.kept == [{"client": "${env:MY_CLIENT}", "token": "new", "file": "$${file:/etc/passwd}"}]
+    assert ask.box.open(answer["configuration"]) == ask.kept[0]
+
+
+def test_a_file_that_everybody_can_read_is_a_line_in_the_log(ask: Asker, mine: Connector, tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.write_text("s3cr3t")
+    path.chmod(0o644)
+    ask("check", mine, {**said("hello"), "password": f"${{file:{path}}}"})
+    level, text = ask.lines[0]
+    assert (level, "chmod 600" in text) == ("WARN", True)

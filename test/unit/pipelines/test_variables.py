@@ -72,3 +72,60 @@ def test_a_text_that_is_no_number_stays_for_the_server_to_refuse(content: Any) -
     found = configuration(content, "  count: ${N}", {"N": "many"})
     assert not variables.undecided(found)
     assert variables.as_asked(found, {"properties": {"count": {"type": "integer"}}}) == {"count": "many"}
+
+
+REFERENCES = "  a: Bearer ${env:A}\n  b: ${file:/run/b}\n  c: {d: ['${keyring:app/me}']}\n  port: ${env:PORT}"
+
+
+def test_references_of_the_engine_pass_through_untouched(content: Any) -> None:
+    found = configuration(content, REFERENCES, {"A": "not this one"})
+    assert found == {
+        "a": "Bearer ${env:A}",
+        "b": "${file:/run/b}",
+        "c": {"d": ["${keyring:app/me}"]},
+        "port": "${env:PORT}",
+    }
+    assert variables.as_asked(found, {"properties": {"port": {"type": "integer"}}}) == found
+
+
+def test_what_stands_for_the_text_of_a_reference_passes_through_too(content: Any) -> None:
+    """Without its second dollar the engine would fill it in."""
+    assert configuration(content, "  a: $${env:A} $${B}", {}) == {"a": "$${env:A} ${B}"}
+
+
+def test_a_variable_and_a_reference_stand_side_by_side(content: Any) -> None:
+    assert configuration(content, "  a: ${USER_}:${env:PW}", {"USER_": "me"}) == {"a": "me:${env:PW}"}
+
+
+def test_what_a_variable_holds_never_becomes_a_reference(content: Any) -> None:
+    assert configuration(content, "  a: ${A}", {"A": "${file:/etc/passwd}"}) == {"a": "$${file:/etc/passwd}"}
+
+
+def test_a_variable_may_have_the_name_of_a_scheme(content: Any) -> None:
+    assert configuration(content, "  a: ${env:-x}${file}", {"file": "y"}) == {"a": "xy"}
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("${evn:A}", "${env:A}"),
+        ("${ENV:A}", "${env:A}"),
+        ("${files:/a}", "${file:/a}"),
+        ("${keyrng:a/b}", "${keyring:a/b}"),
+    ],
+)
+def test_a_mistyped_scheme_is_an_error_that_knows_what_was_meant(content: Any, text: str, meant: str) -> None:
+    with pytest.raises(InvalidDocument, match=r"content\.yaml:4:3: config\.a: ") as caught:
+        configuration(content, f"  a: {text}", {})
+    assert caught.value.hint == f"did you mean {meant}?"
+
+
+@pytest.mark.parametrize("text", ["${env:}", "${env:A", "${file:a/b}", "${keyring:a}"])
+def test_a_reference_that_cannot_refer_to_anything_is_an_error_with_its_line(content: Any, text: str) -> None:
+    with pytest.raises(InvalidDocument, match=r"content\.yaml:4:3: config\.a: \$\{"):
+        configuration(content, f"  a: x {text}", {})
+
+
+def test_a_reference_outside_of_a_configuration_is_an_error(content: Any) -> None:
+    with pytest.raises(InvalidDocument, match=r"name: \$\{env:A\} can stand in the configuration"):
+        content("name: ${env:A}\nconnector: source-x\nconfig: {}\n", environ={"A": "x"})
