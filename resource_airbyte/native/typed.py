@@ -107,6 +107,8 @@ class Typist:
         if not self._readable:
             raise Unfit
         blob = b"\n".join(texts)
+        if not blob.startswith(b"{") or blob.count(b"\n{") != len(texts) - 1:
+            raise Unfit  # not all of them objects: a bare null takes Arrow's reader, and with it the process, down
         check_utf8(blob)
         made: dict[int, Any] = dict(self._plain_columns(blob, texts))
         made.update(self._nested_columns(blob, texts))
