@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import msgspec
-
 from .chunk import Chunk
 from .messages import ErrorTrace, Message, Record, State, StreamDescriptor, decode, decode_state
 from .salvage import UNREADABLE, lost, salvaged
@@ -127,8 +125,9 @@ def _other(message: Message, line: bytes, runs: _Runs) -> Iterator[Event]:
 
 def _state(payload: bytes, line: bytes) -> Event:
     try:
+        payload.decode()  # what is handed on unread must be text too: it is to be stored
         state = decode_state(payload)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return bad(line)
     key = _key(state)
     if key is None:

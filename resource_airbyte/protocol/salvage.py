@@ -46,8 +46,7 @@ def lost(line: bytes) -> bool:
     found = mend.read(line.strip(AROUND)) if len(line) <= LONGEST_SALVAGED else None
     if found is not None:
         named = str(found.get("type")).upper() in WITH_DATA
-        body = found.get("record")
-        return named or (isinstance(body, dict) and "stream" in body) or _is_error(found)
+        return named or any(map(_is_like_a_record, found.values())) or _is_error(found)
     ends = line if len(line) <= 2 * ENDS else line[:ENDS] + line[-ENDS:]
     if _DATA.search(ends) is not None:
         return True
@@ -60,6 +59,10 @@ def _strict(line: bytes) -> Message | None:
         return decode(line)
     except UNREADABLE:
         return None
+
+
+def _is_like_a_record(body: Any) -> bool:
+    return isinstance(body, dict) and "stream" in body and "data" in body
 
 
 def _is_error(found: dict[str, Any]) -> bool:
@@ -80,11 +83,11 @@ def _payload(found: dict[str, Any]) -> dict[str, Any] | None:
 
 def _record(body: dict[str, Any]) -> dict[str, Any] | None:
     data = body.get("data")
-    if not isinstance(body.get("stream"), str) or not isinstance(data, dict):
+    if not isinstance(data, dict) or not _is_name(body.get("stream")):
         return None
-    kept = {name: body[name] for name in ("stream", "namespace", "data", "emitted_at", "meta") if name in body}
-    if not isinstance(kept.get("namespace"), str | None):
+    if body.get("namespace") is not None and not _is_name(body["namespace"]):
         return None  # whose record it is, nobody can tell
+    kept = {name: body[name] for name in ("stream", "namespace", "data", "emitted_at", "meta") if name in body}
     if not _is_moment(kept.get("emitted_at")):
         kept["emitted_at"] = int(time.time() * 1000)
     nulled = mend.nulled(data)
@@ -93,6 +96,11 @@ def _record(body: dict[str, Any]) -> dict[str, Any] | None:
         noted = meta.get("changes") if isinstance(meta, dict) else None
         kept["meta"] = {"changes": [*(noted if isinstance(noted, list) else []), *nulled]}
     return kept
+
+
+def _is_name(value: Any) -> bool:
+    """Whole text: a name of which a part was lost is another name."""
+    return isinstance(value, str) and not any(char == "\ufffd" or "\ud800" <= char <= "\udfff" for char in value)
 
 
 def _is_moment(value: Any) -> bool:

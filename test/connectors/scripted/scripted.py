@@ -32,7 +32,7 @@ Steps, in order. A word, or an object with one key:
     {"garbage": "text"}          a line that is not JSON
     {"bytes": "fffe00"}          raw bytes, in hex, and a line end
     {"long": n}                  a line of n bytes that is not JSON; {"long_record": ["stream", n]} a record of n bytes
-    {"partial": "text"}          text without a line end
+    {"partial": "text"}          text without a line end; {"file": "path"} the bytes of this file
     {"stderr": n}                n bytes on stderr, in lines; {"stderr_raw": n} without a line end; {"say": "text"} one
                                  line on stderr
     {"style": "spaced"}          JSON with spaces from now on ("compact" is how it begins)
@@ -276,6 +276,10 @@ class Scripted:
 
     def do_partial(self, text):
         self.raw(text.encode())
+
+    def do_file(self, path):
+        with open(path, "rb") as file:
+            self.raw(file.read())
 
     def raw(self, data):
         self.out.write(data)

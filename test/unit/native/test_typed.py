@@ -134,6 +134,13 @@ def test_a_broken_record_is_a_row_all_the_same(text: bytes) -> None:
     assert (integers[0], integers[2], len(integers)) == (1, 2, 3)
 
 
+@pytest.mark.parametrize("text", [b"null", b"[1]", b"1", b'"x"'])
+def test_what_is_no_object_is_an_empty_row_and_takes_nothing_down(text: bytes) -> None:
+    table = TYPIST.table(records(b"{}", text, b"{}"))
+    assert table.num_rows == 3
+    assert [change is not None for change in table.column("changes").to_pylist()] == [False, True, False]
+
+
 def test_of_a_key_that_comes_twice_the_last_counts() -> None:
     table = TYPIST.table(records(b'{"string":"a","string":"b","json":{"x":1},"json":[2]}'))
     assert table.column("c0").to_pylist() == ["b"]
