@@ -69,6 +69,8 @@ class Settings:
     start_timeout: float
     stop_timeout: float
     connector_python: str
+    connector_libraries: str
+    connector_overrides: Path
     offline: bool
     registry_url: str
     registry_refresh_hours: float

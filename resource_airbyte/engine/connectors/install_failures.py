@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from ...errors import InstallFailed
 from .package import Package
+from .remedies import own_pin
 
 KEPT_LINES = 12
 
@@ -65,6 +67,11 @@ REASONS = (
         "The connector is not published as a Python package, or the registry in use does not carry it.",
     ),
     _Reason(
+        r"Failed to build|Build backend|Failed to download and build",
+        "one of its libraries has nothing ready-made for the Python at {python} and cannot be built",
+        "Set AIRBYTE_CONNECTOR_PYTHON to an older Python, such as 3.11, or install what uv's words name as missing.",
+    ),
+    _Reason(
         r"No solution found",
         "what it requires does not exist or does not fit together",
         "Choose another version; {default} is the one used where none is given.",
@@ -72,10 +79,13 @@ REASONS = (
 )
 
 
-def explained(package: Package, python: str, said: str) -> InstallFailed:
-    """The error for an installation that uv gave up, with uv's last lines."""
+def explained(package: Package, python: str, said: str, own: Path | None = None) -> InstallFailed:
+    """The error for an installation that uv gave up, with uv's last lines. `own`: the user's file of remedies."""
     words = {"package": package.name, "version": package.version, "default": package.default, "python": python}
     reason = next((known for known in REASONS if _fits(known, package.name, said)), None)
+    slip = own_pin(package, said)
+    if slip:
+        reason = _slip(package, slip, own)
     what = f", because {reason.what.format(**words)}" if reason else ""
     words_of_uv = [line for line in said.strip().splitlines() if not line.startswith("Using ")]
     lines = "\n".join(words_of_uv[-KEPT_LINES:]) or "nothing"
@@ -84,6 +94,28 @@ def explained(package: Package, python: str, said: str) -> InstallFailed:
         hint=reason.hint.format(**words) if reason else "Repeat the command; uv's words above name the cause.",
         details={"package": package.name, "version": package.version},
         failure_type=reason.failure_type if reason else "system_error",
+        origin=package.origin,
+    )
+
+
+def _slip(package: Package, slip: str, own: Path | None) -> _Reason:
+    """A dependency's pin that is the connector's own version. The user can put it right before we do."""
+    place = str(own) if own else "the file that AIRBYTE_CONNECTOR_OVERRIDES names"
+    return _Reason(
+        slip,
+        f"it asks for {slip}=={package.version}, which is its own version and surely a slip of its publisher",
+        f"Choose another version; or replace that requirement: write `{package.place}: ['{slip}']` into {place}.",
+    )
+
+
+def no_command(package: Package, path: Path) -> InstallFailed:
+    """The error for a package that installs well, but not what it was to bring."""
+    others = sorted(each.name for each in path.parent.glob(f"{package.origin}-*"))
+    there = f" It brought {', '.join(others)}." if others else ""
+    return InstallFailed(
+        f"{package.requirement} was installed but brought no command {path.name}.{there}",
+        hint="Choose another version or name the command; without one, a package is not a connector that can be run.",
+        details={"package": package.name, "version": package.version},
         origin=package.origin,
     )
 

@@ -72,6 +72,8 @@ class Launchers:
             python=settings.connector_python,
             offline=settings.offline,
             timeout=settings.install_timeout,
+            libraries=settings.connector_libraries,
+            overrides=settings.connector_overrides,
         )
         declarative = Declarative(
             settings.cache_dir / "manifests",

@@ -4,60 +4,64 @@ An environment lies at `<root>/<connector>/<version>-<key>`. It is built beside 
 is there is whole (a relocatable environment does not mind: its scripts and links name no path of their own). Whoever
 installs holds a lock file; whoever comes second waits for it and finds the work done. What a killed installer left is
 swept under that lock. Bytecode is not compiled here: all of it takes 6 s, the part that a first start needs takes 2 s.
+
+A published package does not lock its libraries. They are therefore chosen as of the day it was published, as in the
+tests of its author and in the image that Airbyte makes of it: old connectors break with the libraries of today, and
+the same version is the same everywhere and next year, too. Who prefers today's libraries, for their security fixes,
+sets `connector_libraries` to newest. Where the registry does not tell the day, they are today's, and that is said.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
 from ... import process
 from ...errors import InstallFailed
+from . import disk, interpreters
 from .catalog import Connector
-from .install_failures import explained
+from .install_failures import explained, no_command
 from .package import Package
+from .remedies import Remedy, own_pin, remedy_for
+from .uv import Uv
+from .versions import Version
 
 Report = Callable[[str], None]
 
-# What uv may see of our environment beyond the usual: where packages come from, and how to get at them.
-UV_NAMES = [
-    *("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_INDEX_STRATEGY", "UV_FIND_LINKS"),
-    *("UV_CONFIG_FILE", "UV_CACHE_DIR", "UV_LINK_MODE", "UV_OFFLINE", "UV_PYTHON_INSTALL_DIR"),
-    *("UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CONCURRENT_DOWNLOADS", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS"),
-    *("UV_INSECURE_HOST", "UV_KEYRING_PROVIDER", "NETRC"),
-]
-# Where systems keep the certificates that they trust. uv brings its own, which know nothing of a company's proxy.
-CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
-UV_CREDENTIALS = re.compile(r"UV_INDEX_\w+_(USERNAME|PASSWORD)\Z")
-PROGRESS = ("Resolved", "Downloading", "Building", "Prepared", "Installed")
+
+# The day of a release is not over when the connector is out: its libraries may follow within hours.
+MARGIN = timedelta(days=1)
+# What uv says where a day's libraries do not fit together, or have nothing ready-made for this interpreter.
+UNSOLVED = r"No solution found|Failed to build|Failed to download and build|Build backend failed"
+# Of airbyte-cdk; earlier ones hold dataclasses that Python refuses to define from 3.11 on, if they are imported at all.
+MODERN, ANCIENT_PYTHON = "2.0.0", ">=3.9,<3.11"
+TRIAL_TIMEOUT = 120.0
+TRIAL = """
+import sys
+from importlib.metadata import entry_points
+for point in entry_points(group="console_scripts", name=sys.argv[1]):
+    point.load()
+"""
 
 
-@dataclass(frozen=True)
-class Override:
-    """Requirements that replace what a published package asks for, from version `since` on."""
+class _OtherPython(Exception):
+    """The connector cannot live with the interpreter that it was given; it wants one of these."""
 
-    since: tuple[int, ...]
-    requirements: tuple[str, ...]
-
-
-# A release script wrote the connector's own version over the pin of a dependency, so that these can never be resolved.
-OVERRIDES = {
-    "airbyte-source-file": Override((0, 5, 40), ("smart-open[all]>=6,<7",)),  # 7.x lost the extras of [all]
-    "airbyte-source-s3": Override((4, 15, 0), ("smart-open[s3]>=6.1,<8",)),
-}
+    def __init__(self, wanted: str) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,6 @@ class _Wanted:
     @property
     def label(self) -> str:
         return self.package.label
-
-    @property
-    def lock(self) -> Path:
-        return self.target.with_name(f".{self.target.name}.lock")
 
     @property
     def mark(self) -> str:
@@ -93,10 +93,21 @@ class _Wanted:
 class Environments:
     """The connector environments below one directory, shared by every process of this user."""
 
-    def __init__(self, root: Path, *, python: str = "", offline: bool = False, timeout: float = 600.0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        python: str = "",
+        offline: bool = False,
+        timeout: float = 600.0,
+        libraries: str = "published",
+        overrides: Path | None = None,
+    ) -> None:
         """`python`: the interpreter for them, a path or what uv understands ("3.12"); empty: the one that runs this.
-        `timeout`: seconds for one installation."""
-        self._root, self._offline, self._timeout = root, offline, timeout
+        `timeout`: seconds for one installation. `libraries`: those of the day when a package was published, or the
+        newest. `overrides`: the user's own file of remedies (see `remedies`), which need not be there."""
+        self.root, self._offline, self._timeout = root, offline, timeout
+        self._libraries, self._overrides = libraries, overrides
         self._python = python or getattr(sys, "_base_executable", "") or sys.executable
 
     def key(self, connector: Connector, version: str) -> str:
@@ -116,29 +127,31 @@ class Environments:
 
     def package_key(self, package: Package) -> str:
         """What tells environments of the same package and version apart. Starts nothing."""
-        overrides = overrides_for(package.name, package.version)
-        facts = [package.name, package.version, overrides, _identity(self._python), *_machine()]
-        if package.directory:
-            facts.append(package.content())
+        remedy = remedy_for(package, self._overrides)
+        facts = [package.name, package.version, remedy.overrides, remedy.python, _identity(self._python), *_machine()]
+        facts.append(package.content() if package.directory else self._libraries)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
     def package_path(self, package: Package) -> Path:
         """Where this package's environment lies, or would. Raises UsageError for an unfit version or name."""
         package.check()
-        return self._root / package.place / f"{package.version}-{self.package_key(package)}"
+        return self.root / package.place / f"{package.version}-{self.package_key(package)}"
 
     def prepare_package(self, package: Package, report: Report) -> tuple[str, ...]:
         """Like `prepare`, for any package. Returns (python, script), or (python,) where no script is wanted."""
         wanted = _Wanted(package, self.package_path(package))
         if wanted.installed():
+            disk.touch(wanted.target)
             return wanted.argv()
         try:
-            with _locked(wanted, report):
+            with disk.locked(
+                wanted.target, lambda: report(f"Waiting for another process that is installing {wanted.label}")
+            ):
                 if not wanted.installed():
                     self._install(wanted, report)
         except OSError as error:
             raise InstallFailed(
-                f"{wanted.label} cannot be installed below {self._root}: {error.strerror or error}.",
+                f"{wanted.label} cannot be installed below {self.root}: {error.strerror or error}.",
                 hint="Make room or set AIRBYTE_CACHE_DIR to a directory that you can write to.",
                 origin=package.origin,
             ) from error
@@ -159,106 +172,125 @@ class Environments:
         report(f"Installed {wanted.label} in {time.monotonic() - started:.1f} s")
 
     def _build(self, wanted: _Wanted, building: Path, report: Report) -> None:
-        end = process.deadline(self._timeout)
-        create = ["venv", "--relocatable", "--no-project", "--python", self._python, str(building)]
-        self._uv(wanted, create, end, report)
-        package = wanted.package
-        arguments = ["pip", "install", "--python", str(building / "bin" / "python"), package.requirement]
-        wrong = overrides_for(package.name, package.version)
-        if wrong:
-            overrides = building / "overrides.txt"
-            overrides.write_text("\n".join(wrong) + "\n")
-            arguments += ["--override", str(overrides)]
-        self._uv(wanted, arguments, end, report)
-        for path in map(Path, wanted.argv(building)):
-            if not path.is_file():
-                raise InstallFailed(
-                    f"{package.requirement} was installed but brought no command {path.name}.",
-                    hint="Choose another version; this package is not a connector that can be run.",
-                    origin=package.origin,
-                )
-
-    def _uv(self, wanted: _Wanted, arguments: list[str], end: float, report: Report) -> None:
-        """Run uv, passing on what it says of its progress. Raises InstallFailed with its reason."""
-        offline = ["--offline"] if self._offline else []
-        child = process.start(
-            [_uv_binary(), *arguments, *offline, "--no-progress", "--color", "never"],
-            env=_uv_environment(wanted.mark),
-            stderr=subprocess.PIPE,
-            cwd=wanted.target.parent,  # not the user's directory: its project file is none of our business
-        )
-        assert child.stderr is not None
-        tail = process.Tail(child.stderr, line=lambda line: _progress(line, report))
+        uv = Uv(wanted.mark, wanted.target.parent, process.deadline(self._timeout), self._offline, report)
+        remedy = remedy_for(wanted.package, self._overrides)
         try:
-            code = child.wait(max(end - time.monotonic(), 0.1))
+            python = interpreters.fitting(wanted.package, self._python, remedy.python)
+            try:
+                self._fill(wanted, building, python, remedy, uv)
+            except _OtherPython as other:
+                found = interpreters.fitting(wanted.package, python, other.wanted)
+                report(f"{wanted.label} needs Python {other.wanted}; making it anew with {found}")
+                shutil.rmtree(building)
+                self._fill(wanted, building, found, remedy, uv)
         except process.DeadlineExceeded:
             raise InstallFailed(
                 f"Installing {wanted.label} took longer than {self._timeout:g} s.",
                 hint="Try again (what was downloaded is kept), or raise AIRBYTE_INSTALL_TIMEOUT.",
                 origin=wanted.package.origin,
             ) from None
-        finally:
-            child.end(grace=0)
-            said = tail.text()
-            child.stderr.close()
-        if code != 0:
-            raise explained(wanted.package, self._python, said)
+        except _OtherPython as other:
+            raise interpreters.needs_another(wanted.package, self._python, other.wanted) from None
+
+    def _fill(self, wanted: _Wanted, building: Path, python: str, remedy: Remedy, uv: Uv) -> None:
+        """Make the environment with this interpreter. Raises _OtherPython when it wants another one."""
+        if python != self._python:
+            uv.say(f"{wanted.label} is made with {python}, because it needs Python {remedy.python}")
+        create = ["venv", "--relocatable", "--no-project", "--python", python, str(building)]
+        self._demand(wanted, python, uv.run(*create))
+        day = self._published(wanted, building, python, uv)
+        self._install_libraries(wanted, building, python, remedy, day, uv)
+        for path in map(Path, wanted.argv(building)):
+            if not path.is_file():
+                raise no_command(wanted.package, path)
+        _try(wanted, building)
+        disk.record(
+            building,
+            {
+                "package": wanted.package.name,
+                "version": wanted.package.version,
+                "python": python,
+                "libraries_as_of": day and day.isoformat(),
+                "overrides": remedy.overrides,
+            },
+        )
+
+    def _published(self, wanted: _Wanted, building: Path, python: str, uv: Uv) -> datetime | None:
+        """Until when libraries may have been published; None for no limit. uv finds the day, as it knows the registry,
+        its mirrors, its credentials and, without a network, its cache.
+        """
+        package = wanted.package
+        if package.directory or self._libraries == "newest":
+            return None
+        asked, told = building / "package.in", building / "pylock.toml"
+        asked.write_text(package.requirement + "\n")
+        arguments = ["pip", "compile", "--quiet", "--no-deps", "--format", "pylock.toml", "--output-file", str(told)]
+        self._demand(wanted, python, uv.run(*arguments, "--python", str(building / "bin" / "python"), str(asked)))
+        day = _newest_file(told)
+        if day is None:
+            uv.say(f"The package registry does not tell when {wanted.label} was published; its libraries are today's")
+        return day and day + MARGIN
+
+    def _install_libraries(
+        self, wanted: _Wanted, building: Path, python: str, remedy: Remedy, day: datetime | None, uv: Uv
+    ) -> None:
+        package = wanted.package
+        arguments = ["pip", "install", "--python", str(building / "bin" / "python"), package.requirement]
+        if remedy.overrides:
+            overrides = building / "overrides.txt"
+            overrides.write_text("\n".join(remedy.overrides) + "\n")
+            arguments += ["--override", str(overrides)]
+        if day is not None:
+            limit = day.strftime("%Y-%m-%dT%H:%M:%SZ")
+            code, said = uv.run(*arguments, "--exclude-newer", limit)
+            if not (code and re.search(UNSOLVED, said)) or own_pin(package, said):
+                return self._demand(wanted, python, (code, said))
+            uv.say(f"{wanted.label} cannot be put together as of {day:%Y-%m-%d}; trying the libraries of today")
+        return self._demand(wanted, python, uv.run(*arguments))
+
+    def _demand(self, wanted: _Wanted, python: str, ended: tuple[int, str]) -> None:
+        """Raises what uv's words come to, unless it did its work."""
+        code, said = ended
+        if code == 0:
+            return
+        lacking = re.search(r"does not satisfy Python([<>=!~][\d.<>=!~,*]*)", said)
+        if lacking is not None and not interpreters.admits(lacking[1], interpreters.version(python)):
+            raise _OtherPython(lacking[1])
+        raise explained(wanted.package, python, said, self._overrides)
 
 
-def overrides_for(name: str, version: str) -> tuple[str, ...]:
-    """The requirements that replace wrong ones of this version; mostly none."""
-    override = OVERRIDES.get(name)
-    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
-    return override.requirements if override and numbers >= override.since else ()
+def _newest_file(told: Path) -> datetime | None:
+    """When the last file of the one package in a pylock.toml was uploaded."""
+    package = tomllib.loads(told.read_text("utf-8"))["packages"][0]
+    files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
+    times = [file["upload-time"] for file in files if "upload-time" in file]
+    return max(times, default=None)
 
 
-@contextmanager
-def _locked(wanted: _Wanted, report: Report) -> Iterator[None]:
-    """Hold the installation lock of this environment. The lock ends with its holder, however that ends."""
-    wanted.target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with open(wanted.lock, "ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report(f"Waiting for another process that is installing {wanted.label}")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _try(wanted: _Wanted, building: Path) -> None:
+    """Import a connector that stands on an old library; what is new enough imports. Raises _OtherPython.
+
+    Any other failure is left to the connector's own start, whose words are better than ours.
+    """
+    script, python = wanted.package.script, building / "bin" / "python"
+    library = next((path.name for path in building.glob("lib/python*/site-packages/airbyte_cdk-*.dist-info")), "")
+    if script is None or not library or not Version(library.split("-")[1]) < Version(MODERN):
+        return
+    try:
+        done = process.run([python, "-c", TRIAL, script], timeout=TRIAL_TIMEOUT, env=process.environment())
+    except process.DeadlineExceeded:
+        return
+    if b"mutable default" in done.stderr:
+        raise _OtherPython(ANCIENT_PYTHON)
 
 
 def _sweep(wanted: _Wanted) -> None:
     """Remove what killed installers left: half environments, and a uv that may still be writing to one."""
     for pid in process.sweep(wanted.mark):  # first: it may be about to make its half environment
         process.wait_gone(pid, process.GRACE)
-    for path in [wanted.target, *wanted.target.parent.glob(f".{wanted.target.name}.*[0-9]")]:
+    for path in [wanted.target, *disk.halves(wanted.target)]:
         if path.is_dir():
             shutil.rmtree(path)
-
-
-def _progress(line: str, report: Report) -> None:
-    if line.lstrip().startswith(PROGRESS):
-        report(line.strip())
-
-
-def _uv_environment(mark: str) -> dict[str, str]:
-    credentials = [name for name in os.environ if UV_CREDENTIALS.match(name)]
-    # Left to itself uv fetches a whole Python where the one asked for is missing; that is for the user to decide.
-    extra = {process.MARK: mark, "UV_PYTHON_DOWNLOADS": "never"}
-    if "UV_SYSTEM_CERTS" not in os.environ and any(map(os.path.exists, CERTIFICATES)):
-        extra["UV_SYSTEM_CERTS"] = "true"
-    return process.environment(extra, also=[*UV_NAMES, *credentials])
-
-
-@lru_cache(maxsize=1)
-def _uv_binary() -> str:
-    import uv
-
-    try:
-        return str(uv.find_uv_bin())
-    except FileNotFoundError as error:
-        raise InstallFailed(
-            "The program uv, which installs connectors, is missing from this installation.",
-            hint="Install resource-airbyte again, or put uv on the PATH of its Python environment.",
-        ) from error
 
 
 @lru_cache(maxsize=1)

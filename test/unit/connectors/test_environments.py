@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors import venv
+from resource_airbyte.engine.connectors import uv
 from resource_airbyte.engine.connectors.catalog import Catalog, Connector
 from resource_airbyte.engine.connectors.install_failures import explained
 from resource_airbyte.engine.connectors.launch import Launchers
 from resource_airbyte.engine.connectors.package import Package
-from resource_airbyte.engine.connectors.venv import Environments, overrides_for
+from resource_airbyte.engine.connectors.venv import Environments
 from resource_airbyte.errors import ConnectorError, InstallFailed, NotExecutable, UsageError
 
 FAKER = Catalog.load().find("source-faker")
@@ -34,13 +34,23 @@ def no_uv(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> str:
         raise AssertionError("uv was wanted")
 
-    monkeypatch.setattr(venv, "_uv_binary", refuse)
+    monkeypatch.setattr(uv, "binary", refuse)
 
 
 def test_the_key_changes_with_version_and_interpreter(tmp_path: Path) -> None:
     mine, other = Environments(tmp_path), Environments(tmp_path, python="3.12")
     assert mine.key(FAKER, "7.2.1") == Environments(tmp_path / "elsewhere").key(FAKER, "7.2.1")
     assert len({mine.key(FAKER, "7.2.1"), mine.key(FAKER, "7.2.0"), other.key(FAKER, "7.2.1")}) == 3
+
+
+def test_the_key_follows_what_decides_about_the_libraries(tmp_path: Path) -> None:
+    newest = Environments(tmp_path, libraries="newest")
+    assert newest.key(FAKER, "7.2.1") != Environments(tmp_path).key(FAKER, "7.2.1")
+    own = tmp_path / "overrides.yaml"
+    mine = Environments(tmp_path, overrides=own)
+    assert mine.key(FAKER, "7.2.1") == Environments(tmp_path).key(FAKER, "7.2.1")
+    own.write_text("source-faker:\n  - mimesis>=18\n")
+    assert mine.key(FAKER, "7.2.1") != Environments(tmp_path).key(FAKER, "7.2.1")
 
 
 def test_the_key_changes_when_another_interpreter_is_replaced(tmp_path: Path) -> None:
@@ -57,21 +67,6 @@ def test_only_an_exact_version_is_a_version(tmp_path: Path, version: str) -> Non
     with pytest.raises(UsageError) as caught:
         Environments(tmp_path).path(FAKER, version)
     assert "7.2.1" in str(caught.value.hint)
-
-
-@pytest.mark.parametrize(
-    ("name", "version", "overridden"),
-    [
-        ("airbyte-source-file", "0.5.39", False),
-        ("airbyte-source-file", "0.5.40", True),
-        ("airbyte-source-file", "0.6.0", True),
-        ("airbyte-source-s3", "4.14.2", False),
-        ("airbyte-source-s3", "4.16.1", True),
-        ("airbyte-source-faker", "7.2.1", False),
-    ],
-)
-def test_wrong_pins_are_overridden_where_they_are_wrong(name: str, version: str, overridden: bool) -> None:
-    assert bool(overrides_for(name, version)) is overridden
 
 
 @pytest.mark.usefixtures("no_uv")
@@ -191,9 +186,9 @@ def test_children_get_no_variable_that_is_not_on_the_list(tmp_path: Path, monkey
     monkeypatch.setenv("UV_INDEX_MINE_PASSWORD", "for uv alone")
     connector = Launchers(environments).prepare(FAKER).env
     assert not {"MY_SECRET", "PYTHONDONTWRITEBYTECODE", "UV_CACHE_DIR", "UV_INDEX_MINE_PASSWORD"} & connector.keys()
-    uv = venv._uv_environment("mark")
-    assert {"UV_CACHE_DIR", "UV_INDEX_MINE_PASSWORD"} <= uv.keys()
-    assert "MY_SECRET" not in uv
+    installer = uv.environment("mark")
+    assert {"UV_CACHE_DIR", "UV_INDEX_MINE_PASSWORD"} <= installer.keys()
+    assert "MY_SECRET" not in installer
 
 
 @pytest.mark.usefixtures("no_uv")

@@ -1,0 +1,111 @@
+"""Environments on a disk: what they take, and when they may be removed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from resource_airbyte import process
+from resource_airbyte.engine.connectors import disk
+
+LONG_AGO = 1_000_000_000.0
+
+
+def make(target: Path, *, used: float = LONG_AGO) -> Path:
+    (target / "bin").mkdir(parents=True)
+    (target / "bin" / "python").symlink_to(sys.executable)
+    disk.record(target, {"package": "x"})
+    os.utime(target / disk.RECORD, (used, used))
+    return target
+
+
+def test_what_is_installed_is_listed_with_its_size_and_last_use(tmp_path: Path) -> None:
+    target = make(tmp_path / "source-x" / "1.2.3-abc")
+    make(tmp_path / "source-x" / ".1.2.3-abc.4711")
+    shared = tmp_path / "cache"
+    shared.write_bytes(b"x" * 100_000)
+    os.link(shared, target / "library")
+    (target / "compiled").write_bytes(b"x" * 50_000)
+    (found,) = disk.installed(tmp_path)
+    assert (found.name, found.version, found.used, found.broken) == ("source-x", "1.2.3", LONG_AGO, False)
+    assert found.size >= 150_000
+    assert 50_000 <= found.own < 100_000
+
+
+def test_one_whose_interpreter_is_gone_is_broken(tmp_path: Path) -> None:
+    target = make(tmp_path / "source-x" / "1-abc")
+    (target / "bin" / "python").unlink()
+    assert [one.broken for one in disk.installed(tmp_path)] == [True]
+
+
+def test_nothing_is_installed_where_nothing_is(tmp_path: Path) -> None:
+    assert disk.installed(tmp_path / "none") == []
+
+
+def test_removing_leaves_nothing_behind_but_other_versions(tmp_path: Path) -> None:
+    target, other = make(tmp_path / "source-x" / "1-abc"), make(tmp_path / "source-x" / "2-abc")
+    make(tmp_path / "source-x" / ".1-abc.4711")
+    assert disk.remove(target) == ""
+    assert [path.name for path in (tmp_path / "source-x").iterdir()] == ["2-abc"]
+    assert disk.remove(other) == ""
+    assert not (tmp_path / "source-x").exists()
+
+
+def test_what_is_being_installed_is_kept(tmp_path: Path) -> None:
+    target = make(tmp_path / "source-x" / "1-abc")
+    with open(disk.lock_of(target), "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert disk.remove(target) == "it is being installed"
+    assert target.exists()
+
+
+def test_what_somebody_was_just_told_of_is_kept(tmp_path: Path) -> None:
+    target = make(tmp_path / "source-x" / "1-abc")
+    disk.touch(target)
+    assert disk.remove(target) == "it was used less than a minute ago"
+    assert disk.remove(target, now=disk.used(target) + disk.JUST_NOW + 1) == ""
+
+
+def test_what_runs_is_kept_whoever_started_it(tmp_path: Path) -> None:
+    target = make(tmp_path / "source-x" / "1-abc")
+    command = [target / "bin" / "python", "-c", "import sys; print(flush=True); sys.stdin.read()"]
+    child = process.start(command, env={}, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdout.readline()
+    assert disk.remove(target) == f"process {child.pid} runs from it"
+    child.stdin.close()
+    child.wait(10)
+    child.stdout.close()
+    assert disk.remove(target) == ""
+
+
+def test_whoever_waited_for_a_lock_that_was_removed_takes_the_new_one(tmp_path: Path) -> None:
+    target = make(tmp_path / "source-x" / "1-abc")
+    waiting, inside = threading.Event(), []
+
+    def wait() -> None:
+        with disk.locked(target, waiting.set):
+            inside.append(disk.lock_of(target).exists())
+
+    with open(disk.lock_of(target), "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        thread = threading.Thread(target=wait)
+        thread.start()
+        assert waiting.wait(10)
+        disk.lock_of(target).unlink()
+    thread.join(10)
+    assert inside == [True]
+
+
+def test_a_record_that_cannot_be_marked_does_no_harm(tmp_path: Path) -> None:
+    disk.touch(tmp_path / "none")
+    assert disk.used(tmp_path / "none") == 0.0
+    with pytest.raises(FileNotFoundError):
+        disk.record(tmp_path / "none", {})
