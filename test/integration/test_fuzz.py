@@ -39,7 +39,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def read(text: bytes) -> tuple[Counter[str], int, bool]:
-    """What the reader makes of it: records of the streams that are synced, lines lost, whether an error was among it."""
+    """What the reader makes of it: records of the streams that are synced, lines lost, whether there was an error."""
     blocks = iter([text])
     found = list(events(lambda _: next(blocks, b"")))
     counts: Counter[str] = Counter()

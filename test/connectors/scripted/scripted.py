@@ -28,6 +28,8 @@ Steps, in order. A word, or an object with one key:
     {"log": "text"}              also {"log": ["WARN", "text"]}
     {"error": "text"}            an ERROR trace; also {"error": {"message", "failure_type", "stream", …}}
     {"control": {…}}             CONTROL with this as the new configuration
+    {"rotate": "path"}           the file names the only token that is good: with another `password` than that, an ERROR
+                                 trace and the end; else a new one is written there, and asked to be kept by CONTROL
     {"message": {…}}             any message, as it stands
     {"garbage": "text"}          a line that is not JSON
     {"bytes": "fffe00"}          raw bytes, in hex, and a line end
@@ -252,6 +254,17 @@ class Scripted:
         payload = {"type": "CONNECTOR_CONFIG", "emitted_at": time.time() * 1000, "connectorConfig": {"config": config}}
         self.say({"type": "CONTROL", "control": payload})
         self.out.flush()
+
+    def do_rotate(self, path):
+        with open(path) as file:
+            good = file.read()
+        if self.config.get("password") != good:
+            self.do_error({"message": "this token was used before", "failure_type": "config_error"})
+            self.do_exit(1)
+        self.config = {**self.config, "password": f"{good}+"}
+        with open(path, "w") as file:
+            file.write(self.config["password"])
+        self.do_control(self.config)
 
     def do_message(self, message):
         self.say(message)

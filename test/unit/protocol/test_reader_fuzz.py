@@ -91,7 +91,7 @@ def test_no_malformed_line_harms_another_or_vanishes(number: int) -> None:
 
 @pytest.mark.parametrize("number", range(3))
 def test_a_record_that_cannot_be_read_is_known_to_be_lost(number: int) -> None:
-    """One line, alone, after one change: it is read as what it was, or it is said to be lost, or it says it is another."""
+    """One line, alone, after one change: it is read as what it was, or known to be lost, or says it is another."""
     seed = FIRST + number
     chance = random.Random(seed)
     print(f"seed {seed}")
