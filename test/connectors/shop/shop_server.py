@@ -4,14 +4,15 @@
         configuration = shop.configuration()
 
 Orders carry a moment of change, one minute apart; `add` makes newer ones. `trouble` holds answers to give instead of
-the right ones, one a request: 429 (with Retry-After), 500, 503, or "hang" to say nothing until the shop closes.
+the right ones, one a request: 429 (with Retry-After), 500, 503, or "hang" to say nothing until `let_go` (`reached` is
+called when a request hangs).
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,9 +45,10 @@ class Shop:
     retry_after: str = "1"
     trouble: list[int | str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    reached: Callable[[], object] = bool
 
     def __enter__(self) -> Shop:
-        self._closing, self._lock = threading.Event(), threading.Lock()
+        self._go_on, self._lock = threading.Event(), threading.Lock()
         shop = self
 
         class Handler(_Handler):
@@ -60,7 +62,7 @@ class Shop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._closing.set()
+        self.let_go()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -72,6 +74,10 @@ class Shop:
         """Newer orders than there were."""
         self.orders += orders
 
+    def let_go(self) -> None:
+        """Answer the requests that hang, now and later."""
+        self._go_on.set()
+
     def answered(self, path: str, status: int = 200) -> list[Request]:
         """The requests for this path that ended so, in order."""
         return [each for each in self.requests if each.path == path and each.status == status]
@@ -79,10 +85,10 @@ class Shop:
     def answer(self, path: str, parameters: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
         with self._lock:
             trouble = self.trouble.pop(0) if self.trouble else None
-            if trouble == "hang":
-                self._lock.release()
-                self._closing.wait()
-                self._lock.acquire()
+        if trouble == "hang":
+            self.reached()
+            self._go_on.wait()
+        with self._lock:
             status, body = self._page(path, parameters, authorization)
             if isinstance(trouble, int):
                 status, body = trouble, {"error": "not now"}
