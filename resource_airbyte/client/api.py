@@ -12,7 +12,7 @@ from resource_airbyte.client.endpoint import Endpoint
 from resource_airbyte.client.jobs import Jobs
 from resource_airbyte.client.registry import Registry
 from resource_airbyte.client.transport import Transport
-from resource_airbyte.model.instance import HealthCheckRead, InstanceConfigurationResponse
+from resource_airbyte.model.instance import HealthCheckRead, InstanceConfigurationResponse, KeyRotationRead
 from resource_airbyte.model.workspaces import WorkspaceReadList
 
 if TYPE_CHECKING:
@@ -58,6 +58,14 @@ class Airbyte:
 
     def instance(self) -> InstanceConfigurationResponse:
         return self._transport.get("/v1/instance_configuration", InstanceConfigurationResponse)
+
+    def rotate_master_key(self) -> KeyRotationRead:
+        """An engine of ours: replace the key that configurations are sealed with."""
+        return self._transport.call("/v1/instance/rotate_master_key", {}, KeyRotationRead)
+
+    def rotate_token(self) -> None:
+        """An engine of ours: replace the token, also the one that this client was made with."""
+        self._transport.command("/v1/instance/rotate_token", {})
 
     @cached_property
     def workspace_id(self) -> str:

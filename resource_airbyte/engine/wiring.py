@@ -16,10 +16,9 @@ from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.control.definitions import known
 from resource_airbyte.engine.orchestrator.base import Orchestrator
 from resource_airbyte.engine.orchestrator.local import LocalOrchestrator
-from resource_airbyte.engine.secrets import Box
+from resource_airbyte.engine.secrets import Box, Token
 from resource_airbyte.engine.server import create_app
 from resource_airbyte.engine.store import Database
-from resource_airbyte.errors import DataDirUnusable
 from resource_airbyte.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
     Nothing runs yet: that begins with `orchestrator.recover()`.
     """
     data = settings.data_dir
-    box, token = Box.load(data / "master.key"), _token(data / "token")
+    box, token = Box.load(data / "master.key"), Token(data / "token")
     db = open_database(settings)
     db.prepare()
     mark, log_dir = mark_of(data), data / "logs" / "jobs"
@@ -74,8 +73,11 @@ def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
         url=f"http://localhost:{ports[0]}",
         registry=registry,
         installed=lambda: installed(settings.cache_dir),
+        token=token,
     )
-    return Engine(create_app(control, token=token, ports=ports), control, orchestrator, db, registry, launchers, mark)
+    control.keys.finish()
+    app = create_app(control, token=lambda: token.text, ports=ports)
+    return Engine(app, control, orchestrator, db, registry, launchers, mark)
 
 
 def open_database(settings: Settings) -> Database:
@@ -88,11 +90,3 @@ def open_database(settings: Settings) -> Database:
 def mark_of(data_dir: Path) -> str:
     """The same for every daemon of this directory, so that one can end what a killed one before it left running."""
     return hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:16]
-
-
-def _token(path: Path) -> str:
-    try:
-        return path.read_text("ascii").strip()
-    except OSError as error:
-        hint = "run: resource-airbyte manage install --force"
-        raise DataDirUnusable(f"cannot read the token {path}: {error.strerror}", hint=hint) from error

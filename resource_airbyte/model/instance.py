@@ -9,6 +9,13 @@ class HealthCheckRead(Wire):
     available: bool
 
 
+class KeyRotationRead(Wire):
+    """How many configurations are sealed with the new master key, and whose could not be opened with any key."""
+
+    configurations: int
+    unreadable: list[str] = []
+
+
 class AuthConfiguration(Wire):
     mode: str
     client_id: str | None = None

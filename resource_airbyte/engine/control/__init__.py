@@ -14,6 +14,7 @@ from resource_airbyte.engine.control.context import Context
 from resource_airbyte.engine.control.definitions import Definitions
 from resource_airbyte.engine.control.instance import Instance
 from resource_airbyte.engine.control.jobs import Jobs
+from resource_airbyte.engine.control.keys import Keys
 from resource_airbyte.engine.control.overview import Overview
 from resource_airbyte.engine.control.preview import Preview
 from resource_airbyte.engine.control.schemas import Schemas
@@ -21,7 +22,7 @@ from resource_airbyte.engine.control.state import State
 from resource_airbyte.engine.control.versions import ActorVersions, PublicConnectors
 from resource_airbyte.engine.control.workspaces import Workspaces
 from resource_airbyte.engine.orchestrator.base import Orchestrator
-from resource_airbyte.engine.secrets import Box
+from resource_airbyte.engine.secrets import Box, Token
 from resource_airbyte.engine.store import Database
 
 if TYPE_CHECKING:
@@ -45,15 +46,17 @@ class Control:
         url: str,
         registry: Registry,
         installed: Callable[[], Mapping[str, Sequence[str]]] = dict,
+        token: Token | None = None,
     ) -> None:
         """`log_dir` holds <job>/<attempt>.log, `url` is where a browser finds this instance. `installed`: the versions
-        that are installed, by the short names of connectors.
+        that are installed, by the short names of connectors. `token` is that of the API, if it can be replaced here.
         """
         context = Context(db, box, catalog, orchestrator, log_dir, __version__, url, installed)
         self.public_connectors = PublicConnectors(registry)
         self.source_versions = ActorVersions(context, "source")
         self.destination_versions = ActorVersions(context, "destination")
         self.instance = Instance(context)
+        self.keys = Keys(context, token)
         self.workspaces = Workspaces(context)
         self.connections = Connections(context)
         self.source_definitions = Definitions(context, "source")

@@ -2,5 +2,6 @@
 
 from resource_airbyte.engine.secrets.box import Box
 from resource_airbyte.engine.secrets.fill import Filled, fill
+from resource_airbyte.engine.secrets.token import Token
 
-__all__ = ["Box", "Filled", "fill"]
+__all__ = ["Box", "Filled", "Token", "fill"]

@@ -57,13 +57,18 @@ class Box:
         """Begin a rotation: from now on a new key seals. It is in the file, before the old one, when this returns."""
         assert self._path is not None
         key = Fernet.generate_key()
-        keyfile.replace(self._path, (key, *self._keys))
+        keyfile.replace(self._path, b"\n".join((key, *self._keys)))
         self._use((key, *self._keys))
 
     def drop_old_keys(self) -> None:
         """End a rotation: whoever opens the file from now on has the new key alone."""
         assert self._path is not None
-        keyfile.replace(self._path, self._keys[:1])
+        keyfile.replace(self._path, self._keys[0])
+
+    def sweep(self) -> None:
+        """Remove what a killed process left beside the file."""
+        if self._path is not None:
+            keyfile.sweep(self._path)
 
     def resealed(self, token: bytes) -> bytes:
         """The same value, sealed with the key in use; DataDirUnusable as for `open`."""

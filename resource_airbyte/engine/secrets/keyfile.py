@@ -1,4 +1,4 @@
-"""The file with the master key: a line, or two while a rotation is under way, the new key first."""
+"""Files that hold a secret. That with the master key has a line, or two while it is replaced, the new key first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resource_airbyte.errors import DataDirUnusable
 def create(path: Path, key: bytes) -> None:
     """Write a key to a new file that only its owner can read; an existing file is an error."""
     try:
-        _write(path, (key,))
+        _write(path, key)
         _sync_directory(path)
     except OSError as error:
         raise _unwritable(path, error) from error
@@ -37,12 +37,12 @@ def load(path: Path) -> tuple[bytes, ...]:
     return keys
 
 
-def replace(path: Path, keys: tuple[bytes, ...]) -> None:
-    """Put these keys in place of what the file holds: after a crash at any moment it holds the one or the other."""
+def replace(path: Path, content: bytes) -> None:
+    """Put this in place of what the file holds: after a crash at any moment it holds the one or the other."""
     beside = path.with_name(f"{path.name}.new")
     try:
         beside.unlink(missing_ok=True)  # of one that was killed here
-        _write(beside, keys)
+        _write(beside, content)
         os.replace(beside, path)
         _sync_directory(path)
     except OSError as error:
@@ -54,10 +54,10 @@ def sweep(path: Path) -> None:
     path.with_name(f"{path.name}.new").unlink(missing_ok=True)
 
 
-def _write(path: Path, keys: tuple[bytes, ...]) -> None:
+def _write(path: Path, content: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(b"\n".join(keys))
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())  # a configuration sealed with a key that a power cut took away is lost
 
@@ -72,6 +72,4 @@ def _sync_directory(path: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> DataDirUnusable:
-    return DataDirUnusable(
-        f"cannot write the master key {path}: {error.strerror}", hint="make room on its disk, then try again"
-    )
+    return DataDirUnusable(f"cannot write {path}: {error.strerror}", hint="make room on its disk, then try again")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 
 from resource_airbyte import __version__
@@ -22,8 +24,10 @@ from resource_airbyte.engine.server import (
 from resource_airbyte.engine.server.gate import Gate
 
 
-def create_app(control: Control, *, token: str, ports: tuple[int, int]) -> FastAPI:
-    """`token` opens every route but health; `ports` are the web port, which has the status page, and the API's own."""
+def create_app(control: Control, *, token: Callable[[], str], ports: tuple[int, int]) -> FastAPI:
+    """`token` opens every route but health, and is asked for each time, as it can be replaced; `ports` are the web
+    port, which has the status page, and the API's own.
+    """
     # The interactive documentation is off: its pages load scripts from elsewhere.
     app = FastAPI(
         title="resource-airbyte",

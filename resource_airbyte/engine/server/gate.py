@@ -12,6 +12,7 @@ import binascii
 import hmac
 import logging
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,9 +36,11 @@ log = logging.getLogger(__name__)
 
 
 class Gate:
-    def __init__(self, app: ASGIApp, *, token: str, ports: tuple[int, int], open_paths: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, token: Callable[[], str], ports: tuple[int, int], open_paths: frozenset[str]
+    ) -> None:
         """`open_paths` need no token."""
-        self._app, self._token, self._open = app, token.encode(), open_paths
+        self._app, self._token, self._open = app, token, open_paths
         self._hosts = {f"{name}:{port}" for name in LOCAL_NAMES for port in ports}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +82,7 @@ class Gate:
 
     def _check_token(self, headers: Headers) -> None:
         given = _token(headers.get("authorization", ""))
-        if not hmac.compare_digest(given, self._token):
+        if not hmac.compare_digest(given, self._token().encode()):
             raise Unauthorized(
                 "this needs the token of this Airbyte" if not given else "the token is not the one of this Airbyte",
                 hint="send it as 'Authorization: Bearer …'; resource-airbyte credentials --show-secrets shows it",

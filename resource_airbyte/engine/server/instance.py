@@ -14,6 +14,15 @@ def routes(api: APIRouter, control: Control) -> None:
     async def health() -> Response:
         return answer(HealthCheckRead(available=True))
 
+    @api.post("/api/v1/instance/rotate_master_key")
+    def rotate_master_key() -> Response:
+        return answer(control.keys.rotate())
+
+    @api.post("/api/v1/instance/rotate_token")
+    def rotate_token() -> Response:
+        control.keys.rotate_token()
+        return Response(status_code=204)
+
     @api.get("/api/v1/instance_configuration")
     def instance_configuration() -> Response:
         return answer(control.instance.configuration())

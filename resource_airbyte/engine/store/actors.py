@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sqlalchemy import ForeignKey, Index, String, select
+from sqlalchemy import ForeignKey, Index, String, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from resource_airbyte.engine.store.base import Base, new_id, now
@@ -60,6 +60,13 @@ def listed(tx: Session, workspace_id: str, kind: Kind) -> list[Actor]:
     """Oldest first, without the deleted ones."""
     found = select(Actor).where(Actor.workspace_id == workspace_id, Actor.kind == kind, Actor.tombstone.is_(False))
     return list(tx.scalars(found.order_by(Actor.created_at, Actor.id)))
+
+
+def configured(tx: Session) -> list[Actor]:
+    """Every actor that has a configuration. Nobody else can change or add one before the transaction ends."""
+    if tx.get_bind().dialect.name == "postgresql":  # on SQLite the transaction alone is enough
+        tx.execute(text("LOCK TABLE actors IN SHARE ROW EXCLUSIVE MODE"))
+    return list(tx.scalars(select(Actor).where(Actor.configuration != b"").order_by(Actor.created_at, Actor.id)))
 
 
 def configure(tx: Session, actor_id: str, configuration: bytes) -> None:

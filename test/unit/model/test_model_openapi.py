@@ -33,6 +33,7 @@ OURS = {
     "DefinitionRead",
     "DefinitionUpdate",
     "DestinationVersionRequestBody",
+    "KeyRotationRead",
     "NewerVersion",
     "PartialActorUpdate",
     "RegistryRead",

@@ -59,7 +59,7 @@ def app(db: Database, orchestrator: FakeOrchestrator, log_dir: Path) -> Any:
         url="http://localhost:8000",
         registry=Registry("http://127.0.0.1:1", log_dir.parent / "registry", offline=True),
     )
-    return create_app(control, token=TOKEN, ports=PORTS)
+    return create_app(control, token=lambda: TOKEN, ports=PORTS)
 
 
 @pytest.fixture(scope="session")

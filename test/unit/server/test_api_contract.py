@@ -10,7 +10,10 @@ from fastapi.routing import APIRoute
 from jsonschema import ValidationError
 
 # Routes of our own, and two that Airbyte had and dropped, which older clients call.
-OURS = {"/v1/connections/preview", "/v1/registry/get", "/v1/registry/refresh", "/v1/workspaces/list"}
+OURS = {
+    *("/v1/connections/preview", "/v1/registry/get", "/v1/registry/refresh", "/v1/workspaces/list"),
+    *("/v1/instance/rotate_master_key", "/v1/instance/rotate_token"),
+}
 
 
 @pytest.fixture
