@@ -69,6 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except Exception as error:
         return failures.unexpected(error)
+    finally:
+        session.close()
 
 
 def hoist(words: list[str]) -> list[str]:

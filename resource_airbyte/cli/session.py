@@ -67,7 +67,13 @@ class Session:
 
     def _start(self) -> None:
         self.say(self.runtime.start().message)
-        self.__dict__.pop("client", None)  # the ports may be others now
+        self.close()  # the ports may be others now
+
+    def close(self) -> None:
+        """Let go of the connection to the server, if there is one."""
+        client: Airbyte | None = self.__dict__.pop("client", None)
+        if client is not None:
+            client.close()
 
     def say(self, sentence: str) -> None:
         """Tell a person what is going on; programs that read JSON or YAML are not told."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from shlex import quote
 from typing import Any
@@ -35,6 +36,10 @@ class Upgrade:
         return f"{self.side} {self.actor.name}"
 
     @property
+    def target(self) -> str:
+        return f"{self.connector} {self.after}"
+
+    @property
     def back(self) -> str:
         """The command that goes back."""
         return f"resource-airbyte content upgrade --type {self.side} --name {quote(self.actor.name)} --to {self.before}"
@@ -43,6 +48,8 @@ class Upgrade:
 def planned(client: Airbyte, side: str, actor: SourceRead | DestinationRead, to: str | None = None) -> Upgrade:
     """What an upgrade of this source or destination would be; `to` None is the newest version that is known."""
     actors: Any = client.sources if side == "source" else client.destinations
+    if to is not None and not to[:1].isdigit():
+        raise UsageError(f"{to!r} is no version", hint="give one such as 1.2.3, or leave --to out to take the newest")
     version = actors.version(actor.actor_id, to)
     connector, before = short(version.docker_repository), version.docker_image_tag
     after = to or version.latest_version or before
@@ -66,26 +73,35 @@ def perform(client: Airbyte, upgrade: Upgrade, *, check: bool, report: Report) -
     with its configuration, nor what streams it has now.
     """
     actors: Any = client.sources if upgrade.side == "source" else client.destinations
-    target = f"{upgrade.connector} {upgrade.after}"
-    report(f"installing {target}, and looking whether the configuration of {upgrade.what} fits it")
-    try:
+    report(f"installing {upgrade.target}, and looking whether the configuration of {upgrade.what} fits it")
+    with _stays(upgrade):
         if check:
             _judge(actors.check_for_update(_body(upgrade)), upgrade)
         actors.upgrade(upgrade.actor.actor_id, upgrade.after)
-    except InvalidConfiguration as error:
-        raise InvalidConfiguration(
-            f"the configuration of {upgrade.what} does not fit {target}, and it stays at {upgrade.before}: {error}",
-            hint=f"change both at once: write version {upgrade.after} and the new configuration into its content file, "
-            "then: resource-airbyte content add --file FILE",
-            details=error.details,
-        ) from None
     if upgrade.side == "destination" or not check:
         return []
+    with _stays(upgrade):
+        try:
+            return _refreshed(client, upgrade, report)
+        except ResourceError:
+            actors.upgrade(upgrade.actor.actor_id, upgrade.before)
+            raise
+
+
+@contextmanager
+def _stays(upgrade: Upgrade) -> Iterator[None]:
+    """Say of every failure that nothing has changed."""
     try:
-        return _refreshed(client, upgrade, report)
+        yield
+    except InvalidConfiguration as error:
+        raise InvalidConfiguration(
+            f"{upgrade.what} stays at {upgrade.before}, its configuration does not fit {upgrade.target}: {error}",
+            hint=f"change both at once: write `version: {upgrade.after}` and the new configuration into its content "
+            "file, then: resource-airbyte content add --file FILE",
+            details=error.details,
+        ) from None
     except ResourceError as error:
-        actors.upgrade(upgrade.actor.actor_id, upgrade.before)
-        error.message += f"; {upgrade.what} stays at {upgrade.before}"
+        error.message = f"{upgrade.what} stays at {upgrade.before}: {error.message}"
         raise
 
 
@@ -106,7 +122,7 @@ def _judge(checked: Any, upgrade: Upgrade) -> None:
     reason = checked.job_info.failure_reason
     told = checked.message or (reason and (reason.external_message or reason.internal_message)) or "no reason given"
     raise ConnectorFailed(
-        f"{upgrade.connector} {upgrade.after} cannot work as {upgrade.what}, which stays at {upgrade.before}: {told}",
+        f"the check of {upgrade.target} failed: {told}",
         hint="to go there all the same: --no-check; all that it said: resource-airbyte logs --service worker",
         origin=upgrade.side,
         failure_type="config_error",

@@ -64,7 +64,8 @@ def add(
         str | None, typer.Option("--image", metavar="NAME:TAG", help="A connector: a container image (not run yet).")
     ] = None,
     kind: Annotated[
-        Literal["source", "destination"] | None, typer.Option("--kind", help="What a connector is, if its name is mum.")
+        Literal["source", "destination"] | None,
+        typer.Option("--kind", help="What a connector is, if its name does not say."),
     ] = None,
     version: Annotated[
         str | None, typer.Option("--version", metavar="VERSION", help="The version of the connector.")

@@ -106,7 +106,8 @@ def _connector(session: Session, wanted: str) -> Thing:
     if len(meant) > 1:
         listed = ", ".join(f"{each.docker_repository} ({each.definition_id})" for _, each in meant)
         raise Ambiguous(
-            f"{wanted!r} fits {len(meant)} connectors: {listed}", hint=f"add --id {meant[0][1].definition_id}"
+            f"{wanted!r} fits {len(meant)} connectors: {listed}",
+            hint=f"say --id {meant[0][1].definition_id} in place of --name",
         )
     if meant:
         return Thing("connector", meant[0][1].definition_id, meant[0][1].name, meant[0][1])

@@ -86,7 +86,8 @@ def _changes(connector: Connector, changes: list[Breaking]) -> ActorDefinitionVe
             ActorDefinitionBreakingChange(
                 version=each.version,
                 upgrade_deadline=each.deadline,
-                message=each.message or f"{connector.name} {each.version} is a breaking change; the page says of what.",
+                message=each.message
+                or f"What {connector.name} {each.version} breaks is not known here; the page says it.",
                 migration_documentation_url=each.url or _migrations(connector),
                 deadline_action=each.action,
             )

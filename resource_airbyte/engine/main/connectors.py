@@ -19,7 +19,7 @@ from resource_airbyte.engine.connectors.installed import installed
 from resource_airbyte.engine.connectors.registry import Registry
 from resource_airbyte.engine.control.definitions import known, listing
 from resource_airbyte.engine.control.versions import PublicConnectors
-from resource_airbyte.engine.wiring import open_database
+from resource_airbyte.engine.store import Database
 from resource_airbyte.errors import RegistryUnreachable
 from resource_airbyte.settings import Settings
 
@@ -50,7 +50,8 @@ def _catalog(settings: Settings, public: Catalog) -> Catalog:
     """With the user's own, where there is a database that can be read as it is."""
     if not settings.database_url and not (settings.data_dir / "airbyte.db").is_file():
         return public
-    db = open_database(settings)
+    # Not by way of wiring, which would bring the whole server along.
+    db = Database(settings.database_url) if settings.database_url else Database.at(settings.data_dir / "airbyte.db")
     try:
         return known(db, public)
     except SQLAlchemyError:

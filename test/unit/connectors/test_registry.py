@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from registry_double import Site, entry, serving
 
 from resource_airbyte.engine.connectors import facts, registry
 from resource_airbyte.engine.connectors.catalog import Catalog
@@ -19,19 +17,6 @@ from resource_airbyte.errors import InvalidDocument, NotFound, RegistryUnreachab
 
 FAKER = Catalog.load().find("source-faker")
 NEW = "99999999-0000-4000-8000-000000000001"
-
-
-def entry(identity: str, name: str, repository: str, tag: str, **more: Any) -> dict[str, Any]:
-    side = "destination" if "destination" in repository else "source"
-    return {
-        f"{side}DefinitionId": identity,
-        "name": name,
-        "dockerRepository": repository,
-        "dockerImageTag": tag,
-        "documentationUrl": "https://docs.airbyte.com/integrations/sources/x",
-        "spec": {"connectionSpecification": {"properties": {"much": {}}}},
-        **more,
-    }
 
 
 FAKER_ENTRY = entry(
@@ -61,54 +46,11 @@ NEW_ENTRY = entry(
 )
 
 
-@dataclass
-class Site:
-    """What the server has. `asked` holds (path, headers) of each request."""
-
-    url: str = ""
-    files: dict[str, bytes] = field(default_factory=dict)
-    etag: str = '"one"'
-    status: int = 200
-    cut: bool = False
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-    def publish(self, *entries: dict[str, Any]) -> None:
-        sources = [each for each in entries if "sourceDefinitionId" in each]
-        rest = [each for each in entries if "sourceDefinitionId" not in each]
-        self.files[REGISTRY] = json.dumps({"sources": sources, "destinations": rest}).encode()
-
-
 @pytest.fixture
 def site() -> Iterator[Site]:
-    found = Site()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = self.path.removeprefix("/files/")
-            found.asked.append((path, {name.lower(): value for name, value in self.headers.items()}))
-            body = found.files.get(path)
-            known = self.headers.get("If-None-Match") == found.etag
-            status = found.status if found.status != 200 else 404 if body is None else 304 if known else 200
-            self.send_response(status)
-            self.send_header("ETag", found.etag)
-            self.send_header("Last-Modified", "Fri, 20 Nov 2026 10:00:00 GMT")
-            self.send_header("Content-Length", str(len(body or b"") if status == 200 else 0))
-            self.end_headers()
-            if status == 200 and body is not None:
-                self.wfile.write(body[: len(body) // 2] if found.cut else body)
-
-        def log_message(self, *_: Any) -> None:
-            """Silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    found.url = f"http://127.0.0.1:{server.server_port}/files/"
-    found.publish(FAKER_ENTRY, NEW_ENTRY)
-    yield found
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving() as found:
+        found.publish(FAKER_ENTRY, NEW_ENTRY)
+        yield found
 
 
 @pytest.fixture
