@@ -9,11 +9,17 @@ class HealthCheckRead(Wire):
     available: bool
 
 
+class ProgressRead(Wire):
+    """What the instance is at, for whoever waits for an answer: a sentence each."""
+
+    doing: list[str] = []
+
+
 class KeyRotationRead(Wire):
     """How many configurations are sealed with the new master key, and whose could not be opened with any key."""
 
     configurations: int
-    unreadable: list[str] = []
+    unreadable: list[str]
 
 
 class AuthConfiguration(Wire):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,14 +72,22 @@ def _engine(url: str) -> Engine:
             return _sqlite(parsed.render_as_string(hide_password=False))
         if parsed.get_backend_name() == "postgresql":
             return create_engine(parsed, pool_pre_ping=True)
-    except (ArgumentError, NoSuchModuleError):
-        raise UsageError(f"not a database URL: {url!r}", hint=_HINT) from None
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise UsageError(
+            f"not a database URL: {_without_password(url)!r}",
+            hint=f"{_HINT}; a special character in a password is written as in %40 for @",
+        ) from None
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the database URL needs the Python package {error.name}",
             hint="install resource-airbyte with its extra: resource-airbyte[postgres]",
         ) from error
     raise UsageError(f"no support for the database {parsed.get_backend_name()!r}", hint=_HINT)
+
+
+def _without_password(url: str) -> str:
+    """Also of one that cannot be parsed, perhaps for what is in its password."""
+    return re.sub(r"(?<=://).*@", "…@", url, flags=re.DOTALL)
 
 
 _HINT = "set AIRBYTE_DATABASE_URL to postgresql://user:password@host:5432/name, or leave it empty for SQLite"

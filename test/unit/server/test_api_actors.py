@@ -9,7 +9,7 @@ from api_double import BLOCKED, DESTINATION, SOURCE, Api, FakeOrchestrator
 from sqlalchemy import text
 
 from resource_airbyte.engine.store import Database
-from resource_airbyte.errors import ConnectorFailed
+from resource_airbyte.errors import ConnectorFailed, ReferenceFailed
 
 MASK = "**********"
 
@@ -326,6 +326,57 @@ def test_a_check_says_whose_configuration_it_is_and_whether_the_connector_renewe
     read = api.post("sources/check_connection", {"sourceId": source["sourceId"]})
     assert read["jobInfo"]["connectorConfigurationUpdated"] is True
     assert orchestrator.probes[-1].actor_id == source["sourceId"]
+
+
+# ── references ──
+
+
+@pytest.fixture
+def referring(api: Api, workspace: str) -> Any:
+    configuration = {"count": "${env:MY_COUNT}", "host": "${env:MY_HOST}", "password": "${env:MY_PASSWORD}"}
+    body = {"workspaceId": workspace, "name": "r", "sourceDefinitionId": SOURCE}
+    return api.post("sources/create", {**body, "connectionConfiguration": configuration})
+
+
+def test_references_are_stored_and_shown_as_they_were_written(
+    api: Api, referring: Any, orchestrator: FakeOrchestrator
+) -> None:
+    shown = api.post("sources/get", {"sourceId": referring["sourceId"]})["connectionConfiguration"]
+    assert shown == {"count": "${env:MY_COUNT}", "host": "${env:MY_HOST}", "password": "${env:MY_PASSWORD}"}
+    api.post("sources/check_connection", {"sourceId": referring["sourceId"]})
+    assert orchestrator.configuration() == shown
+    again = api.post("sources/update", changed(referring, shown))
+    assert again["configurationChanged"] is False
+
+
+def test_a_reference_that_can_refer_to_nothing_is_refused(api: Api, referring: Any) -> None:
+    refused = api.post("sources/update", changed(referring, {"count": 1, "host": "${file:here}"}), 422)
+    assert "configuration.host: ${file:here}: the path must be absolute" in refused["message"]
+
+
+def test_a_check_that_came_no_further_than_a_reference_says_what_to_do(
+    api: Api, referring: Any, orchestrator: FakeOrchestrator
+) -> None:
+    orchestrator.answers["check"] = ReferenceFailed("no ${env:A}", hint="export A", failure_type="config_error")
+    read = api.post("sources/check_connection", {"sourceId": referring["sourceId"]})
+    assert (read["status"], read["message"]) == ("failed", "no ${env:A} (export A)")
+
+
+def test_a_catalog_is_kept_as_long_as_the_values_behind_the_references_stay_the_same(
+    api: Api, referring: Any, orchestrator: FakeOrchestrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found() -> str:
+        identity: str = discover(api, referring)["catalogId"]
+        return identity
+
+    unknown = found()
+    assert found() != unknown  # whoever starts the connector may know the values, but we do not
+    for name in ("MY_COUNT", "MY_HOST", "MY_PASSWORD"):
+        monkeypatch.setenv(name, "1")
+    first = found()
+    assert found() == first
+    monkeypatch.setenv("MY_HOST", "another.example")
+    assert found() != first
 
 
 # ── discover ──
