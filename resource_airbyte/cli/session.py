@@ -50,7 +50,7 @@ class Session:
         settings = self.settings
         longest = max(settings.spec_timeout, settings.check_timeout, settings.discover_timeout)
         # The first question to a connector installs it; some time more is the server's own.
-        return Airbyte(self.runtime.endpoint(), probe_timeout=settings.install_timeout + longest + 30)
+        return Airbyte(self.runtime.endpoint(), probe_timeout=settings.install_timeout + longest + 30, say=self.say)
 
     def running_client(self) -> Airbyte:
         """The client of a runtime that is installed and started for it if need be, with a word about it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 class Airbyte:
     """One Airbyte.
 
-    `timeout` (seconds) is for ordinary requests, `probe_timeout` for those that may install and start a connector.
+    `timeout` (seconds) is for ordinary requests, `probe_timeout` for those that may install and start a connector;
+    while one of these takes long, `say` gets a sentence now and then.
     """
 
     def __init__(
@@ -32,8 +34,9 @@ class Airbyte:
         timeout: float = 30.0,
         probe_timeout: float = 900.0,
         transport: httpx.BaseTransport | None = None,
+        say: Callable[[str], None] | None = None,
     ) -> None:
-        self._transport = Transport(endpoint, timeout=timeout, transport=transport)
+        self._transport = Transport(endpoint, timeout=timeout, transport=transport, say=say)
         self.sources = Sources(self._transport, probe_timeout)
         self.destinations = Destinations(self._transport, probe_timeout)
         self.source_definitions = Definitions(self._transport, "source", probe_timeout)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from resource_airbyte.client.endpoint import Endpoint
+from resource_airbyte.client.patience import patience
 from resource_airbyte.errors import ConnectorError, NotRunning, ResourceError, RuntimeFault, Unauthorized, by_code
 from resource_airbyte.model.base import Wire
+from resource_airbyte.model.instance import ProgressRead
 
 # httpx imports its own command line when it can, and with it click, rich and pygments: 40 ms that no verb needs.
 if "httpx" not in sys.modules:
@@ -34,9 +37,15 @@ class Transport:
     """Sends requests to one endpoint. `timeout` is in seconds and holds for each unless it brings its own."""
 
     def __init__(
-        self, endpoint: Endpoint, *, timeout: float = 30.0, transport: httpx.BaseTransport | None = None
+        self,
+        endpoint: Endpoint,
+        *,
+        timeout: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+        say: Callable[[str], None] | None = None,
     ) -> None:
-        self.endpoint, self.timeout = endpoint, timeout
+        """`say` gets a sentence now and then while a request takes long that is allowed to."""
+        self.endpoint, self.timeout, self._say = endpoint, timeout, say
         socket = self._socket = _usable(endpoint)
         self.where = f"{endpoint.base_url} (socket {socket})" if socket else endpoint.base_url
         local = socket is not None or (urlsplit(endpoint.base_url).hostname or "") in _LOOPBACK
@@ -75,18 +84,33 @@ class Transport:
             raise self._not_running()  # and no other program that has our port since then gets to see the token
         seconds = self.timeout if timeout is None else timeout
         content = body.wire() if isinstance(body, Wire) else body
+        request = self._client.build_request(
+            method,
+            self.endpoint.base_url + path,
+            json=content,
+            timeout=httpx.Timeout(seconds, connect=min(CONNECT_TIMEOUT, seconds)),
+        )
         try:
-            response = self._client.request(
-                method,
-                self.endpoint.base_url + path,
-                json=content,
-                timeout=httpx.Timeout(seconds, connect=min(CONNECT_TIMEOUT, seconds)),
-            )
+            with self._patience(path, seconds):
+                response = self._client.send(request)
         except httpx.TransportError as error:
             raise self._unanswered(error, path, seconds) from None
         if response.is_success:
             return response
         raise _refused(response, path)
+
+    def _patience(self, path: str, seconds: float) -> AbstractContextManager[None]:
+        if self._say is None or seconds <= self.timeout:
+            return nullcontext()
+        return patience(path.removeprefix("/v1/"), self._progress, self._say)
+
+    def _progress(self) -> list[str]:
+        """What an engine of ours is at; nothing where it does not tell, as a stock Airbyte does not."""
+        try:
+            answer = self._client.get(f"{self.endpoint.base_url}/v1/instance/progress", timeout=CONNECT_TIMEOUT)
+            return ProgressRead.model_validate_json(answer.content).doing if answer.is_success else []
+        except (httpx.TransportError, ValueError):
+            return []
 
     def _unanswered(self, error: httpx.TransportError, path: str, seconds: float) -> RuntimeFault:
         if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):

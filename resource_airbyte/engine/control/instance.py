@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resource_airbyte.engine.control.context import Context
-from resource_airbyte.model.instance import AuthConfiguration, InstanceConfigurationResponse
+from resource_airbyte.model.instance import AuthConfiguration, InstanceConfigurationResponse, ProgressRead
 
 # An Airbyte without user management has one user and one organization, both with this id.
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -12,6 +12,9 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 class Instance:
     def __init__(self, context: Context) -> None:
         self._context = context
+
+    def progress(self) -> ProgressRead:
+        return ProgressRead(doing=self._context.orchestrator.doing())
 
     def configuration(self) -> InstanceConfigurationResponse:
         return InstanceConfigurationResponse(

@@ -60,6 +60,9 @@ class Orchestrator(Protocol):
         """
         ...
 
+    def doing(self) -> list[str]:
+        """A sentence for each probe that is under way: what it is at, for whoever waits for it."""
+
     def recover(self) -> None:
         """Take up the jobs that a process before this one left unfinished. Called once, before the first submit."""
 

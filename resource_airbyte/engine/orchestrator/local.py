@@ -26,6 +26,7 @@ from ..secrets import Box
 from ..store import actors, connections, jobs
 from ..store.database import Database
 from .base import Probe
+from .doing import Doing
 from .probes import run_probe
 from .ready import value_of
 from .reasons import PLATFORM
@@ -65,6 +66,7 @@ class LocalOrchestrator:
         self._queue: list[Waiting] = []
         self._running: dict[Waiting, Run] = {}
         self._closing = False
+        self._doing = Doing()
 
     def submit(self, job_id: int) -> None:
         self._enqueue(job_id, after=0.0)
@@ -102,16 +104,21 @@ class LocalOrchestrator:
                         log.warning("%s renewed a configuration that was changed meanwhile", probe.connector.short)
                 known = renewed
 
-        return run_probe(
-            probe,
-            launchers=tools.launchers,
-            specs=tools.specs,
-            box=tools.box,
-            settings=tools.settings,
-            log=_probe_line,
-            keep=keep,
-            mark=f"{tools.mark}:probe.{uuid.uuid4().hex}.",  # its own: it is swept by it when it has answered
-        )
+        with self._doing.one(f"asking {probe.connector.short} {probe.version}: {probe.kind}") as tell:
+            return run_probe(
+                probe,
+                launchers=tools.launchers,
+                specs=tools.specs,
+                box=tools.box,
+                settings=tools.settings,
+                log=_probe_line,
+                keep=keep,
+                waiting=tell,
+                mark=f"{tools.mark}:probe.{uuid.uuid4().hex}.",  # its own: it is swept by it when it has answered
+            )
+
+    def doing(self) -> list[str]:
+        return self._doing.sentences()
 
     def recover(self) -> None:
         """End what a killed daemon left running, take up its jobs, and begin to work."""

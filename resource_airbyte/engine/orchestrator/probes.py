@@ -35,17 +35,23 @@ def run_probe(
     settings: Settings,
     log: Log,
     keep: Keep = _nowhere,
+    waiting: Callable[[str], None] | None = None,
     mark: str = "",
 ) -> dict[str, Any]:
     """Ask the connector and wait; the result is as `Orchestrator.probe` says. Its process bears `mark`.
 
     `log` gets (level, text). `keep` gets each new configuration, references in it as they were written, at the moment
     when the connector asks for it; what it has stored is safe even when the connector fails after that (rule 9).
+    `waiting` gets a sentence whenever there is something new to say to whoever waits; it is logged, too.
     """
     connector, version = probe.connector, probe.version
-    ears = Ears(
-        log=lambda level, text: log(level, f"{connector.short}: {text}"), waiting=lambda text: log("INFO", text)
-    )
+
+    def wait(text: str) -> None:
+        log("INFO", text)
+        if waiting is not None:
+            waiting(text)
+
+    ears = Ears(log=lambda level, text: log(level, f"{connector.short}: {text}"), waiting=wait)
     if probe.kind == "spec":
         return specs.get(connector, version, ears=ears)
     launch = launchers.prepare(connector, version, ears.waiting)

@@ -23,6 +23,10 @@ def routes(api: APIRouter, control: Control) -> None:
         control.keys.rotate_token()
         return Response(status_code=204)
 
+    @api.get("/api/v1/instance/progress")
+    async def progress() -> Response:
+        return answer(control.instance.progress())
+
     @api.get("/api/v1/instance_configuration")
     def instance_configuration() -> Response:
         return answer(control.instance.configuration())

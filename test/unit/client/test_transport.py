@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from resource_airbyte import errors
-from resource_airbyte.client import Endpoint
+from resource_airbyte.client import Endpoint, patience
 from resource_airbyte.client.api import Airbyte
 
 JOB = {"job": {"id": 3, "configType": "sync", "configId": "c", "createdAt": 1, "updatedAt": 1, "status": "pending"}}
@@ -35,6 +35,46 @@ def test_a_request_carries_the_token_and_the_answer_is_a_model() -> None:
     assert seen[0].url.path == "/api/v1/connections/sync"
     assert seen[0].headers["authorization"] == "Bearer tok"
     assert json.loads(seen[0].content) == {"connectionId": "c"}
+
+
+@pytest.mark.parametrize("stock", [False, True])
+def test_whoever_waits_long_hears_what_for(monkeypatch: pytest.MonkeyPatch, stock: bool) -> None:
+    monkeypatch.setattr(patience, "FIRST", 0.01)
+    monkeypatch.setattr(patience, "NEXT", 0.01)
+    monkeypatch.setattr(patience, "AGAIN", 0.05)
+    said: list[str] = []
+    enough = threading.Event()
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        if len(said) == 3:
+            enough.set()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/instance/progress"):
+            doing = {"doing": ["asking source-slow 1: check", f"at {len(said) // 2}"]}
+            return httpx.Response(404) if stock else httpx.Response(200, json=doing)
+        assert enough.wait(10)
+        return httpx.Response(200, json={"status": "succeeded", "jobInfo": {}})
+
+    slow = Airbyte(Endpoint("http://localhost:1/api"), transport=httpx.MockTransport(answer), say=say)
+    with pytest.raises(errors.RuntimeFault, match="not a CheckConnectionRead"):
+        slow.sources.check("s")
+    if stock:
+        assert said[0] == "still waiting for sources/check_connection (0 s)"
+    else:
+        assert said[:3] == ["asking source-slow 1: check", "at 0", "at 1"]
+
+
+def test_an_ordinary_request_is_answered_without_a_word() -> None:
+    said: list[str] = []
+    quick = Airbyte(
+        Endpoint("http://localhost:1/api"),
+        transport=httpx.MockTransport(lambda _: httpx.Response(200, json={**JOB, "attempts": []})),
+        say=said.append,
+    )
+    quick.connections.sync("c", [])
+    assert said == []
 
 
 @pytest.mark.parametrize("kind", [kind for kind in errors.tree() if kind is not errors.ResourceError])

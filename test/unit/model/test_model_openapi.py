@@ -36,6 +36,7 @@ OURS = {
     "KeyRotationRead",
     "NewerVersion",
     "PartialActorUpdate",
+    "ProgressRead",
     "RegistryRead",
     "SourceVersionRequestBody",
     "SpecificationRead",

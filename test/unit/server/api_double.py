@@ -87,6 +87,9 @@ class FakeOrchestrator:
             raise answer
         return copy.deepcopy(answer)
 
+    def doing(self) -> list[str]:
+        return ["asking source-slow 1: check"]
+
     def recover(self) -> None:
         raise AssertionError("the API does not recover jobs")
 

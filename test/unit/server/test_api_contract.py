@@ -11,6 +11,7 @@ from jsonschema import ValidationError
 
 # Routes of our own, and two that Airbyte had and dropped, which older clients call.
 OURS = {
+    "/v1/instance/progress",
     *("/v1/connections/preview", "/v1/registry/get", "/v1/registry/refresh", "/v1/workspaces/list"),
     *("/v1/instance/rotate_master_key", "/v1/instance/rotate_token"),
 }
@@ -51,3 +52,7 @@ def test_an_answer_of_another_shape_would_be_noticed(document: Contract, api: Ap
     response = api.request("GET", "/api/v1/instance_configuration")
     with pytest.raises(ValidationError):
         document.hold("GET", "/api/v1/health", response)
+
+
+def test_whoever_waits_can_ask_what_for(api: Any) -> None:
+    assert api.get("/api/v1/instance/progress") == {"doing": ["asking source-slow 1: check"]}
