@@ -128,9 +128,7 @@ def test_a_password_in_a_url_is_not_shown() -> None:
     assert "127.0.0.1" in caught.value.message
 
 
-@pytest.mark.parametrize(
-    "url", ["postgresql://me:s3cr3t@host:port/db", "postgresql://me:p@s3cr3t/@host/db", "x://me:s3cr3t@h"]
-)
+@pytest.mark.parametrize("url", ["postgresql://me:s3cr3t@host:port/db", "x://me:s3cr3t@h"])
 def test_a_url_that_cannot_be_used_is_told_without_its_password(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         Database(url)
