@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..protocol.seams import Destination
 
 # Short name -> the module that makes it, imported only when asked for: DuckDB and Arrow take a quarter of a second.
-CONNECTORS = {"destination-duckdb": "duckdb", "destination-local-files": "files"}
+CONNECTORS = {"destination-duckdb": "duckdb", "destination-postgres": "postgres", "destination-local-files": "files"}
 
 
 def module(name: str) -> Any:

@@ -6,7 +6,7 @@ column is its digits, an object its JSON. Text that spells a number or a boolean
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -30,6 +30,9 @@ _INTEGER = r"""CASE
     END"""
 _NUMBER = r"""CASE WHEN regexp_full_match({s}, '-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?')
     AND isfinite(TRY_CAST({s} AS DOUBLE)) THEN TRY_CAST({s} AS DOUBLE) END"""
+# A number as its digits. Longer ones fit no database, and are none.
+_EXACT = r"""CASE WHEN regexp_full_match({s}, '-?[0-9]{{1,1000}}(\.[0-9]{{1,1000}})?([eE][+-]?[0-9]{{1,3}})?')
+    THEN {s} END"""
 CASTS = {
     AirbyteType.STRING: "{s}",
     AirbyteType.JSON: "{j}",
@@ -47,11 +50,11 @@ CASTS = {
 
 
 class Coercion:
-    """The tolerant casts of one stream, on a private DuckDB in memory."""
+    """The tolerant casts of one stream, on a private DuckDB in memory; with `exact`, numbers stay texts."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[Column], *, exact: bool = False) -> None:
         self._columns = tuple(columns)
-        self._query = query(self._columns)
+        self._query = query(self._columns, {**CASTS, AirbyteType.NUMBER: _EXACT} if exact else CASTS)
         self._connection = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "96MB"})
         self._connection.execute("SET TimeZone = 'UTC'")
 
@@ -66,13 +69,13 @@ class Coercion:
             self._connection.unregister("given")
 
 
-def query(columns: Sequence[Column]) -> str:
+def query(columns: Sequence[Column], casts: Mapping[AirbyteType, str] = CASTS) -> str:
     """The one statement that casts a batch."""
     unquoted = "".join(
         f", CASE WHEN left(j{i}, 1) = '\"' THEN json_extract_string(j{i}, '$') ELSE j{i} END AS s{i}"
         for i in range(len(columns))
     )
-    values = "".join(f", {CASTS[c.type].format(s=f's{i}', j=f'j{i}')} AS c{i}" for i, c in enumerate(columns))
+    values = "".join(f", {casts[c.type].format(s=f's{i}', j=f'j{i}')} AS c{i}" for i, c in enumerate(columns))
     chosen = "".join(f"c{i}, " for i in range(len(columns)))
     return (
         f"WITH texts AS (SELECT *{unquoted} FROM given), cast_ AS (SELECT *{values} FROM texts) "

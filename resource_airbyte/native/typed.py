@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from operator import attrgetter, methodcaller
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,9 +21,11 @@ from msgspec.json import Decoder
 
 from ..protocol.messages import Record
 from ..protocol.types import AirbyteType, Column
-from .coerce import Coercion
 from .mend import mend
 from .texts import large_texts
+
+if TYPE_CHECKING:
+    from .coerce import Coercion
 
 BLOCK = 1 << 20
 UTC_MICROSECONDS = pa.timestamp("us", "UTC")
@@ -40,6 +42,8 @@ ARROW = {
     AirbyteType.TIME: pa.string(),
     AirbyteType.JSON: pa.json_(pa.large_string()),
 }
+# A number kept exact is its digits, as the record has them: for databases whose numbers are decimals of any length.
+EXACT = r"^-?\d{1,1000}(\.\d{1,1000})?([eE][+-]?\d{1,3})?$"
 # Read as text first, and cast from there.
 TEMPORAL = {AirbyteType.DATE, AirbyteType.TIMESTAMP_TZ, AirbyteType.TIMESTAMP, AirbyteType.TIME_TZ, AirbyteType.TIME}
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?"
@@ -57,13 +61,14 @@ class Typist:
     """Types the records of one stream.
 
     The tables it makes have columns `c0`, `c1`, … in the order of `columns`, then `extracted_at`, and `changes`: the
-    inside of the JSON array of `_airbyte_meta.changes`, NULL when there are none.
+    inside of the JSON array of `_airbyte_meta.changes`, NULL when there are none. With `exact`, numbers are texts.
     """
 
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self.columns = tuple(columns)
-        self._plain = [(i, c) for i, c in enumerate(self.columns) if c.type is not AirbyteType.JSON]
-        self._nested = [(i, c) for i, c in enumerate(self.columns) if c.type is AirbyteType.JSON]
+    def __init__(self, columns: Sequence[Column], *, exact: bool = False) -> None:
+        self.columns, self._exact = tuple(columns), exact
+        as_texts = {AirbyteType.JSON, AirbyteType.NUMBER} if exact else {AirbyteType.JSON}
+        self._plain = [(i, c) for i, c in enumerate(self.columns) if c.type not in as_texts]
+        self._nested = [(i, c) for i, c in enumerate(self.columns) if c.type in as_texts]
         self._schema = pa.schema([(column.name, _read_as(column.type)) for _, column in self._plain])
         self._nested_texts = Splitter([column for _, column in self._nested])
         self._every_text = Splitter(self.columns)
@@ -93,7 +98,7 @@ class Typist:
         )
 
     def _native_column(self, batch: pa.RecordBatch, known: dict[str, int], column: Column) -> pa.Array:
-        wanted = ARROW[column.type]
+        wanted = self._arrow(column.type)
         if column.name not in known:
             return pa.nulls(batch.num_rows, wanted)
         found = batch.column(known[column.name])
@@ -102,6 +107,9 @@ class Typist:
         if column.type is AirbyteType.JSON:
             return as_json(found.cast(pa.large_string()))
         return found.cast(wanted)
+
+    def _arrow(self, kind: AirbyteType) -> pa.DataType:
+        return pa.large_string() if self._exact and kind is AirbyteType.NUMBER else ARROW[kind]
 
     def _fast(self, texts: list[Raw]) -> list[pa.Array]:
         if not self._readable:
@@ -132,16 +140,23 @@ class Typist:
         if not self._nested:
             return []
         found = self._nested_texts.split(blob, len(texts))
-        return [(index, as_json(column)) for (index, _), column in zip(self._nested, found, strict=True)]
+        return [(index, _as_it_is(text, c.type)) for (index, c), text in zip(self._nested, found, strict=True)]
 
     def _tolerant(self, texts: list[Raw], changes: pa.Array) -> tuple[list[Any], pa.Array]:
         if self._coercion is None:
-            self._coercion = Coercion(self.columns)
+            from .coerce import Coercion  # brings DuckDB, which most batches do without
+
+            self._coercion = Coercion(self.columns, exact=self._exact)
         mended, changes = mend(texts, changes)
         columns = self._every_text.split(b"\n".join(mended), len(texts))
         table = self._coercion.run(columns, changes, len(texts))
-        arrays = [_from_coercion(table.column(i), column.type) for i, column in enumerate(self.columns)]
+        arrays = [self._from_coercion(table.column(i), column.type) for i, column in enumerate(self.columns)]
         return arrays, table.column(len(self.columns))
+
+    def _from_coercion(self, column: pa.ChunkedArray, kind: AirbyteType) -> Any:
+        if kind is AirbyteType.JSON:
+            return as_json(column.cast(pa.large_string()))
+        return column.cast(self._arrow(kind))
 
 
 class Splitter:
@@ -181,6 +196,14 @@ def as_json(texts: Any) -> Any:
     if isinstance(texts, pa.ChunkedArray):
         return pa.chunked_array([pa.ExtensionArray.from_storage(kind, chunk) for chunk in texts.chunks], kind)
     return pa.ExtensionArray.from_storage(kind, texts)
+
+
+def _as_it_is(texts: pa.Array, kind: AirbyteType) -> Any:
+    if kind is AirbyteType.JSON:
+        return as_json(texts)
+    if not _all(pc.match_substring_regex(texts, EXACT)):
+        raise Unfit
+    return texts
 
 
 def check_utf8(blob: bytes) -> None:
@@ -250,9 +273,3 @@ def _clock(column: pa.ChunkedArray, kind: AirbyteType) -> pa.ChunkedArray:
 
 def _all(column: Any) -> bool:
     return pc.all(column, min_count=0).as_py() is not False
-
-
-def _from_coercion(column: pa.ChunkedArray, kind: AirbyteType) -> Any:
-    if kind is AirbyteType.JSON:
-        return as_json(column.cast(pa.large_string()))
-    return column.cast(ARROW[kind])

@@ -70,13 +70,19 @@ class Newest:
         """Bring new rows into the table: those that are not older than what is there replace it."""
         final, columns = self._table.name.sql, self._table.columns()
         self.collapse(delta)
-        matches = self._database.dialect.matches(list(zip(self._keys("d"), self._keys("t"), strict=True)))
+        matches = self._matches(delta)
         for same in matches:
             self._delete(delta, "d", final, "t", f"{same} AND {self._older('d', 't')}")
         for same in matches:
             self._delete(final, "t", delta, "d", same)
         self.drop_deleted(delta)
         self._database.execute(f"INSERT INTO {final} ({columns}) SELECT {columns} FROM {delta}")
+
+    def _matches(self, delta: str) -> list[str]:
+        """The conditions under which a new row `d` has the key of an old one `t`."""
+        found = self._database.dialect.matches(list(zip(self._keys("d"), self._keys("t"), strict=True)))
+        some = f"SELECT 1 FROM {delta} AS d WHERE "
+        return [same for guard, same in found if guard == "true" or self._database.rows(f"{some}{guard} LIMIT 1")]
 
     def _delete(self, table: str, alias: str, other: str, its: str, test: str) -> None:
         """Delete the rows of one table for which another has one that passes the test."""

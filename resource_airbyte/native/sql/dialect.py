@@ -22,6 +22,8 @@ class Dialect:
     """Those of them that are NOT NULL in a new table."""
     holds: Mapping[str, AbstractSet[str]] = {}
     """A column of the first type takes every value of the others unchanged, so it may stay, or become, the first."""
+    exact = False
+    """Whether its numbers are decimals of any length; then they come to `load` as texts."""
     row = "rowid"
     """What tells a row of a table from the others."""
     arrival = "rowid"
@@ -46,12 +48,13 @@ class Dialect:
         """Whether two values are equal; NULL is equal to NULL."""
         return f"{one} IS NOT DISTINCT FROM {other}"
 
-    def matches(self, pairs: Sequence[tuple[str, str]]) -> Sequence[str]:
-        """Conditions that never hold together, one of which holds where each pair is the same.
+    def matches(self, pairs: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+        """Whether each pair is the same, as conditions of which one holds then, and never two.
 
-        More than one for a database that could not find equal rows fast by a single one.
+        More than one for a database that could not find equal rows fast by a single one. Before each stands what must
+        be true of some of the first values, for it to hold at all.
         """
-        return [" AND ".join(self.same(one, other) for one, other in pairs)]
+        return [("true", " AND ".join(self.same(one, other) for one, other in pairs))]
 
     def temporary(self, name: str) -> str:
         """A temporary table of this connection."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...protocol.seams import StreamSetup
-from ...protocol.types import columns
+from ...protocol.types import AirbyteType, columns
 from .database import TABLE, Database, Shape, Table
 from .dialect import Dialect
 from .failure import refused
@@ -57,10 +57,16 @@ def drop(database: Database, name: TableName) -> None:
 
 def index(database: Database, name: TableName, wanted: Shape, setup: StreamSetup) -> None:
     """Index what a merge looks for, and the time at which rows came."""
-    keys = [path[0] for path in setup.primary_key] if setup.destination_sync_mode == "append_dedup" else []
-    cursor = setup.cursor[:1] if keys else ()
-    named = [tuple(found[0] for field in group if (found := wanted.column(field))) for group in (keys, cursor)]
-    database.index(name, [group for group in (*named, META[1:2]) if group])
+    dedups = setup.destination_sync_mode == "append_dedup"
+    paths = (setup.primary_key, (setup.cursor,)) if dedups else ()
+    groups = [tuple(filter(None, (_indexable(wanted, path) for path in group))) for group in paths]
+    database.index(name, [group for group in (*groups, META[1:2]) if group])
+
+
+def _indexable(wanted: Shape, path: tuple[str, ...]) -> str | None:
+    """The column of a path; None inside of JSON, whose values may be too long for an index."""
+    found = wanted.column(path[0]) if len(path) == 1 else None
+    return found[0] if found and found[1] is not AirbyteType.JSON else None
 
 
 def _wanted_types(dialect: Dialect, wanted: Shape) -> dict[str, str]:

@@ -51,7 +51,7 @@ class StreamWriter:
         self.plan = plan
         self.received = self.sealed = self.moved = self.committed = 0
         self._database, self._ledger, self._typing = database, ledger, typing
-        self._typist = Typist(plan.table.shape.fields)
+        self._typist = Typist(plan.table.shape.fields, exact=database.dialect.exact)
         self._records: list[Record] = []
         self._size = 0
         self._typed: deque[Typed] = deque()

@@ -117,6 +117,11 @@ def test_a_file_that_lost_its_rows_is_told_in_a_sentence_that_a_hint_may_follow(
     assert "refresh=true" in str(error.hint)
 
 
+def test_two_streams_whose_names_differ_in_case_alone_would_share_a_table(warehouse: DuckDBWarehouse) -> None:
+    with pytest.raises(ConnectorError, match="share the table"):
+        Attempt(warehouse, stream(), stream(StreamDescriptor("USERS"), name="USERS")).__enter__()
+
+
 def test_a_file_and_a_schema_of_one_name_are_told_apart(tmp_path: Path) -> None:
     warehouse = DuckDBWarehouse(tmp_path / "shop.duckdb")
     shop = StreamDescriptor("shop", "shop")
