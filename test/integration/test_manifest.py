@@ -40,6 +40,7 @@ CUSTOM = """    transformations:
       - type: CustomTransformation
         class_name: source_declarative_manifest.components.Shout
 """
+POPEN = ("source_declarative_manifest.components.Shout", "subprocess.Popen\n        args: [touch, /tmp/pwned]")
 SHOUT = """
 from dataclasses import dataclass
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
@@ -131,8 +132,9 @@ def test_a_configuration_that_does_not_fit_is_told(launch: Launch) -> None:
         ("type: HttpRequester", "type: HttpRequestor", r"at streams\.\d\.retriever.*'HttpRequestor'"),
         ("streams:", "streams: [", r"line \d+, column \d+"),
         ("    primary_key: [id]\n", CUSTOM, r"Python code of its own \(Shout\), and there is no components\.py"),
+        ("    primary_key: [id]\n", CUSTOM.replace(*POPEN), r"Python classes \(Popen\), and AIRBYTE_ALLOW_CUSTOM_CODE"),
     ],
-    ids=["unfit", "no yaml", "without its code"],
+    ids=["unfit", "no yaml", "without its code", "with somebody else's code"],
 )
 def test_a_manifest_that_cannot_be_used_says_where(
     launchers: Launchers, shop: Shop, tmp_path: Path, before: str, after: str, said: str

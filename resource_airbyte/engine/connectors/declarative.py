@@ -32,7 +32,7 @@ class Declarative:
         if manifest.components is not None and not self._allowed:
             raise _not_allowed(connector, version, manifest, manifest.components)
         chosen = self._choice.version(connector, manifest, report)
-        words = ["--manifest-path", str(manifest.path)]
+        words = ["--manifest-path", str(manifest.path), *(["--allow-code"] if self._allowed else [])]
         if manifest.components is not None:
             words += ["--components-path", str(manifest.components)]
         return (*command(self._environments, chosen, report), *words)

@@ -1,6 +1,6 @@
 """Runs a YAML connector. Not part of the engine: it is run as a file by the Python of an airbyte-cdk environment.
 
-    python -I declarative_shim.py --manifest-path FILE [--components-path FILE] spec | check … | discover … | read …
+    python -I declarative_shim.py --manifest-path FILE [--components-path FILE] [--allow-code] spec | check … | …
     python -I declarative_shim.py --try FILE
     python -I declarative_shim.py --serve N SECONDS
 
@@ -26,7 +26,6 @@ import importlib.util
 import json
 import os
 import random
-import re
 import select
 import signal
 import socket
@@ -35,7 +34,6 @@ import tempfile
 from typing import Any, NoReturn
 
 MODULES = ("components", "source_declarative_manifest.components")
-OWN_CLASS = re.compile(r"""class_name:\s*(?:[>|][+-]?\s+)?["']?source_declarative_manifest\.components\.(\w+)""")
 MOST_DESCRIPTORS = 16
 # Temporary directories of the library begin so: what a killed connector leaves is recognised, and swept.
 PREFIX = "resource-airbyte-"
@@ -52,17 +50,18 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--manifest-path", required=True)
     parser.add_argument("--components-path")
+    parser.add_argument("--allow-code", action="store_true")
     own, rest = parser.parse_known_args(arguments)
     given = AirbyteEntrypoint.parse_args(rest)
+    manifest = _manifest(own.manifest_path)
     if given.command != "spec":
+        _refuse_code(own.manifest_path, _classes(manifest), own.components_path, own.allow_code)
         if own.components_path:
             _load_components(own.components_path)
-        else:
-            _need_no_components(own.manifest_path)
-    launch(_source(own.manifest_path, given), rest)
+    launch(_source(own.manifest_path, manifest, own.allow_code, given), rest)
 
 
-def _source(path: str, given: argparse.Namespace) -> Any:
+def _source(path: str, manifest: dict[str, Any], allowed: bool, given: argparse.Namespace) -> Any:
     """The source that the manifest describes, with what `given` names: configuration, catalog and state."""
     from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource as Declarative
     from jsonschema.exceptions import ValidationError
@@ -74,8 +73,9 @@ def _source(path: str, given: argparse.Namespace) -> Any:
             catalog=Declarative.read_catalog(catalog_path) if catalog_path else None,
             config=Declarative.read_config(config_path) if config_path else None,
             state=Declarative.read_state(state_path) if state_path else [],
-            source_config=_manifest(path),
+            source_config=manifest,
             config_path=config_path,
+            custom_components_trusted=allowed,
         )
     except ValidationError as error:
         raise _unfit(path, _reason(error)) from error
@@ -131,14 +131,32 @@ def _load_components(path: str) -> None:
     spec.loader.exec_module(module)
 
 
-def _need_no_components(path: str) -> None:
-    """Fail here rather than where the library does, of which a check says no more than that it failed."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        named = sorted(set(OWN_CLASS.findall(file.read())))
-    if named:
-        raise _unfit(
-            path, f"it names Python code of its own ({', '.join(named)}), and there is no components.py beside it"
-        )
+def _refuse_code(path: str, named: set[str], components: str | None, allowed: bool) -> None:
+    """Fail here rather than where the library does, of which a check says no more than that it failed.
+
+    Without `allowed` the library refuses every class that a manifest names, also those that are installed: a manifest
+    could have any of them called with any arguments.
+    """
+    own = {name for name in named if name.rpartition(".")[0] in MODULES}
+    if own and not components:
+        raise _unfit(path, f"it names Python code of its own ({_listed(own)}), and there is no components.py beside it")
+    if named and not allowed:
+        raise _unfit(path, f"it names Python classes ({_listed(named)}), and AIRBYTE_ALLOW_CUSTOM_CODE is not true")
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(name.rpartition(".")[2] for name in names))
+
+
+def _classes(part: Any) -> set[str]:
+    """The Python classes that a manifest names, wherever in it."""
+    if isinstance(part, list):
+        return set().union(*map(_classes, part))
+    if not isinstance(part, dict):
+        return set()
+    name, kind = part.get("class_name"), part.get("type", "Custom")
+    found = {name} if isinstance(name, str) and str(kind).startswith("Custom") else set()
+    return found.union(*map(_classes, part.values()))
 
 
 def serve(channel: socket.socket, idle: float) -> None:
