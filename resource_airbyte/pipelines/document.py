@@ -179,6 +179,8 @@ def _side(top: Section, said: str | None) -> Side:
     connector = top.required("connector")
     side = own.side_of(connector) or next((side for side in SIDES if said == side), None)
     if side is not None:
+        if (written := top.choice("type", KINDS)) not in (None, side):
+            raise top.error(f"{connector!r} is a {side}, not a {written}", "connector")
         return side
     named = own.is_own(connector)
     hint = "add type: source, or type: destination" if named else f"write source-{connector} or destination-{connector}"

@@ -26,6 +26,7 @@ LAUNCHERS = {
     "docker": ("container image", ("image", "docker", "container")),
 }
 EXAMPLES = "postgres, 'source-g*', 'destination native', 'source manifest certified', installed, custom or all"
+_FIND = f"find some: {LISTING} --filter WORDS, such as {EXAMPLES}"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def listed(session: Session, filter: str | None, *, refresh: bool = False) -> Re
     data = {"connectors": chosen, "facts": known.registry.wire() if known.registry else None}
     data = {key: value for key, value in data.items() if value is not None}
     if not chosen:
-        return Result(data, messages=("no connectors match",), hint=f"{LISTING} --filter {EXAMPLES}")
+        return Result(data, messages=("no connectors match",), hint=_FIND)
     if filter is None and len(rows) > 60:
         return _summary(rows, data, known)
     return Result(data, [*_table(chosen)])
@@ -121,8 +122,11 @@ def _news(read: RegistryRead) -> str:
 def _row(side: str, definition: Any) -> Row:
     from resource_airbyte.pipelines.own import short
 
+    called = short(definition.docker_repository)
+    if definition.custom and "://" not in definition.name:
+        called = definition.name  # its repository may be that of a public connector, which goes by that name
     return {
-        "connector": short(definition.docker_repository),
+        "connector": called,
         "name": definition.name,
         "type": side,
         "version": definition.docker_image_tag,
@@ -174,4 +178,4 @@ def _summary(rows: Sequence[Row], data: dict[str, Any], known: Known) -> Result:
     failed = known.registry and known.registry.error
     messages = [f"{len(rows)} connectors are known{since}; {sum(here.values())} of them can run here"]
     messages += [f"the registry could not be asked for newer ones: {failed}"] if failed else []
-    return Result(data, text, messages, hint=f"find some: {LISTING} --filter WORDS, such as {EXAMPLES}")
+    return Result(data, text, messages, hint=_FIND)

@@ -48,6 +48,7 @@ class FakeAirbyte:
 
     def __init__(self) -> None:
         self.things: dict[str, dict[str, dict[str, Any]]] = {"source": {}, "destination": {}, "connection": {}}
+        self.own: dict[str, dict[str, dict[str, Any]]] = {"source": {}, "destination": {}}
         self.asked: list[str] = []
         self.streams: list[dict[str, Any]] = [dict(stream) for stream in STREAMS]
         self.check: dict[str, Any] = {"status": "succeeded", "jobInfo": JOB}
@@ -86,6 +87,14 @@ class FakeAirbyte:
             }
             for identity, name, repository in DEFINITIONS[side]
         }
+        if verb == "create_custom":
+            identity = f"own-{side}-{len(self.own[side]) + 1}"
+            own = {**body[f"{side}Definition"], "custom": True, f"{side}DefinitionId": identity}
+            self.own[side][identity] = own
+            return own
+        if verb == "update":
+            self.own[side][body[f"{side}DefinitionId"]] |= body
+        known |= self.own[side]
         if verb == "list":
             return {f"{side}Definitions": list(known.values())}
         return known[body[f"{side}DefinitionId"]]
