@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resource_airbyte.cli import ask
+from resource_airbyte.cli import prune as pruning
 from resource_airbyte.cli.result import ALREADY, Result
 from resource_airbyte.cli.session import Session, of
 from resource_airbyte.cli.tree import PROGRAM, Force, Format, application, group, verb
@@ -143,3 +144,6 @@ def restart(context: typer.Context, force: Force = False, form: Format = "text")
     """Stop the runtime if it runs, then start it."""
     result = _result(of(context).runtime.restart(force=force))
     return Result(result.data, result.text, result.messages, result.hint)
+
+
+app.command("prune", cls=verb(pruning.EXAMPLES))(pruning.prune)

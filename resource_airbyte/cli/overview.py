@@ -7,7 +7,7 @@ from resource_airbyte import __version__
 VERBS = {
     "help": "show this overview, or the help of a verb: resource-airbyte help content add",
     "info": "what this resource is, and every setting with its origin",
-    "manage": "install, uninstall, start, stop, restart",
+    "manage": "install, uninstall, start, stop, restart, prune",
     "test": "test the resource itself: smoke, unit, integration, all",
     "content": "sources, destinations, connections: add, list, get, remove, upgrade, execute, cancel",
     "status": "is it running, is it healthy, where does it answer",

@@ -14,6 +14,7 @@ from resource_airbyte.client.jobs import Jobs
 from resource_airbyte.client.registry import Registry
 from resource_airbyte.client.transport import Transport
 from resource_airbyte.model.instance import HealthCheckRead, InstanceConfigurationResponse, KeyRotationRead
+from resource_airbyte.model.storage import PruneRead, PruneRequest
 from resource_airbyte.model.workspaces import WorkspaceReadList
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ class Airbyte:
     def rotate_master_key(self) -> KeyRotationRead:
         """An engine of ours: replace the key that configurations are sealed with."""
         return self._transport.call("/v1/instance/rotate_master_key", {}, KeyRotationRead)
+
+    def prune(self, *, dry_run: bool = False, everything: bool = False) -> PruneRead:
+        """An engine of ours: remove installed connectors that nothing needs."""
+        return self._transport.call(
+            "/v1/instance/prune", PruneRequest(dry_run=dry_run, all=everything), PruneRead, timeout=600.0
+        )
 
     def rotate_token(self) -> None:
         """An engine of ours: replace the token, also the one that this client was made with."""

@@ -12,6 +12,7 @@ from resource_airbyte.engine.connectors.installed import installed
 from resource_airbyte.engine.connectors.launch import Launchers
 from resource_airbyte.engine.connectors.registry import Registry
 from resource_airbyte.engine.connectors.specs import Specs
+from resource_airbyte.engine.connectors.storage import Storage
 from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.control.definitions import known
 from resource_airbyte.engine.orchestrator.base import Orchestrator
@@ -74,6 +75,7 @@ def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
         registry=registry,
         installed=lambda: installed(settings.cache_dir),
         token=token,
+        storage=Storage.of(settings),
     )
     control.keys.finish()
     app = create_app(control, token=lambda: token.text, ports=ports)

@@ -67,14 +67,7 @@ class Launchers:
     @classmethod
     def of(cls, settings: Settings, *, mark: str = "") -> Launchers:
         """`mark`: what the processes bear that stay between two uses."""
-        environments = Environments(
-            settings.cache_dir / "connectors",
-            python=settings.connector_python,
-            offline=settings.offline,
-            timeout=settings.install_timeout,
-            libraries=settings.connector_libraries,
-            overrides=settings.connector_overrides,
-        )
+        environments = Environments.of(settings)
         declarative = Declarative(
             settings.cache_dir / "manifests",
             environments,

@@ -19,6 +19,7 @@ from resource_airbyte.engine.control.overview import Overview
 from resource_airbyte.engine.control.preview import Preview
 from resource_airbyte.engine.control.schemas import Schemas
 from resource_airbyte.engine.control.state import State
+from resource_airbyte.engine.control.storage import Disk
 from resource_airbyte.engine.control.versions import ActorVersions, PublicConnectors
 from resource_airbyte.engine.control.workspaces import Workspaces
 from resource_airbyte.engine.orchestrator.base import Orchestrator
@@ -28,6 +29,7 @@ from resource_airbyte.engine.store import Database
 if TYPE_CHECKING:
     from resource_airbyte.engine.connectors.catalog import Catalog
     from resource_airbyte.engine.connectors.registry import Registry
+    from resource_airbyte.engine.connectors.storage import Storage
 
 __all__ = ["Control"]
 
@@ -47,15 +49,18 @@ class Control:
         registry: Registry,
         installed: Callable[[], Mapping[str, Sequence[str]]] = dict,
         token: Token | None = None,
+        storage: Storage | None = None,
     ) -> None:
         """`log_dir` holds <job>/<attempt>.log, `url` is where a browser finds this instance. `installed`: the versions
-        that are installed, by the short names of connectors. `token` is that of the API, if it can be replaced here.
+        that are installed, by the short names of connectors. `token` is that of the API, if it can be replaced here,
+        `storage` the cache on this machine, if connectors run here.
         """
         context = Context(db, box, catalog, orchestrator, log_dir, __version__, url, installed)
         self.public_connectors = PublicConnectors(registry)
         self.source_versions = ActorVersions(context, "source")
         self.destination_versions = ActorVersions(context, "destination")
         self.instance = Instance(context)
+        self.disk = Disk(context, storage)
         self.keys = Keys(context, token)
         self.workspaces = Workspaces(context)
         self.connections = Connections(context)

@@ -18,6 +18,7 @@ from resource_airbyte.engine.server import (
     page,
     sources,
     state,
+    storage,
     versions,
     workspaces,
 )
@@ -38,7 +39,7 @@ def create_app(control: Control, *, token: Callable[[], str], ports: tuple[int, 
         redirect_slashes=False,
     )
     # Straight into the application: a router included in it would be built twice, which a start in time does not need.
-    for noun in (instance, workspaces, definitions, versions, sources, destinations, connections, jobs, state):
+    for noun in (instance, storage, workspaces, definitions, versions, sources, destinations, connections, jobs, state):
         noun.routes(app.router, control)
     page.routes(app.router, control, ports[0])
     faults.install(app)

@@ -37,9 +37,12 @@ OURS = {
     "NewerVersion",
     "PartialActorUpdate",
     "ProgressRead",
+    "PruneRead",
+    "PruneRequest",
     "RegistryRead",
     "SourceVersionRequestBody",
     "SpecificationRead",
+    "StoredItem",
     "TablePreview",
 }
 # Required by the document, but not by the servers in use, which leave it out.

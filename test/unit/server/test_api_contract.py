@@ -13,7 +13,7 @@ from jsonschema import ValidationError
 OURS = {
     "/v1/instance/progress",
     *("/v1/connections/preview", "/v1/registry/get", "/v1/registry/refresh", "/v1/workspaces/list"),
-    *("/v1/instance/rotate_master_key", "/v1/instance/rotate_token"),
+    *("/v1/instance/prune", "/v1/instance/rotate_master_key", "/v1/instance/rotate_token"),
 }
 
 
