@@ -54,7 +54,8 @@ class Origin(msgspec.Struct):
 class Manifest:
     """A manifest on this machine. `components` is the connector's own Python code, None where it brings none.
 
-    `tested_with` is the version of airbyte-cdk that its author ran it with, as far as that is told.
+    `tested_with` is the version of airbyte-cdk that its author ran it with, as far as that is told; `origin` says where
+    its code is from.
     """
 
     path: Path
@@ -78,7 +79,7 @@ class Manifests:
         if not _whole(target):
             self._keep(connector, version, target, report)
         known = _of_base(connector) if version == connector.version else None
-        return _found(target, known, f"{self._url}/{_path(target)}")
+        return _found(target, known, f"{self._url}/{_path(target, ARCHIVE)}")
 
     def _place(self, connector: Connector, version: str) -> Path:
         if not NAME.match(connector.short) or not versions.fits(version) or ".." in version:
@@ -96,7 +97,7 @@ class Manifests:
         report(f"Fetching the manifest of {label} (only this once)")
         files = self._fetched(connector, version, label)
         sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        files[ORIGIN] = msgspec.json.encode(Origin(f"{self._url}/{_path(target)}", time.time(), sums))
+        files[ORIGIN] = msgspec.json.encode(Origin(f"{self._url}/{_path(target, MANIFEST)}", time.time(), sums))
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             beside = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=target.parent))
@@ -197,8 +198,8 @@ def _renamed(beside: Path, target: Path) -> bool:
     return True
 
 
-def _path(target: Path) -> str:
-    return PATH.format(name=target.parent.name, version=target.name, file=MANIFEST)
+def _path(target: Path, file: str) -> str:
+    return PATH.format(name=target.parent.name, version=target.name, file=file)
 
 
 def _unpacked(connector: Connector, archive: bytes, label: str) -> bytes:
@@ -223,9 +224,10 @@ def _unfit(connector: Connector, what: str) -> InstallFailed:
 
 def _unreachable(connector: Connector, label: str, error: RegistryUnreachable) -> InstallFailed:
     own = "or name a manifest file of yours in the content file (connector: ./manifest.yaml)"
+    again = "Repeat this once with a network (AIRBYTE_REGISTRY_URL may name another registry)"
     return InstallFailed(
         f"The manifest of {label} is not in the cache, and the registry cannot be reached: {error.message}.",
-        hint=f"Repeat this once with a network (AIRBYTE_REGISTRY_URL names a copy of the registry), {own}.",
+        hint=f"{error.hint or again}, {own}.",
         details={"connector": connector.short, **error.details},
         failure_type="transient_error",
         origin=connector.kind,
