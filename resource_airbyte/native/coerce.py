@@ -49,19 +49,28 @@ CASTS = {
 }
 
 
+MEMORY_LIMIT = 92 << 20
+ROOM = 6  # how often DuckDB holds a batch while it casts it
+
+
 class Coercion:
     """The tolerant casts of one stream, on a private DuckDB in memory; with `exact`, numbers stay texts."""
 
     def __init__(self, columns: Sequence[Column], *, exact: bool = False) -> None:
         self._columns = tuple(columns)
         self._query = query(self._columns, {**CASTS, AirbyteType.NUMBER: _EXACT} if exact else CASTS)
-        self._connection = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "96MB"})
+        self._limit = MEMORY_LIMIT
+        config = {"threads": 1, "memory_limit": f"{MEMORY_LIMIT >> 20}MiB"}
+        self._connection = duckdb.connect(":memory:", config=config)
         self._connection.execute("SET TimeZone = 'UTC'")
 
     def run(self, texts: list[pa.Array], changes: pa.Array, rows: int) -> pa.Table:
         """Columns of JSON texts to `c0`, `c1`, … and `changes`, row for row."""
         names = [f"j{index}" for index in range(len(texts))]
         given = pa.table([*texts, changes, pa.array(range(rows), pa.int64())], names=[*names, "changes", "place"])
+        if given.nbytes * ROOM > self._limit:  # a huge value is never split
+            self._limit = given.nbytes * ROOM
+            self._connection.execute(f"SET memory_limit = '{self._limit >> 20}MiB'")
         self._connection.register("given", given)
         try:
             return self._connection.sql(self._query).to_arrow_table()

@@ -104,7 +104,7 @@ class LocalOrchestrator:
                         log.warning("%s renewed a configuration that was changed meanwhile", probe.connector.short)
                 known = renewed
 
-        with self._doing.one(f"asking {probe.connector.short} {probe.version}: {probe.kind}") as tell:
+        with self._doing.one(f"{probe.connector.short} {probe.version} {probe.kind}: under way") as tell:
             return run_probe(
                 probe,
                 launchers=tools.launchers,

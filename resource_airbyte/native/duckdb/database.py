@@ -24,7 +24,8 @@ from .spacing import Spacing
 from .specification import INTERNAL, Configuration, usable_schema
 
 # Together with Python, Arrow and the batches in flight this stays below the engine's 400 MB.
-MEMORY_LIMIT = "96MB"
+MEMORY_LIMIT = 92 << 20
+ROOM = 4  # how often DuckDB holds a batch while it writes it
 THREADS = 2
 LONGEST_COMMAND = 120  # characters
 _LOCK = re.compile(r'lock on file "(?P<file>.*?)".*?held in (?P<program>.*?) \(PID (?P<pid>\d+)\)')
@@ -73,7 +74,8 @@ class DuckDB(File, Database):
         self.private: Path = self.path.with_name(f".{self.path.name}.spill")
         make_parents(self.path)
         with explained(self.path):
-            opened = duckdb.connect(self.path, config={"threads": THREADS, "memory_limit": MEMORY_LIMIT})
+            opened = duckdb.connect(self.path, config={"threads": THREADS, "memory_limit": f"{MEMORY_LIMIT >> 20}MiB"})
+        self._limit = MEMORY_LIMIT
         try:
             super().__init__(opened, configuration.schema)
             self._prepare()
@@ -130,9 +132,16 @@ class DuckDB(File, Database):
         Were they registered instead, the open transaction would hold on to them, and every batch stay in memory until
         the commit.
         """
+        self._make_room(batch.rows.nbytes)
         airbyte_batch = batch.rows  # noqa: F841
         self.connection.execute(insertion(batch))
         self._spacing.inserted(batch)
+
+    def _make_room(self, size: int) -> None:
+        """Rows so large that the limit cannot hold them a few times over raise it: a value is never split."""
+        if size * ROOM > self._limit:
+            self._limit = size * ROOM
+            self.connection.execute(f"SET memory_limit = '{self._limit >> 20}MiB'")
 
     def new_raw_id(self) -> str:
         return str(self.rows("SELECT uuidv7()::VARCHAR")[0][0])
