@@ -7,12 +7,12 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from ...model.mask import MASK, names_secret
 
 SHORTEST = 4  # a shorter secret would blank out half of every message
 SHORTEST_BASE64 = 8  # fewer digits turn up by chance
+LONGEST_QUOTED = 4096  # a longer one is not looked for in URLs
 LONGEST = 1 << 16  # a longer one is looked for as it is and line by line alone: every form is a pattern to search for
 URL_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):([^@/\s]+)@")
 
@@ -34,10 +34,11 @@ class Redactor:
         marked = frozenset(_marked(spec or {}))
         values = {*_secrets(configuration or {}, marked), *also}
         values |= {inner for value in values for inner in _inside(value)}
-        found = {form for value in values for form in _forms(value)}
+        found = {form: re.escape(form) for value in values for form in _forms(value)}
+        found |= {value: _quoted(value) for value in values if len(value) <= LONGEST_QUOTED}
         # The longest first, so that one secret inside another does not leave the rest of it readable.
         ordered = sorted((form for form in found if len(form) >= SHORTEST), key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._pattern = re.compile("|".join(found[form] for form in ordered)) if ordered else None
 
     def __call__(self, text: str) -> str:
         if self._pattern is not None:
@@ -85,7 +86,7 @@ def _inside(secret: str) -> Iterator[str]:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """The spellings in which a secret turns up: as it is, in JSON, in a Python repr, in a URL, in base64, by lines."""
+    """The spellings in which a secret turns up: as it is, in JSON, in a Python repr, in base64, and by its lines."""
     yield secret
     yield from (line for line in secret.splitlines() if len(line) >= 16)
     if len(secret) > LONGEST:
@@ -93,9 +94,17 @@ def _forms(secret: str) -> Iterator[str]:
     yield json.dumps(secret)[1:-1]
     yield json.dumps(secret, ensure_ascii=False)[1:-1]
     yield repr(secret)[1:-1]
-    yield quote(secret, safe="")
-    yield quote_plus(secret)
     yield from _base64(secret)
+
+
+def _quoted(secret: str) -> str:
+    """A pattern for the secret as it is and in URLs: libraries differ in what they quote, and in how."""
+    parts = []
+    for letter in secret:
+        form = "".join(f"%{byte:02x}" for byte in letter.encode(errors="surrogatepass"))
+        other = r"|\+" if letter == " " else ""
+        parts.append(letter if letter.isascii() and letter.isalnum() else f"(?:{re.escape(letter)}|(?i:{form}){other})")
+    return "".join(parts)
 
 
 def _base64(secret: str) -> Iterator[str]:

@@ -35,6 +35,7 @@ Steps, in order. A word, or an object with one key:
     {"bytes": "fffe00"}          raw bytes, in hex, and a line end
     {"long": n}                  a line of n bytes that is not JSON; {"long_record": ["stream", n]} a record of n bytes
     {"partial": "text"}          text without a line end; {"file": "path"} the bytes of this file
+    "confess"                    print the whole configuration, and `password` alone, in every way that is not a record
     {"stderr": n}                n bytes on stderr, in lines; {"stderr_raw": n} without a line end; {"say": "text"} one
                                  line on stderr
     {"style": "spaced"}          JSON with spaces from now on ("compact" is how it begins)
@@ -63,12 +64,14 @@ A stream with destination_sync_mode overwrite, or with a minimum_generation_id, 
 """
 
 import argparse
+import base64
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from urllib.parse import quote, quote_plus
 
 from records import START, data_of, fields_of, schema_of
 from writing import Destination
@@ -297,6 +300,16 @@ class Scripted:
     def raw(self, data):
         self.out.write(data)
         self.out.flush()
+
+    def do_confess(self):
+        secret = self.config["password"]
+        basic = base64.b64encode(f"user:{secret}".encode()).decode()
+        spellings = [secret, repr(secret), json.dumps(secret), quote(secret), quote_plus(secret), f"Basic {basic}"]
+        for text in [*spellings, json.dumps(self.config), repr(self.config), f"https://me:{secret}@host/"]:
+            self.do_log(text)
+            self.do_log(["ERROR", f"at the end: {text}"])
+            self.do_say(text)
+            self.do_garbage(text)
 
     def do_stderr(self, size):
         line = b"a line on the error stream that says nothing of interest\n"

@@ -72,8 +72,13 @@ def test_a_secret_is_found_inside_of_base64_whatever_stands_around_it(around: tu
         assert middle not in redact(text)
 
 
-def test_a_secret_is_found_in_a_form_of_a_page() -> None:
-    assert "a+b" not in Redactor({"password": "a b/c d"})("password=a+b%2Fc+d")
+@pytest.mark.parametrize(
+    "quoted", ["a b/c&ü", "a%20b%2Fc%26%C3%BC", "a+b%2Fc%26%C3%BC", "a%20b/c%26%c3%bc", "a%20b/c&ü", "a b%2fc&ü"]
+)
+def test_a_secret_is_found_in_a_url_however_that_was_quoted(quoted: str) -> None:
+    assert Redactor({"password": "a b/c&ü"})(f"https://a.example/?p={quoted}&x=1") == (
+        "https://a.example/?p=**********&x=1"
+    )
 
 
 def test_the_secrets_in_a_key_file_are_found_one_by_one() -> None:
