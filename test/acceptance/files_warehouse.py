@@ -35,7 +35,7 @@ class FilesWarehouse:
         return destination("destination-local-files", self.configuration)
 
     def directory(self, stream: StreamDescriptor) -> Path:
-        return self.path.joinpath(*map(safe, filter(None, [stream.namespace, stream.name])))
+        return self.path.joinpath(*(safe(name) for name in (stream.namespace, stream.name) if name is not None))
 
     def parts(self, stream: StreamDescriptor) -> list[Path]:
         return sorted(self.directory(stream).iterdir())

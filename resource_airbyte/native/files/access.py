@@ -36,8 +36,8 @@ def _try(path: Path) -> None:
     made = [parent for parent in (path, *path.parents) if not parent.exists()]
     layout = Layout(path, "")
     fresh = not layout.private.exists()
+    prepare(layout)
     try:
-        prepare(layout)
         with explained(path):
             with tempfile.NamedTemporaryFile(dir=path, prefix=".airbyte-check-"):
                 pass

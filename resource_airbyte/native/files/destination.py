@@ -147,15 +147,9 @@ class FilesDestination:
         """See Destination.finish. Staged generations of complete streams are swapped in with the last rows (rule 3)."""
         with self._explained():
             for stream in complete & self._writers.keys():
-                self._seal_whole(self._writers[stream])
+                self._writers[stream].seal_whole()
         self._commit(complete)
         return {stream: writer.committed for stream, writer in self._writers.items()}
-
-    def _seal_whole(self, writer: StreamWriter) -> None:
-        stream = writer.plan.setup.stream
-        stated = writer.sealed or any(key.stream in (None, stream) for key in self._held)
-        writer.repeats = not stated and writer.plan.stage is None and writer.plan.setup.sync_id > 0
-        writer.seal()
 
     def _commit(self, complete: frozenset[StreamDescriptor] | None) -> None:
         """One transaction: covered parts, checkpoints, at the end the swaps, and the fence (rules 1, 3, 4, 5)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -36,7 +37,8 @@ class OpenPart:
 
     @property
     def size(self) -> int:
-        return self._file.tell()
+        self._file.flush()
+        return os.fstat(self._file.fileno()).st_size
 
     def write(self, table: pa.Table) -> None:
         """Add rows that have the shape's schema."""
@@ -45,19 +47,23 @@ class OpenPart:
 
     def finish(self) -> int:
         """End the file and make it durable; returns its size in bytes."""
-        self._encoder.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        size = self._file.tell()
+        try:
+            self._encoder.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except BaseException:
+            self.abandon()
+            raise
+        size = self.size
         self._file.close()
         return size
 
     def abandon(self) -> None:
         """Remove the file."""
-        try:
-            self._file.close()
-        finally:
-            self.path.unlink(missing_ok=True)
+        for part in (self._encoder, self._file):
+            with suppress(OSError, ValueError, pa.ArrowException):  # it goes, whatever could not be written
+                part.close()
+        self.path.unlink(missing_ok=True)
 
 
 class _Parquet:
@@ -78,10 +84,14 @@ class _Text:
 
     def __init__(self, file: Any, shape: Shape, configuration: Configuration) -> None:
         self._shape = shape
-        self._sink = pa.CompressedOutputStream(file, "gzip") if configuration.compression == "gzip" else file
+        self._compressed = configuration.compression == "gzip"
+        # Closing a compressed stream closes the file below; ours is still needed.
+        self._sink = (
+            pa.CompressedOutputStream(os.fdopen(os.dup(file.fileno()), "wb"), "gzip") if self._compressed else file
+        )
 
     def close(self) -> None:
-        if isinstance(self._sink, pa.CompressedOutputStream):
+        if self._compressed:
             self._sink.close()
 
 

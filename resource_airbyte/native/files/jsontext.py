@@ -16,6 +16,13 @@ MOMENTS = {AirbyteType.TIMESTAMP, AirbyteType.TIMESTAMP_TZ}
 CONTROL = "".join(map(chr, range(32)))
 
 
+def _text(value: str) -> pa.Scalar:
+    return pa.scalar(value, pa.large_string())
+
+
+_QUOTE_END = _text('"'), _text("")
+
+
 def texts(column: Any, kind: AirbyteType) -> Any:
     """The values as plain text, times in ISO 8601, moments with a zone in UTC with a Z."""
     if isinstance(column.type, pa.BaseExtensionType):
@@ -32,7 +39,7 @@ def json_texts(column: Any, kind: AirbyteType) -> Any:
     if kind is AirbyteType.JSON:
         # Between its tokens alone can JSON have a line end; a JSONL file must not have it there.
         return pc.replace_substring(found, "\n", " ") if _any(found, "\n") else found
-    return pc.binary_join_element_wise('"', escaped(found) if kind is AirbyteType.STRING else found, '"', "")
+    return pc.binary_join_element_wise(_text('"'), escaped(found) if kind is AirbyteType.STRING else found, *_QUOTE_END)
 
 
 def escaped(found: Any) -> Any:
@@ -51,10 +58,8 @@ def lines(batch: pa.RecordBatch, kinds: Sequence[AirbyteType]) -> pa.Buffer:
     pieces: list[Any] = []
     for name, column, kind in zip(batch.schema.names, batch.columns, kinds, strict=True):
         pieces += [f"{',' if pieces else '{'}{encode(name).decode()}:", pc.fill_null(json_texts(column, kind), "null")]
-    wide = [pa.scalar(piece, pa.large_string()) if isinstance(piece, str) else piece for piece in pieces]
-    end = pa.scalar("}\n", pa.large_string())
-    joined = pc.binary_join_element_wise(*wide, end, pa.scalar("", pa.large_string()))
-    return _content(joined)
+    wide = [_text(piece) if isinstance(piece, str) else piece for piece in pieces]
+    return _content(pc.binary_join_element_wise(*wide, _text("}\n"), _text("")))
 
 
 def _content(joined: pa.LargeStringArray) -> pa.Buffer:

@@ -162,7 +162,7 @@ class Ledger:
         return bool(self.database.rows(sql, directory, stage))
 
     def repeat(self, directory: str, sync_id: int) -> None:
-        """Take out what an earlier attempt of the same sync appended without any state: it comes again now."""
+        """Take out what an earlier attempt of the same sync appended and no state covers: it comes again now."""
         self.database.execute(
             "UPDATE parts SET dead = 1 WHERE directory = ? AND stage IS NULL AND NOT covered AND sync_id = ? "
             "AND connection_id = ?",

@@ -47,7 +47,7 @@ class StreamWriter:
     ) -> None:
         self.plan = plan
         self.received = self.sealed = self.written = self.committed = 0
-        self.repeats = False
+        self._whole = self._tail = self._repeated = False
         self._layout, self._ledger, self._configuration, self._typing = layout, ledger, configuration, typing
         self._typist = Typist(plan.shape.fields)
         self._records: list[Record] = []
@@ -86,6 +86,18 @@ class StreamWriter:
             self._roll(self._covered)
             self._covered.finished += self._ahead.finished
             self._covered.open, self._ahead = self._ahead.open, Lane()
+
+    def seal_whole(self) -> None:
+        """The stream is complete. What no state covers is kept apart: should the sync go on in another attempt, it is
+        read again, and then must not be there twice.
+        """
+        if self.received > self.sealed:
+            self._flush()
+            self._roll(self._covered)
+            self._ahead.finished = [replace(part, covered=False) for part in self._ahead.finished]
+            self._tail = True
+        self._whole = True
+        self.seal()
 
     def _type(self) -> None:
         if not self._records:
@@ -146,7 +158,7 @@ class StreamWriter:
                 rows=part.rows,
                 bytes=part.finish(),
                 sync_id=setup.sync_id,
-                covered=True,
+                covered=not self._tail,
                 connection_id=self._ledger.connection_id,
             )
         )
@@ -165,9 +177,12 @@ class StreamWriter:
 
     def commit(self) -> None:
         """Count the parts, in the ledger's transaction."""
-        if self.repeats:
-            self._ledger.repeat(self.plan.directory, self.plan.setup.sync_id)
-        self._ledger.add([replace(part, covered=not self.repeats) for part in self._covered.finished])
+        setup = self.plan.setup
+        rereads = bool(self._covered.finished) or self._whole
+        if rereads and self.plan.stage is None and not self._repeated and setup.sync_id > 0:
+            self._ledger.repeat(self.plan.directory, setup.sync_id)
+            self._repeated = True
+        self._ledger.add(self._covered.finished)
 
     def after_commit(self) -> None:
         """The transaction is durable."""
