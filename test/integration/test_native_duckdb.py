@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def test_a_process_killed_around_a_commit_loses_and_doubles_nothing(
     def run(fence: int) -> int:
         child = HERE / "native" / "crashing_attempt.py"
         die = moment if fence == 1 else "never"
-        argv = [sys.executable, str(child), str(warehouse.path), mode, str(fence), die]
+        configuration = json.dumps({"destination_path": str(warehouse.path)})
+        argv = [sys.executable, str(child), "destination-duckdb", configuration, mode, str(fence), die]
         done = process.run(argv, timeout=30, env=process.own_environment())
         assert done.code in (0, 99), done.stderr.decode()
         return done.code
@@ -39,7 +41,8 @@ def test_a_process_killed_around_a_commit_loses_and_doubles_nothing(
 
 def large_rows(warehouse: DuckDBWarehouse, mode: str, rows: int) -> int:
     """Write rows of 10 MB in a child, and return the most memory that it had, in MB."""
-    argv = [sys.executable, str(HERE / "native" / "large_rows.py"), str(warehouse.path), mode, str(rows)]
+    child, configuration = HERE / "native" / "large_rows.py", json.dumps({"destination_path": str(warehouse.path)})
+    argv = [sys.executable, str(child), "destination-duckdb", configuration, mode, str(rows)]
     done = process.run(argv, timeout=600, env=process.own_environment())
     assert done.code == 0, done.stderr.decode()
     return int(done.stdout)

@@ -1,7 +1,7 @@
 """Arrow into the text that COPY reads: a column at a time, never row by row.
 
-What PostgreSQL could not store becomes NULL here, and is noted (rule 6): a NUL in a text, and in JSON also half a
-surrogate pair; dates outside of the years 1 to 9999, which a text cannot say in one way.
+What PostgreSQL could not store becomes NULL here, and is noted (rule 6): a NUL, escaped in JSON or not; dates outside
+of the years 1 to 9999, which a text cannot say in one way.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ TEXT = pa.large_string()
 EMPTY, TAB, UTC, QUOTE = (pa.scalar(text, TEXT) for text in ("", "\t", "+00", '"'))
 NULL = "\\N"
 ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
-# Of JSON without its escaped backslashes and its whole surrogate pairs: what PostgreSQL refuses.
-SUSPECT, BACKSLASH, PAIR = r"\\u(0000|[dD][89a-fA-F]..)", r"\\\\", r"\\u[dD][89abAB]..\\u[dD][c-fC-F].."
+# In JSON without its escaped backslashes this is what PostgreSQL refuses.
+NUL, BACKSLASH = "\\u0000", "\\\\"
 # The first day of the year 1, and of the year 10000, in days since 1970.
 YEARS = (-719_162, 2_932_897)
 DATED = {AirbyteType.DATE, AirbyteType.TIMESTAMP, AirbyteType.TIMESTAMP_TZ}
@@ -75,7 +75,7 @@ def _column(column: pa.Array, kind: AirbyteType, actual: str) -> tuple[pa.Array,
         text = column.cast(TEXT)
         inside = bytes(_content(text))  # to look through it all at once is much faster than one by one
         bad = pc.match_substring(text, "\0") if b"\0" in inside else None
-        if kind is AirbyteType.JSON and b"\\u" in inside:
+        if kind is AirbyteType.JSON and NUL.encode() in inside:
             bad = _bad_json(text)
         if bad is not None:
             text = pc.if_else(bad, pa.scalar(None, TEXT), text)
@@ -98,11 +98,7 @@ def _beyond(column: pa.Array) -> pa.Array | None:
 
 def _bad_json(texts: pa.Array) -> pa.Array | None:
     """Where JSON holds what jsonb does not take; None: nowhere."""
-    if not pc.match_substring_regex(texts, SUSPECT).true_count:
-        return None
-    for meant in (BACKSLASH, PAIR):
-        texts = pc.replace_substring_regex(texts, meant, "")
-    found = pc.match_substring_regex(texts, SUSPECT)
+    found = pc.match_substring(pc.replace_substring(texts, BACKSLASH, ""), NUL)
     return found if found.true_count else None
 
 
@@ -120,7 +116,7 @@ def _meta(sync_id: int, changes: pa.Array) -> pa.Array | pa.Scalar:
     inside = pc.fill_null(changes, "")
     bad = _bad_json(inside)
     if bad is not None:  # the name of a field, or what a source noted, may hold what no jsonb takes
-        inside = pc.if_else(bad, pc.replace_substring_regex(inside, SUSPECT, r"\\ufffd"), inside)
+        inside = pc.if_else(bad, pc.replace_substring(inside, NUL, "\\ufffd"), inside)
     meta = pc.binary_join_element_wise(pa.scalar(head, TEXT), inside, pa.scalar("]}", TEXT), EMPTY)
     return _escape(meta, bytes(_content(meta)))
 

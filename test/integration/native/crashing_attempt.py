@@ -1,6 +1,7 @@
 """An attempt of 400 records that dies around one of its commits, as a process killed there would. Run as a child.
 
-Arguments: the file, the mode, the fence, and `before:N`, `after:N` or `never`: which commit is the last.
+Arguments: the connector, its configuration (JSON), the mode, the fence, and `before:N`, `after:N` or `never`: which
+commit is the last.
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ def setup(mode: str) -> StreamSetup:
     )
 
 
-def main(path: str, mode: str, fence: str, moment: str) -> None:
-    target: Any = destination("destination-duckdb", {"destination_path": path})
+def main(connector: str, configuration: str, mode: str, fence: str, moment: str) -> None:
+    target: Any = destination(connector, json.loads(configuration))
     die_at(moment)
     held = target.open(
         WriteSetup("c", int(fence), (setup(mode),), commit_interval=0.0 if mode != "stateless" else 60.0)

@@ -1,10 +1,11 @@
 """Writes rows of 10 MB each, and prints the most memory that this process had, in MB. Run as a child.
 
-Arguments: the file, the mode, and how many rows.
+Arguments: the connector, its configuration (JSON), the mode, and how many rows.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import sys
@@ -21,7 +22,7 @@ LARGE = StreamDescriptor("large")
 SCHEMA = {"properties": {"id": {"type": "integer"}, "text": {"type": "string"}, "nested": {"type": "object"}}}
 
 
-def main(path: str, mode: str, rows: int) -> None:
+def main(connector: str, configuration: str, mode: str, rows: int) -> None:
     setup = StreamSetup(
         stream=LARGE,
         name="large",
@@ -36,7 +37,7 @@ def main(path: str, mode: str, rows: int) -> None:
         epoch=1,
         sequence=0,
     )
-    target = destination("destination-duckdb", {"destination_path": path})
+    target = destination(connector, json.loads(configuration))
     target.open(WriteSetup("c", 1, (setup,)))
     body = os.urandom(2_500_000).hex().encode()
     for number in range(rows):
@@ -60,4 +61,4 @@ def peak() -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
