@@ -10,8 +10,7 @@
     │   ├── SyncRunning            sync_running           1   409
     │   └── StateLocked            state_locked           1   423
     ├── NotExecutable              not_executable         2   422
-    │   └── CustomCodeNotAllowed   custom_code_not_allowed
-    │                                                     2   422
+    │   └── CustomCodeNotAllowed   custom_code_not_allowed  2  422
     ├── Unauthorized               unauthorized           1   401
     ├── Forbidden                  forbidden              1   403
     ├── UnsupportedMedia           unsupported_media      1   415

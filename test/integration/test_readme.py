@@ -36,7 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[
     for name in ("cli.sh", "config", "scripts", "test", "resource_airbyte", "pyproject.toml"):
         (clone / name).symlink_to(REPOSITORY / name)
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    ports = {"AIRBYTE_WEBAPP_PORT": "0", "AIRBYTE_SERVER_PORT": "0"}
+    ports = {"AIRBYTE_WEBAPP_PORT": "0", "AIRBYTE_SERVER_PORT": "0", "AIRBYTE_REGISTRY_REFRESH_HOURS": "0"}
     path = f"{Path(sys.base_prefix) / 'bin'}:{os.environ['PATH']}"  # what finds python3 now may look for it in the home
     env = process.environment({"PATH": path, "HOME": str(home), "XDG_CACHE_HOME": cache, **ports})
     env = {**env, "XDG_DATA_HOME": str(home / "share"), "XDG_CONFIG_HOME": str(home / "config")}

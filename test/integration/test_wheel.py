@@ -38,6 +38,7 @@ class Installed:
                 "HOME": str(self.home),
                 "AIRBYTE_WEBAPP_PORT": "0",
                 "AIRBYTE_SERVER_PORT": "0",
+                "AIRBYTE_REGISTRY_REFRESH_HOURS": "0",
                 "XDG_CACHE_HOME": str(self.home / "cache"),
                 "XDG_DATA_HOME": str(self.home / "share"),
                 "XDG_CONFIG_HOME": str(self.home / "config"),

@@ -34,7 +34,7 @@ def test_a_code_of_a_newer_server_is_still_an_error() -> None:
 
 def test_two_is_the_exit_code_only_of_what_is_no_failure() -> None:
     twos = {kind.code for kind in tree() if kind.exit_code == 2}
-    assert twos == {"not_found", "not_executable", "not_installed", "not_running"}
+    assert twos == {"not_found", "not_executable", "custom_code_not_allowed", "not_installed", "not_running"}
 
 
 def test_a_connectors_error_says_whose_and_of_which_kind() -> None:

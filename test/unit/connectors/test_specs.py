@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from resource_airbyte.engine.connectors import probe
-from resource_airbyte.engine.connectors.catalog import Connector, custom
+from resource_airbyte.engine.connectors.catalog import Connector
+from resource_airbyte.engine.connectors.custom import custom
 from resource_airbyte.engine.connectors.launch import Launchers
 from resource_airbyte.engine.connectors.specs import Specs
 from resource_airbyte.engine.connectors.venv import Environments
