@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.pypi import CONNECTORS
+from resource_airbyte.engine.connectors.catalog import VERIFIED
 from resource_airbyte.engine.connectors.install_failures import explained
 from resource_airbyte.engine.connectors.package import Package
 from resource_airbyte.engine.connectors.remedies import own_pin, remedy_for
@@ -69,3 +71,8 @@ def test_a_pin_that_is_the_connectors_own_version_is_named_with_what_would_help(
 @pytest.mark.parametrize("dependency", ["smart-open==2.0.10", "smart-open==2.0", "airbyte-source-new==2.0.1"])
 def test_other_pins_are_not_suspected(dependency: str) -> None:
     assert own_pin(Package("airbyte-source-new", "2.0.1"), WRONG_PIN.format(dependency)) == ""
+
+
+def test_the_versions_that_a_user_gets_are_those_that_are_tried() -> None:
+    for short, version in VERIFIED.items():
+        assert CONNECTORS[short.removeprefix("source-")] == version
