@@ -287,3 +287,48 @@ def test_files_for_a_connector_are_gone_after_the_sync_also_when_it_was_killed(
         assert engine.check_source(connection)["status"] == "SUCCEEDED"
     assert list(without_memory_files.iterdir()) == []
     assert files_with_it(tmp_path) == []
+
+
+# Attempts
+
+
+def test_a_retry_takes_up_the_value_as_it_is_then(tmp_path: Path) -> None:
+    fifo, value = tmp_path / "fifo", tmp_path / "value"
+    os.mkfifo(fifo)
+    value.write_text(f"{tmp_path}/first\n")
+    value.chmod(0o600)
+    once = [
+        {"once": [str(tmp_path / str(number)), step]} for number, step in enumerate(({"open": str(fifo)}, {"exit": 1}))
+    ]
+    with closing(Engine(tmp_path)) as engine:
+        steps = [{"touch": f"${{file:{value}}}"}, *once, "answer"]
+        job = engine.submit(engine.connect(people(on={"read": steps}), [stream("people")]))
+        with fifo.open("w"):
+            value.write_text(f"{tmp_path}/second\n")
+        assert engine.wait(job).attempts == ["failed", "succeeded"]
+    assert (tmp_path / "first").exists()
+    assert (tmp_path / "second").exists()
+
+
+def test_a_reference_that_cannot_be_filled_in_fails_the_job_at_once_and_says_why(tmp_path: Path) -> None:
+    with closing(Engine(tmp_path)) as engine:
+        job = engine.sync(engine.connect(people(password="${env:NO_SUCH_VARIABLE}"), [stream("people")]))
+        assert (job.status, job.attempts) == ("failed", ["failed"])
+        assert (job.last_failure["failureType"], job.last_failure["failureOrigin"]) == ("config_error", "source")
+        assert "configuration.password refers to ${env:NO_SUCH_VARIABLE}" in job.last_failure["externalMessage"]
+        assert "${env:NO_SUCH_VARIABLE}" in engine.log(job.id)
+
+
+def test_a_rotated_token_is_stored_and_what_came_from_a_reference_stays_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_SECRET", SECRET)
+    renewed = {**people(), "password": "${env:MY_SECRET}", "token": "second-token"}
+    steps = [{"control": renewed}, {"log": "now with second-token and ${env:MY_SECRET}"}, "answer"]
+    with closing(Engine(tmp_path)) as engine:
+        configuration = people(password="${env:MY_SECRET}", token="first-token", on={"read": steps})
+        connection = engine.connect(configuration, [stream("people")])
+        job = engine.sync(connection)
+        assert job.status == "succeeded"
+        assert engine.source_configuration(connection) == renewed
+        assert "now with ********** and **********" in engine.log(job.id)

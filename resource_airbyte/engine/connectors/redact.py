@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...model.mask import MASK, names_secret
+from ...model.references import bare
 
 SHORTEST = 4  # a shorter secret would blank out half of every message
 SHORTEST_BASE64 = 8  # fewer digits turn up by chance
@@ -61,7 +62,8 @@ def _marked(schema: Any) -> Iterator[str]:
 
 def _secrets(value: Any, marked: frozenset[str], secret: bool = False) -> Iterator[str]:
     if isinstance(value, str) and secret:
-        yield value
+        if not bare(value):  # as long as it has not been filled in, a reference is what to tell a person
+            yield value
     elif isinstance(value, Mapping):
         for name, part in value.items():
             yield from _secrets(part, marked, secret or name in marked or _named_secret(name, part))

@@ -87,3 +87,8 @@ def test_the_secrets_in_a_key_file_are_found_one_by_one() -> None:
     assert redact("key '-----BEGIN-----\nMIIEvQ\n' of a service_account, 117") == (
         "key '**********' of a service_account, 117"
     )
+
+
+def test_a_reference_is_told_as_it_was_written() -> None:
+    redact = Redactor({"password": "${env:PW}", "token": "s3cr3t${env:PW}"})
+    assert redact("${env:PW} and s3cr3t${env:PW}") == "${env:PW} and **********"
