@@ -74,10 +74,10 @@ def refuse(connector: Connector) -> None:
     """
     if not connector.runnable and connector.repository.startswith((LOCAL, PYPI)):
         raise InvalidConfiguration(f"dockerRepository: {connector.why_not}", hint=_HINT)
-    if connector.launcher == "venv" and connector.directory is None and not versions.fits(connector.version):
+    if connector.launcher in ("venv", "manifest") and not connector.local and not versions.fits(connector.version):
         raise InvalidConfiguration(
-            f"dockerImageTag: {connector.version!r} is not a version of {connector.package}",
-            hint=f"give an exact version, such as pypi {connector.package}==1.2.3",
+            f"dockerImageTag: {connector.version!r} is not a version of {connector.package or connector.short}",
+            hint="give an exact version, such as 1.2.3",
         )
 
 

@@ -84,14 +84,16 @@ def shipped() -> Facts:
 
 
 def merged(known: Facts, fetched: Facts) -> Facts:
-    """What both say: fetched facts take the place of known ones, of two versions the newer one counts, and a connector
+    """What both say: younger facts take the place of older ones, of two versions the newer one counts, and a connector
     that is no longer listed stays known.
     """
-    facts = {fact.id.lower(): fact for fact in known.connectors}
-    for fact in fetched.connectors:
+    # What was fetched long ago may be older than what a new version of this program brings.
+    older, younger = (known, fetched) if known.as_of <= fetched.as_of else (fetched, known)
+    facts = {fact.id.lower(): fact for fact in older.connectors}
+    for fact in younger.connectors:
         before = facts.get(fact.id.lower())
         facts[fact.id.lower()] = fact if before is None else _together(before, fact)
-    return Facts(max(known.as_of, fetched.as_of), list(facts.values()))
+    return Facts(younger.as_of, list(facts.values()))
 
 
 def _together(before: Fact, after: Fact) -> Fact:

@@ -68,11 +68,12 @@ class Launchers:
     def of(cls, settings: Settings, *, mark: str = "") -> Launchers:
         """`mark`: what the processes bear that stay between two uses."""
         environments = Environments.of(settings)
+        registry = Registry.of(settings)
         declarative = Declarative(
             settings.cache_dir / "manifests",
             environments,
-            Registry.of(settings).fetch,
-            url=settings.registry_url,
+            registry.fetch,
+            url=registry.url,
             allow_custom_code=settings.allow_custom_code,
         )
         return cls(environments, declarative, Warm(settings.warm_idle, mark=mark))

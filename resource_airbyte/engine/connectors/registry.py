@@ -9,6 +9,7 @@ A registry that cannot be reached changes nothing: the facts from before go on t
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import tempfile
 import time
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import httpx
 
 REGISTRY = "registries/v0/oss_registry.json"
+FORM = 1  # of what is kept; a program that reads more from a document than this one has a higher number
 LARGEST = 64 << 20  # bytes; the whole registry has 5 MB
 CONNECT_TIMEOUT, READ_TIMEOUT, DEADLINE = 5.0, 15.0, 120.0  # seconds
 # Where systems keep the certificates that they trust; httpx brings its own, which know nothing of a company's proxy.
@@ -40,8 +42,9 @@ StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 
 class Kept(msgspec.Struct):
-    """`facts.json`. `url` is where the facts are from: those of another registry do not count."""
+    """`facts.json`. Facts of another registry do not count, nor those in another form than this program writes."""
 
+    form: int
     url: str
     as_of: str
     connectors: list[Fact]
@@ -84,7 +87,8 @@ class Registry:
 
     def __init__(self, url: str, root: Path, *, offline: bool = False, hours: float = 24.0) -> None:
         """`hours`: how often it is asked without being told to; 0 never."""
-        self.url, self._root, self.offline, self._hours = url.rstrip("/"), root, offline, hours
+        self._address, self._root, self.offline, self._hours = url.rstrip("/"), root, offline, hours
+        self.url = re.sub(r"//[^/@]*@", "//", self._address)  # as it may be shown, without a name and a password
         self._known: tuple[tuple[int, ...], Catalog, str] | None = None
 
     @classmethod
@@ -129,7 +133,7 @@ class Registry:
                 self._check(error.message)
             raise self._unreachable(error.message) from None
         before = {each.definition_id: each for each in self.catalog()}
-        self._write("facts.json", Kept(self.url, day, found.connectors, answer.etag, answer.modified))
+        self._write("facts.json", Kept(FORM, self.url, day, found.connectors, answer.etag, answer.modified))
         self._check(None)
         after = self.catalog()
         new = sorted(each.short for each in after if each.definition_id not in before)
@@ -164,7 +168,7 @@ class Registry:
 
     def _kept(self) -> Kept | None:
         found = _read(self._root / "facts.json", Kept)
-        return found if found is not None and found.url == self.url else None
+        return found if found is not None and (found.form, found.url) == (FORM, self.url) else None
 
     def _check(self, error: str | None) -> None:
         self._write("checked.json", Checked(self.url, time.time(), error))
@@ -185,12 +189,16 @@ class Registry:
     def _ask(self, path: str, kept: Kept | None) -> Answer:
         if self.offline:
             raise RegistryUnreachable("the setting `offline` is on", hint="AIRBYTE_OFFLINE=false lets it be asked")
-        if not self.url.startswith(("http://", "https://")):
+        if not self._address.startswith(("http://", "https://")):
             raise RegistryUnreachable(f"the setting registry_url is {self.url!r}, which is no address")
         known = {"If-None-Match": kept and kept.etag, "If-Modified-Since": kept and kept.modified}
         headers = {name: value for name, value in known.items() if value}
         where = f"{self.url}/{path}"
-        with _translated(where), _client() as client, client.stream("GET", where, headers=headers) as response:
+        with (
+            _translated(where),
+            _client() as client,
+            client.stream("GET", f"{self._address}/{path}", headers=headers) as response,
+        ):
             if response.status_code == 304 and kept is not None:
                 return Answer(None)
             if response.status_code in (403, 404, 410):  # object stores say 403 of what is not there

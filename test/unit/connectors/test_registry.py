@@ -208,6 +208,31 @@ def test_it_is_due_once_in_so_many_hours_also_after_a_failure(site: Site, tmp_pa
     assert 86000 < due <= 86400
 
 
+def test_facts_that_were_fetched_before_those_of_a_newer_program_only_add_to_them() -> None:
+    old = facts.Facts("2025-01-01", [facts.Fact("Old", FAKER.definition_id, "source", "airbyte/source-faker", "99.0")])
+    (merged,) = [each for each in facts.merged(facts.shipped(), old).connectors if each.id == FAKER.definition_id]
+    assert (merged.name, merged.tag, merged.pypi) == ("Sample Data", "99.0", FAKER.package)
+
+
+def test_what_another_version_of_this_program_kept_is_asked_for_anew(asking: Registry, tmp_path: Path) -> None:
+    asking.refresh()
+    path = tmp_path / "registry" / "facts.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "form": 0}))
+    assert asking.catalog().find("source-faker").version == FAKER.version
+    assert asking.refresh().new == ("source-brand-new",)
+
+
+def test_a_password_in_the_address_is_sent_and_never_shown(site: Site, tmp_path: Path) -> None:
+    secret = Registry(site.url.replace("//", "//me:hunter2@"), tmp_path)
+    secret.refresh()
+    assert site.asked[-1][1]["authorization"].startswith("Basic ")
+    site.status = 500
+    with pytest.raises(RegistryUnreachable) as caught:
+        secret.refresh()
+    kept = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert "hunter2" not in f"{kept} {caught.value.message} {caught.value.details} {secret.url}"
+
+
 def test_a_file_is_fetched_by_its_path(asking: Registry, site: Site) -> None:
     path = "metadata/airbyte/source-x/1.2.3/manifest.yaml"
     site.files[path] = b"version: 7.0.0\n"
