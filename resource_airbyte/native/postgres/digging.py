@@ -43,10 +43,23 @@ class OpenTunnel:
     async def _dig(self, host: str, port: int) -> int:
         try:
             self._connection = await self._connect()
-            listener = await self._connection.forward_local_port("127.0.0.1", 0, host, port)
-        except (asyncssh.Error, asyncssh.KeyImportError, OSError, TimeoutError) as error:
+        except (asyncssh.Error, asyncssh.KeyImportError, OSError) as error:
             raise self._explained(error) from error
+        try:
+            await self._try(self._connection, host, port)
+            listener = await self._connection.forward_local_port("127.0.0.1", 0, host, port)
+        except (asyncssh.Error, OSError) as error:
+            message = f"The SSH server {self._tunnel} cannot reach {host}:{port}: {_words(error)}"
+            raise failed(message, "transient_error", "Check host and port, as they are to be reached from there") from (
+                error
+            )
         return listener.get_port()
+
+    async def _try(self, connection: asyncssh.SSHClientConnection, host: str, port: int) -> None:
+        """Go through once: a port that leads nowhere would only say that it was closed."""
+        _, writer = await connection.open_connection(host, port)
+        writer.close()
+        await writer.wait_closed()
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
         tunnel, known = self._tunnel, self._known_hosts()
@@ -103,10 +116,6 @@ class OpenTunnel:
         if isinstance(error, socket.gaierror):
             return refused(f"The host of {where} is not known", hint="Check tunnel_host")
         return failed(f"{where[0].upper()}{where[1:]} cannot be reached: {_words(error)}", "transient_error")
-
-    def refusal(self) -> str | None:
-        """Why the machine does not lead on, if it said so."""
-        return None
 
     def close(self) -> None:
         """Let go of it."""
