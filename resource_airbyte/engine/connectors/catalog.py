@@ -192,13 +192,14 @@ def _connector(fact: Fact) -> Connector:
     launcher = _launcher(fact, short)
     why_not = BROKEN.get(short) or LATER.get(launcher)
     native = launcher == "native"
+    version = __version__ if native else versions.newest(fact.tag, VERIFIED.get(short, fact.tag))
     return Connector(
         definition_id=fact.id,
         kind=fact.type,
         name=fact.name,
         repository=fact.repo,
         short=short,
-        version=__version__ if native else versions.newest(fact.tag, VERIFIED.get(short, fact.tag)),
+        version=version,
         launcher=launcher,
         runnable=why_not is None,
         why_not=why_not,
@@ -210,8 +211,8 @@ def _connector(fact: Fact) -> Connector:
         category=fact.sub,
         # Natives keep generations apart row by row; that is what one must know before asking for a refresh.
         supports_refreshes=native or fact.refreshes,
-        base=fact.base,
-        cdk=fact.cdk,
+        base=fact.base if version == fact.tag else None,
+        cdk=fact.cdk if version == fact.tag else None,
         file_transfer=fact.files and not native,
         data_activation=fact.activation and not native,
         breaking=() if native else fact.changes(),

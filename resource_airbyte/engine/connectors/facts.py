@@ -99,13 +99,9 @@ def merged(known: Facts, fetched: Facts) -> Facts:
 def _together(before: Fact, after: Fact) -> Fact:
     known = {each.version: each for each in before.changes()}
     known.update({each.version: each for each in after.changes()})
-    return msgspec.structs.replace(
-        after,
-        tag=versions.newest(before.tag, after.tag),
-        breaking=list(known.values()),
-        base=after.base or before.base,
-        cdk=after.cdk or before.cdk,
-    )
+    newer = max(before, after, key=lambda fact: (versions.Version(fact.tag), fact is after))
+    # What it was made with goes with the version.
+    return msgspec.structs.replace(after, tag=newer.tag, base=newer.base, cdk=newer.cdk, breaking=list(known.values()))
 
 
 class _Change(msgspec.Struct):

@@ -89,6 +89,12 @@ def test_verified_versions_are_newer_than_the_facts() -> None:
     assert CATALOG.find("source-hardcoded-records").version == "0.0.48"
 
 
+def test_what_a_connector_was_made_with_is_told_of_that_version_alone() -> None:
+    assert CATALOG.find("source-faker").cdk is None
+    assert CATALOG.find("source-google-ads").cdk == "python:7.9.2"
+    assert str(CATALOG.find("source-pokeapi").base).startswith("source-declarative-manifest:")
+
+
 def test_the_list_of_a_kind_is_ordered_by_display_name() -> None:
     sources = CATALOG.all("source")
     assert {connector.kind for connector in sources} == {"source"}
