@@ -135,6 +135,17 @@ def properties() -> dict[str, dict[str, Any]]:
     return found
 
 
+def mistyped(environ: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """Variables that look like one of ours and are none, each with the one that was probably meant."""
+    import difflib
+
+    known = {entry["env"] for entry in properties().values()}
+    given = os.environ if environ is None else environ
+    strange = [name for name in given if name.startswith("AIRBYTE_") and name not in known]
+    found = [(name, difflib.get_close_matches(name, known, 1, 0.88)) for name in sorted(strange)]
+    return [(name, near[0]) for name, near in found if near]
+
+
 def xdg(name: str, environ: Mapping[str, str]) -> Path:
     """One of the XDG base directories; a relative value is void, as the specification says."""
     value = Path(environ.get(name, ""))

@@ -11,12 +11,11 @@ import typer
 
 from resource_airbyte.cli import words
 from resource_airbyte.cli.result import ALREADY, Result
-from resource_airbyte.cli.session import of
+from resource_airbyte.cli.session import Session, of
 from resource_airbyte.cli.tree import application, verb
-from resource_airbyte.errors import NotFound, NotInstalled, UsageError
+from resource_airbyte.errors import NotFound, NotInstalled, NotRunning, UsageError
 
 if TYPE_CHECKING:
-    from resource_airbyte.client.api import Airbyte
     from resource_airbyte.model.jobs import JobInfoRead
 
 app = application()
@@ -58,7 +57,7 @@ def logs(
         raise UsageError("--job and --service are two different logs", hint=f"resource-airbyte logs --job {job}")
     after = words.moment(since) if since else None
     if job is not None:
-        lines = _of_job(session.client, job, after, tail, follow)
+        lines = _of_job(session, job, after, tail, follow)
     else:
         lines = session.runtime.logs(service, since=after, tail=tail, follow=follow)
     first = next(lines, None)
@@ -69,9 +68,14 @@ def logs(
     return Result(text=itertools.chain([] if first is None else [first], lines))
 
 
-def _of_job(client: Airbyte, job_id: int, since: float | None, tail: int, follow: bool) -> Iterator[str]:
-    """The lines of a job's attempts, one after the other."""
-    job = client.jobs.get(job_id)
+def _of_job(session: Session, job_id: int, since: float | None, tail: int, follow: bool) -> Iterator[str]:
+    """The lines of a job's attempts, one after the other; from its files where no server runs that could be asked."""
+    client = session.client
+    try:
+        job = client.jobs.get(job_id)
+    except NotRunning:
+        yield from session.runtime.job_logs(job_id, since=since, tail=tail)
+        return
     lines = [line for line in _lines(job) if since is None or _stamp(line) >= since]
     yield from lines[-tail:] if tail else []
     seen = len(_lines(job))

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from resource_airbyte.cli.result import Result, Table
 from resource_airbyte.cli.table import harmless, lines
+from resource_airbyte.errors import ResourceError
 
 
 def colour(stream: IO[str]) -> bool:
@@ -27,6 +28,9 @@ def render(result: Result, form: str) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         silence_stdout()  # whoever read has read enough
+    except OSError as error:
+        silence_stdout()
+        raise ResourceError(f"the output could not be written: {error.strerror or error}") from error
     if form == "text":
         for message in result.messages:
             say(message)

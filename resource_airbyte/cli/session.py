@@ -32,8 +32,10 @@ class Session:
 
     @cached_property
     def settings(self) -> Settings:
-        from resource_airbyte.settings import Settings
+        from resource_airbyte.settings import Settings, mistyped
 
+        for name, near in mistyped():
+            self.say(f"warning: {name} is no setting; did you mean {near}?")
         return Settings.load(self.flags)
 
     @cached_property

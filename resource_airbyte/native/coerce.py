@@ -60,8 +60,8 @@ class Coercion:
         self._columns = tuple(columns)
         self._query = query(self._columns, {**CASTS, AirbyteType.NUMBER: _EXACT} if exact else CASTS)
         self._limit = MEMORY_LIMIT
-        config = {"threads": 1, "memory_limit": f"{MEMORY_LIMIT >> 20}MiB"}
-        self._connection = duckdb.connect(":memory:", config=config)
+        limit = f"{MEMORY_LIMIT >> 20}MiB"
+        self._connection = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": limit})
         self._connection.execute("SET TimeZone = 'UTC'")
 
     def run(self, texts: list[pa.Array], changes: pa.Array, rows: int) -> pa.Table:

@@ -39,6 +39,9 @@ class Action(Protocol):
     def do(self) -> Applied:
         """Do it; when there is nothing to do, say so."""
 
+    def undo(self) -> None:
+        """Remove what `do` created, because something after it failed; what was there before stays."""
+
 
 class World:
     """What there is in Airbyte, asked for once."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resource_airbyte.client.api import Airbyte
+from resource_airbyte.errors import ResourceError
 from resource_airbyte.pipelines.action import Action, Applied, Report, World
 from resource_airbyte.pipelines.apply_actor import ActorAction
 from resource_airbyte.pipelines.apply_connection import ConnectionAction
@@ -26,10 +27,18 @@ class Plan:
         return [action.describe() for action in self.actions]
 
     def apply(self) -> list[Applied]:
-        """Do every action. The first failure ends it; what was done before stays, and is found unchanged next time."""
+        """Do every action. The first failure ends it; what was created before it is removed again."""
         for action in self.actions:
             action.prepare()
-        return [action.do() for action in self.actions]
+        done: list[Applied] = []
+        try:
+            for action in self.actions:
+                done.append(action.do())
+        except ResourceError:
+            for action in reversed(self.actions[: len(done)]):
+                action.undo()
+            raise
+        return done
 
 
 def plan(client: Airbyte, document: Document, *, report: Report = lambda sentence: None) -> Plan:

@@ -152,6 +152,10 @@ class ActorAction:
         self.done, self.changed = created, True
         return Applied(self.actor.side, self.actor.name, created.actor_id, "created")
 
+    def undo(self) -> None:
+        if self.current is None and self.done is not None:
+            self.client.delete(self.done.actor_id)
+
     def _update(self, current: ActorRead_) -> Applied:
         seen, veiled, body = bool(self.differences()), self._veiled(), self._update_body(current)
         if seen:

@@ -108,6 +108,9 @@ class ConnectionAction:
         updated = self.world.client.connections.update(ConnectionUpdate.model_validate(body))
         return Applied("connection", self.wanted.name, updated.connection_id, "updated", changed)
 
+    def undo(self) -> None:
+        """Nothing comes after a connection that could fail."""
+
     def _create(self) -> Applied:
         body = {
             "status": "active",

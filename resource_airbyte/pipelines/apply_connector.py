@@ -80,6 +80,9 @@ class ConnectorAction:
         )
         return Applied("connector", current.name, current.definition_id, "updated", changed)
 
+    def undo(self) -> None:
+        """A definition that nobody uses harms nobody, and the file that is corrected will want it."""
+
     def _located_create(self) -> DefinitionRead:
         wanted = self.wanted
         taken = {each.name.casefold() for each in self.known}

@@ -75,7 +75,7 @@ def _payload(found: dict[str, Any]) -> dict[str, Any] | None:
     kind = found.get("type")
     key, shape = _SHAPES.get(kind, (None, None)) if isinstance(kind, str) else (None, None)
     body = found.get(key) if key is not None else None
-    if not isinstance(body, dict) or shape is None:
+    if not isinstance(body, dict) or key is None or shape is None:
         return None
     shaped = shape(body)
     return None if shaped is None else {"type": kind, key: shaped}
@@ -87,7 +87,7 @@ def _record(body: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if body.get("namespace") is not None and not _is_name(body["namespace"]):
         return None  # whose record it is, nobody can tell
-    kept = {name: body[name] for name in ("stream", "namespace", "data", "emitted_at", "meta") if name in body}
+    kept: dict[str, Any] = {name: body[name] for name in ("stream", "namespace", "data", "emitted_at", "meta") if name in body}
     if not _is_moment(kept.get("emitted_at")):
         kept["emitted_at"] = int(time.time() * 1000)
     nulled = mend.nulled(data)

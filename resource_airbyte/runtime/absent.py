@@ -45,6 +45,9 @@ class Absent:
     ) -> Iterator[str]:
         raise self._refuse()
 
+    def job_logs(self, job: int, *, since: float | None = None, tail: int = 50) -> Iterator[str]:
+        raise self._refuse()
+
     def endpoint(self) -> Endpoint:
         raise self._refuse()
 

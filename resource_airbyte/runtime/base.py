@@ -142,6 +142,9 @@ class Runtime(Protocol):
         NotFound. No logs at all: no lines.
         """
 
+    def job_logs(self, job: int, *, since: float | None = None, tail: int = 50) -> Iterator[str]:
+        """The same of a job, where its files can be read without asking anybody; NotFound where there are none."""
+
     def endpoint(self) -> Endpoint:
         """Where its API answers, and with which token."""
 

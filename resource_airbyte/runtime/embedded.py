@@ -147,6 +147,12 @@ class Embedded:
         names = sorted(set(LOGS.values())) if service is None else [LOGS[service]]
         return logs.read([self._data.logs / name for name in names], since=since, tail=tail, follow=follow)
 
+    def job_logs(self, job: int, *, since: float | None = None, tail: int = 50) -> Iterator[str]:
+        attempts = sorted((self._data.logs / "jobs" / str(job)).glob("*.log"), key=lambda path: int(path.stem))
+        if not attempts:
+            raise NotFound(f"there is no log of a job {job}", hint="resource-airbyte content list --type jobs")
+        return logs.read(attempts, since=since, tail=tail)
+
     def endpoint(self) -> Endpoint:
         self._require_install()
         found = daemon.running(self._data)

@@ -84,7 +84,7 @@ case $? in
     0) check "status: running and healthy" true ;;
     2)
         echo "FAILED: nothing is running, so there is nothing to look at"
-        echo "hint: start it with: resource-airbyte manage start (after manage install)"
+        echo "hint: start it with: ${AIRBYTE_LAUNCHER:-resource-airbyte} manage start (after manage install)"
         exit 1
         ;;
     *) check "status: running and healthy" resource_airbyte status ;;

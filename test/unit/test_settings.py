@@ -10,7 +10,7 @@ import pytest
 
 from resource_airbyte import process
 from resource_airbyte.errors import UsageError
-from resource_airbyte.settings import Settings, properties, shipped
+from resource_airbyte.settings import Settings, mistyped, properties, shipped
 
 
 def load(tmp_path: Path, flags: dict[str, object] | None = None, **environ: str) -> Settings:
@@ -176,3 +176,13 @@ def test_a_home_that_may_not_be_read_is_an_error_that_names_it(tmp_path: Path, m
     with pytest.raises(UsageError, match="Permission denied") as caught:
         load(tmp_path)
     assert "HOME" in str(caught.value.hint)
+
+
+def test_a_mistyped_variable_is_noticed_and_a_strange_one_is_left_alone() -> None:
+    given = {
+        "AIRBYTE_WEBAP_PORT": "1",
+        "AIRBYTE_WEBAPP_PORT": "1",
+        "AIRBYTE_ENABLE_UNSAFE_CODE": "1",
+        "WEBAP_PORT": "1",
+    }
+    assert mistyped(given) == [("AIRBYTE_WEBAP_PORT", "AIRBYTE_WEBAPP_PORT")]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resource_airbyte.errors import UsageError
 
+_BETWEEN = re.compile(r";|\s+(?=\w+=)")
 KNOWN = ("streams", "refresh", "timeout")
 EXAMPLE = "for example: --options streams=users,products --options refresh=truncate --options timeout=600"
 _REFRESH = {"true": "truncate", "yes": "truncate", "truncate": "truncate", "merge": "merge", "false": None, "no": None}
@@ -22,9 +24,13 @@ class Options:
 
 
 def parse(words: Sequence[str] | None) -> Options:
-    """The options that were given, several in one word (separated by blanks or semicolons) or one in each."""
+    """The options that were given, several in one word (separated by semicolons, or by blanks before the next
+    `name=`) or one in each. A stream's name may hold blanks.
+    """
     given: dict[str, str] = {}
-    for word in (part for text in words or () for part in text.replace(";", " ").split()):
+    for word in (part.strip() for text in words or () for part in _BETWEEN.split(text)):
+        if not word:
+            continue
         key, equals, value = word.partition("=")
         if key not in KNOWN:
             raise UsageError(f"there is no option {key!r} for --options", hint=_nearest(key))
@@ -33,7 +39,7 @@ def parse(words: Sequence[str] | None) -> Options:
         if key in given:
             raise UsageError(f"the option {key!r} stands twice", hint="separate several streams by commas")
         given[key] = value
-    streams = tuple(name for name in given.get("streams", "").split(",") if name)
+    streams = tuple(name.strip() for name in given.get("streams", "").split(",") if name.strip())
     return Options(streams, _refresh(given.get("refresh")), _timeout(given.get("timeout")))
 
 

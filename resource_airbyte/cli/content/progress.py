@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from resource_airbyte.client.api import Airbyte
     from resource_airbyte.model.jobs import AttemptRead, FailureReason, JobInfoRead
 
+STOPPED = "Airbyte was stopped"  # how the reason of an attempt begins that a stop has ended
 ENDED = ("succeeded", "failed", "cancelled")
 # Seconds between two looks at a job. An engine of ours answers earlier when the job ends in between.
 LOOK = 0.5
@@ -106,7 +107,9 @@ class _Told:
                 break
             self._failed += 1
             again = "" if info.job.status in ENDED else "; trying again"
-            self._view.event(f"attempt {attempt.id + 1} failed{again}: {reason(attempt)}")
+            why = reason(attempt)
+            stopped = STOPPED in why  # nobody's failure, and nothing is tried before the next start
+            self._view.event(f"attempt {attempt.id + 1} {'was ended' if stopped else f'failed{again}'}: {why}")
         if len(attempts) > max(self._started, 1) and attempts[-1].status == "running":
             self._view.event(f"attempt {attempts[-1].id + 1} has begun")
         self._started = max(self._started, len(attempts))

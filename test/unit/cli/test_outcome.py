@@ -110,3 +110,33 @@ def test_options_are_read(words: list[str], expected: options.Options) -> None:
 def test_options_that_are_not_known_are_refused(words: str) -> None:
     with pytest.raises(UsageError):
         options.parse([words])
+
+
+def test_an_attempt_that_a_stop_ended_has_not_failed_and_nothing_is_tried_again() -> None:
+    stopped = attempt(0, "failed")
+    stopped["attempt"]["failureSummary"]["failures"][0].update(
+        failureOrigin="airbyte_platform", externalMessage="Airbyte was stopped; the next start goes on"
+    )
+    said: list[str] = []
+
+    class Heard(progress.Quiet):
+        def event(self, sentence: str) -> None:
+            said.append(sentence)
+
+    progress._Told(Heard()).tell(JobInfoRead.model_validate(job("incomplete", stopped)))
+    assert len(said) == 1
+    assert said[0].startswith("attempt 1 was ended: ")
+    assert "trying again" not in said[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "streams"),
+    [
+        (["streams=my stream,other"], ("my stream", "other")),
+        (["streams=my stream, other timeout=5"], ("my stream", "other")),
+        (["timeout=5;streams=a b;refresh=merge"], ("a b",)),
+        (["streams=a,b", "timeout=5"], ("a", "b")),
+    ],
+)
+def test_a_stream_may_have_blanks_in_its_name(words: list[str], streams: tuple[str, ...]) -> None:
+    assert options.parse(words).streams == streams

@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
 
+from resource_airbyte import process
 from resource_airbyte.cli import table, words
 from resource_airbyte.cli.render import render
 from resource_airbyte.cli.result import Result, Table
@@ -82,3 +84,13 @@ def test_a_moment_is_a_span_ago_or_a_time() -> None:
     assert words.moment("2026-11-21T00:00:00+00:00") == 1795219200
     with pytest.raises(UsageError):
         words.moment("soon")
+
+
+def test_an_output_that_cannot_be_written_is_said_plainly() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs a device that is always full")
+    with open("/dev/full", "w") as full:
+        command = process.python("resource_airbyte", "help")
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=process.own_environment(), check=False)
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines() == ["error: the output could not be written: No space left on device"]

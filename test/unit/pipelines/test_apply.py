@@ -251,3 +251,26 @@ def test_an_unfit_configuration_is_refused_with_the_line_it_stands_on(apply: Any
     airbyte._sources = refuse
     with pytest.raises(InvalidConfiguration, match=r"content\.yaml:5:12: configuration\.count: 'x' is not"):
         apply(PIPELINE.replace("1000", "x"))
+
+
+@pytest.mark.parametrize("path", ["destinations/check_connection", "sources/discover_schema", "connections/create"])
+def test_what_was_created_is_removed_again_when_something_after_it_fails(
+    apply: Any, airbyte: Any, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    noun, _, verb = path.rpartition("/")
+    real = getattr(airbyte, f"_{noun}")
+    fault = httpx.Response(502, json={"message": "no", "details": {"code": "connector_failed"}})
+    monkeypatch.setattr(airbyte, f"_{noun}", lambda asked, body: fault if asked == verb else real(asked, body))
+    with pytest.raises(ConnectorFailed):
+        apply(PIPELINE)
+    assert airbyte.things == {"source": {}, "destination": {}, "connection": {}}
+
+
+def test_what_was_there_before_stays_when_something_fails(
+    apply: Any, airbyte: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply("name: people\nconnector: source-faker\nconfig: {count: 1000, password: secret}\n")
+    monkeypatch.setattr(airbyte, "_connections", lambda *_: httpx.Response(500, json={"message": "no"}))
+    with pytest.raises(ResourceError):
+        apply(PIPELINE)
+    assert list(airbyte.things["source"]) == ["source-1"]

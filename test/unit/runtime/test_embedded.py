@@ -376,3 +376,13 @@ def test_a_data_directory_in_use_by_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     with pytest.raises(DataDirUnusable):
         Embedded(Settings.load({"data_dir": str(tmp_path / "data")}, cwd=tmp_path)).install()
+
+
+def test_the_log_of_a_job_can_be_read_though_nothing_runs(runtime: Embedded, settings: Settings) -> None:
+    folder = settings.data_dir / "logs" / "jobs" / "7"
+    folder.mkdir(parents=True)
+    (folder / "0.log").write_text("2026-01-01T00:00:00.000Z INFO source: one\n")
+    (folder / "1.log").write_text("2026-01-01T00:00:01.000Z INFO source: two\n")
+    assert [line.rpartition(" ")[2] for line in runtime.job_logs(7)] == ["one", "two"]
+    with pytest.raises(NotFound, match="job 8"):
+        runtime.job_logs(8)
