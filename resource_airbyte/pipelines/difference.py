@@ -43,8 +43,9 @@ def lines(before: Any, after: Any) -> list[str]:
 
 
 def _same(before: Any, after: Any) -> bool:
-    # 1 and True are equal to Python, and not to a connector.
-    comparable = type(before) is type(after) or (_number(before) and _number(after))
+    # 1 and True are equal to Python, and not to a connector. A text may be of a class of its own (variables.Filled).
+    texts = isinstance(before, str) and isinstance(after, str)
+    comparable = texts or type(before) is type(after) or (_number(before) and _number(after))
     return comparable and bool(before == after)
 
 

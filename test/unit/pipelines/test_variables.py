@@ -8,6 +8,7 @@ import pytest
 
 from resource_airbyte.errors import InvalidDocument
 from resource_airbyte.pipelines import variables
+from resource_airbyte.pipelines.difference import differences
 
 
 def configuration(content: Any, text: str, environ: dict[str, str]) -> Any:
@@ -129,3 +130,8 @@ def test_a_reference_that_cannot_refer_to_anything_is_an_error_with_its_line(con
 def test_a_reference_outside_of_a_configuration_is_an_error(content: Any) -> None:
     with pytest.raises(InvalidDocument, match=r"name: \$\{env:A\} can stand in the configuration"):
         content("name: ${env:A}\nconnector: source-x\nconfig: {}\n", environ={"A": "x"})
+
+
+def test_what_was_filled_in_is_no_difference_to_the_same_text(content: Any) -> None:
+    found = configuration(content, "  a: ${A}\n  b: ${env:B}", {"A": "x"})
+    assert list(differences({"a": "x", "b": "${env:B}"}, found)) == []
