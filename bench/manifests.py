@@ -75,12 +75,8 @@ def attempt(path: Path, launchers: Launchers) -> Tried:
     try:
         launch = launchers.prepare(connector, "local")
     except ResourceError as error:
-        tried.why["discover"] = f"{error.message} [{error.hint}]"
-        # Its specification needs none of its Python code: a manifest beside which there is none answers, too.
-        alone = path.with_name("alone.yaml")
-        shutil.copy(path, alone)
-        path.with_name("components.py").unlink(missing_ok=True)
-        launch = launchers.prepare(replace(connector, manifest=alone), "local")
+        tried.why["spec"] = tried.why["discover"] = f"{error.message} [{error.hint}]"
+        return tried
     launch = replace(launch, env={**launch.env, **NOWHERE})
     tried.seconds["prepare"] = time.monotonic() - asked
     try:
@@ -90,9 +86,9 @@ def attempt(path: Path, launchers: Launchers) -> Tried:
     except ResourceError as error:
         tried.why["spec"] = tried.why["discover"] = _short(error)
         return tried
-    if tried.code and not path.with_name("components.py").exists() and "discover" not in tried.why:
+    if tried.code and not path.with_name("components.py").exists():
         tried.left_out = "its Python code is not here"
-    elif "discover" not in tried.why:
+    else:
         _discover(tried, launch, specification)
     return tried
 
