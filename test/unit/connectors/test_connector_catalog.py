@@ -91,7 +91,7 @@ def test_verified_versions_are_newer_than_the_facts() -> None:
 
 def test_what_a_connector_was_made_with_is_told_of_that_version_alone() -> None:
     assert CATALOG.find("source-faker").cdk is None
-    assert CATALOG.find("source-google-ads").cdk == "python:7.9.2"
+    assert CATALOG.find("destination-astra").cdk == "python:0.81.6"
     assert str(CATALOG.find("source-pokeapi").base).startswith("source-declarative-manifest:")
 
 
