@@ -69,6 +69,21 @@ def connection_id(db: Database) -> str:
     return add_connection(db)
 
 
+def test_whoever_goes_through_all_configurations_has_them_alone(db: Database, connection_id: str) -> None:
+    """A configuration that came or changed meanwhile would still be sealed with a key that is about to go."""
+    with db.begin() as tx:
+        actors.delete(tx, connections.get(tx, connection_id).destination_id)
+    with db.begin() as tx:
+        assert [actor.kind for actor in actors.configured(tx)] == ["source"]
+        other = threading.Thread(target=add_connection, args=(db, "another"))
+        other.start()
+        other.join(0.2)
+        assert other.is_alive()
+    other.join(20)
+    with db.read() as tx:
+        assert len(actors.configured(tx)) == 3
+
+
 def finish(db: Database, job_id: int, status: jobs.Status = "succeeded") -> None:
     with db.begin() as tx:
         assert jobs.set_status(tx, job_id, status)

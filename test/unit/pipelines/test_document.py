@@ -143,7 +143,9 @@ def test_a_missing_file_says_so_and_offers_its_neighbour(tmp_path: Path) -> None
     assert caught.value.hint == "did you mean pipeline.yaml?"
 
 
-@pytest.mark.parametrize("name", ["faker-to-duckdb", "faker-source", "duckdb-destination", "faker-connection", "postgres-destination"])
+@pytest.mark.parametrize(
+    "name", ["faker-to-duckdb", "faker-source", "duckdb-destination", "faker-connection", "postgres-destination"]
+)
 def test_the_examples_are_valid(name: str) -> None:
     examples = Path(__file__).parents[3] / "config" / "examples"
     assert read(examples / f"{name}.yaml", environ={}).name
