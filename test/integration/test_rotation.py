@@ -89,6 +89,21 @@ def test_probes_rotate_too(engine: Engine, tmp_path: Path, verb: str) -> None:
     assert kept(engine, connection) == server.read_text()
 
 
+def test_a_trial_that_uses_up_the_stored_token_stores_the_new_one_and_nothing_else(
+    engine: Engine, tmp_path: Path
+) -> None:
+    source, server = rotating(tmp_path, {"kill": 9}, verb="check")
+    connection = engine.connect(source, [stream("people")])
+    actor = engine._source(connection)
+    trial = engine.box.seal({**source, "streams": []})
+    with pytest.raises(ConnectorCrashed):
+        engine.orchestrator.probe(
+            Probe("check", engine.catalog.get(actor.definition_id), "1", trial, actor_id=actor.id)
+        )
+    assert engine.source_configuration(connection) == {**source, "password": server.read_text()}
+    assert engine.sync(connection).status == "succeeded"
+
+
 def test_a_token_that_was_used_before_is_refused(engine: Engine, tmp_path: Path) -> None:
     """That the source means it: without the new token nothing goes."""
     source, _ = rotating(tmp_path)

@@ -35,6 +35,7 @@ class Actors:
 
     def __init__(self, context: Context, kind: Kind, connections: Connections) -> None:
         self._context, self._kind, self._connections = context, kind, connections
+        self._renewed: dict[str, tuple[dict[str, Any] | None, dict[str, Any]]] = {}
 
     def create(self, body: ActorCreate, definition_id: str) -> ActorRead:
         """Pins the connector's version, so that a newer catalog never changes an actor silently."""
@@ -79,7 +80,7 @@ class Actors:
         with self._context.db.begin() as tx:
             actor = store.get(tx, actor_id, self._kind)
             before = (actor.name, actor.version, self._context.box.open(actor.configuration))
-            name, configuration = body.name or actor.name, _configuration(body, before[2])
+            name, configuration = body.name or actor.name, self._newest(actor_id, _configuration(body, before[2]))
             changed = before != (name, candidate.version, configuration)
             if changed:
                 actor.name, actor.version, actor.updated_at = name, candidate.version, now()
@@ -87,6 +88,17 @@ class Actors:
             read = self._read(tx, actor, names)
             read.configuration_changed = changed
             return read
+
+    def renewed(self, candidate: store.Actor, configuration: bytes) -> None:
+        """The trial of an update made the connector renew its configuration; that update shall store the renewed one:
+        the one of the trial is void by now (rule 9).
+        """
+        opened = self._context.box.open
+        self._renewed[candidate.id] = (opened(candidate.configuration), opened(configuration))
+
+    def _newest(self, actor_id: str, configuration: dict[str, Any]) -> dict[str, Any]:
+        tried, renewed = self._renewed.pop(actor_id, (None, configuration))
+        return renewed if tried == configuration else configuration
 
     def changes(self, actor_id: str, body: ActorUpdate) -> bool:
         """Whether this update would change how the connector works, secrets included."""

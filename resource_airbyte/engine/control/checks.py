@@ -26,20 +26,22 @@ class Checks:
         if body.only_if_changed and not self._actors.changes(actor_id, body):
             watch = Stopwatch.start(f"check_connection_{self._kind}", actor_id)
             return CheckConnectionRead(status="succeeded", job_info=watch.ended())
-        return self._check(self._actors.candidate(actor_id, body), stored=False)
+        candidate = self._actors.candidate(actor_id, body)
+        return self._check(candidate, stored=False)
 
     def _check(self, actor: actors.Actor, *, stored: bool) -> CheckConnectionRead:
         connector = self._context.runnable(actor.definition_id, self._kind)
         watch = Stopwatch.start(f"check_connection_{self._kind}", actor.id)
         try:
-            answer = self._context.probe(
-                "check", connector, actor.version, actor.configuration, actor_id=actor.id if stored else None
-            )
+            # A trial may use up what is stored, too: a token that both have.
+            answer = self._context.probe("check", connector, actor.version, actor.configuration, actor_id=actor.id)
         except ReferenceFailed as error:  # it never came to the connector; what is to be done is a part of the answer
             message = f"{error.message} ({error.hint})" if error.hint else error.message
             return CheckConnectionRead(status="failed", message=message, job_info=watch.ended(error))
         except ConnectorError as error:
             return CheckConnectionRead(status="failed", message=error.message, job_info=watch.ended(error))
+        if not stored and "configuration" in answer:
+            self._actors.renewed(actor, answer["configuration"])
         updated = stored and "configuration" in answer
         status = "succeeded" if answer.get("status") == "SUCCEEDED" else "failed"
         return CheckConnectionRead(status=status, message=answer.get("message"), job_info=watch.ended(updated=updated))

@@ -98,10 +98,12 @@ class LocalOrchestrator:
             if probe.actor_id is not None and known is not None:
                 with tools.db.begin() as tx:  # sealed inside: a key that is replaced meanwhile leaves nothing behind
                     actor = actors.get(tx, probe.actor_id)
-                    if tools.box.open(actor.configuration) == known:
-                        actors.configure(tx, actor.id, tools.box.seal(renewed))
+                    stored = tools.box.open(actor.configuration)
+                    after = renewed if stored == known else folded(stored, known, renewed)
+                    if after != stored:
+                        actors.configure(tx, actor.id, tools.box.seal(after))
                     else:
-                        log.warning("%s renewed a configuration that was changed meanwhile", probe.connector.short)
+                        log.warning("%s renewed what is not stored", probe.connector.short)
                 known = renewed
 
         with self._doing.one(f"{probe.connector.short} {probe.version} {probe.kind}: under way") as tell:
@@ -290,6 +292,14 @@ def _interrupted() -> dict[str, Any]:
         "externalMessage": message,
         "timestamp": int(time.time() * 1000),
     }
+
+
+def folded(stored: dict[str, Any], known: dict[str, Any], renewed: dict[str, Any]) -> dict[str, Any]:
+    """The stored configuration with what a connector renewed of another one (of a trial, or of one that was changed
+    meanwhile): every part that both had in common.
+    """
+    parts = {name: part for name, part in renewed.items() if known.get(name) != part}
+    return {**stored, **{name: part for name, part in parts.items() if stored.get(name) == known.get(name)}}
 
 
 def _probe_line(level: str, text: str) -> None:

@@ -328,6 +328,21 @@ def test_a_check_says_whose_configuration_it_is_and_whether_the_connector_renewe
     assert orchestrator.probes[-1].actor_id == source["sourceId"]
 
 
+def test_what_a_connector_renewed_in_the_trial_of_an_update_is_what_the_update_stores(
+    api: Api, source: Any, orchestrator: FakeOrchestrator
+) -> None:
+    """A token that is good for one use is void after the trial; only what the connector got for it is good."""
+    wanted, renewed = ({"count": 5, "host": "a.example", "password": word} for word in ("given", "renewed"))
+    orchestrator.answers["check"] = {"status": "SUCCEEDED", "configuration": orchestrator.box.seal(renewed)}
+    api.post("sources/check_connection_for_update", changed(source, wanted))
+    api.post("sources/update", changed(source, wanted))
+    api.post("sources/check_connection", {"sourceId": source["sourceId"]})
+    assert orchestrator.configuration() == renewed
+    api.post("sources/update", changed(source, wanted))  # without a trial before it: as it is given
+    api.post("sources/check_connection", {"sourceId": source["sourceId"]})
+    assert orchestrator.configuration() == wanted
+
+
 # ── references ──
 
 
