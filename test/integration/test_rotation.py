@@ -125,3 +125,21 @@ def test_two_connections_of_one_source_take_turns_with_its_token(engine: Engine,
     assert [engine.wait(job).status for job in jobs] == ["succeeded", "succeeded"]
     assert kept(engine, first) == server.read_text() == "one++"
     assert engine.rows("SELECT (SELECT count(*) FROM people), (SELECT count(*) FROM other_people)") == [(10, 10)]
+
+
+def test_a_sync_whose_token_another_one_used_up_meanwhile_is_tried_again(engine: Engine, tmp_path: Path) -> None:
+    """Two at once, into two destinations: the second begins with the token that the first is just using."""
+    source, server = rotating(tmp_path)
+    both = tmp_path / "both"
+    os.mkfifo(both)
+    source["on"]["read"] = [{"once": [str(tmp_path / "waited"), {"open": str(both)}]}, *source["on"]["read"]]
+    first = engine.connect(source, [stream("people")], destination={"write": {"file": str(tmp_path / "first")}})
+    job = engine.submit(first)
+    with both.open("wb"):  # it is about to begin, with the token "one"
+        renewed = {**engine.source_configuration(first), "password": "two"}
+        server.write_text("two")  # as if another sync had rotated it meanwhile
+        engine.configure_source(first, renewed)
+    done = engine.wait(job)
+    assert (done.status, done.attempts) == ("succeeded", ["failed", "succeeded"])
+    assert "renewed or changed since" in done.failures[0][0]["externalMessage"]
+    assert kept(engine, first) == server.read_text() == "two+"

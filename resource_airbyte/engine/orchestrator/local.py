@@ -30,6 +30,7 @@ from .doing import Doing
 from .probes import run_probe
 from .ready import value_of
 from .reasons import PLATFORM
+from .renewal import folded
 from .retry import Failed, Limits, delay
 from .run import Result, Run, Tools
 
@@ -99,7 +100,7 @@ class LocalOrchestrator:
                 with tools.db.begin() as tx:  # sealed inside: a key that is replaced meanwhile leaves nothing behind
                     actor = actors.get(tx, probe.actor_id)
                     stored = tools.box.open(actor.configuration)
-                    after = renewed if stored == known else folded(stored, known, renewed)
+                    after = folded(stored, known, renewed)
                     if after != stored:
                         actors.configure(tx, actor.id, tools.box.seal(after))
                     else:
@@ -292,14 +293,6 @@ def _interrupted() -> dict[str, Any]:
         "externalMessage": message,
         "timestamp": int(time.time() * 1000),
     }
-
-
-def folded(stored: dict[str, Any], known: dict[str, Any], renewed: dict[str, Any]) -> dict[str, Any]:
-    """The stored configuration with what a connector renewed of another one (of a trial, or of one that was changed
-    meanwhile): every part that both had in common.
-    """
-    parts = {name: part for name, part in renewed.items() if known.get(name) != part}
-    return {**stored, **{name: part for name, part in parts.items() if stored.get(name) == known.get(name)}}
 
 
 def _probe_line(level: str, text: str) -> None:

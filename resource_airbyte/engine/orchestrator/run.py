@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ...errors import ResourceError
+from ...errors import NotFound, ResourceError
 from ...settings import Settings
 from ..connectors.catalog import Catalog, Connector
 from ..connectors.launch import Launchers
@@ -27,6 +27,7 @@ from .assign import assignment, refreshes
 from .conversation import Conversation
 from .joblog import JobLog
 from .ready import ready
+from .renewal import folded, outdated
 
 SAVE_STATS = 0.5  # seconds between two writes of an attempt's statistics
 KILL_AFTER = 5.0  # seconds that a cancelled attempt has to end by itself
@@ -57,12 +58,16 @@ class Result:
 
 @dataclass
 class Opened:
-    """An attempt that the store knows as running, and the connectors that it needs."""
+    """An attempt that the store knows as running, and the connectors that it needs.
+
+    `written` is the source's configuration as this attempt has it, references as they were written.
+    """
 
     assignment: wire.Assignment
     source: Connector
     destination: Connector
     source_id: str
+    written: dict[str, Any]
     filled: dict[str, Filled] = field(default_factory=dict)
     redactors: list[Redactor] = field(default_factory=list)
 
@@ -155,7 +160,7 @@ class Run:
                 mark=mark,
                 generations=refreshes(destination),
             )
-        return Opened(told, source, destination, connection.source_id)
+        return Opened(told, source, destination, connection.source_id, told.source.configuration)
 
     def _prepare(self, opened: Opened, lines: JobLog) -> None:
         """Install what is not installed, fill in what the configurations refer to, and say how both are started."""
@@ -240,8 +245,20 @@ class Run:
         """Rule 9: stored before the attempt hears anything else. What came from references stays a reference."""
         opened.redactors.append(self._redactor(opened.source, opened.assignment.source.version, configuration))
         kept = opened.filled["source"].kept(configuration)
+        box = self._tools.box
         with self._tools.db.begin() as tx:
-            actors.configure(tx, opened.source_id, self._tools.box.seal(kept))
+            stored = box.open(actors.get(tx, opened.source_id).configuration)
+            actors.configure(tx, opened.source_id, box.seal(folded(stored, opened.written, kept)))
+        opened.written = kept
+
+    def _is_outdated(self, opened: Opened) -> bool:
+        """Whether the source's configuration is another one by now, and not by this attempt's own doing."""
+        with self._tools.db.read() as tx:
+            try:
+                actor = actors.get(tx, opened.source_id)
+            except NotFound:
+                return False
+        return bool(self._tools.box.open(actor.configuration) != opened.written)
 
     def _store(self, connection_id: str, saved: Iterable[wire.Saved], lines: JobLog) -> None:
         latest = {(m.position.kind, m.position.stream): m.position for m in saved}
@@ -284,6 +301,9 @@ class Run:
                     "system_error", "Airbyte was stopped; the next start goes on from the last checkpoint"
                 )
             )
+        elif heard.failures and self._is_outdated(opened):
+            for failure in heard.failures:
+                outdated(failure)
         progress = {"checkpoints": heard.saved, "interrupted": stopped}
         succeeded = finished is not None and not heard.failures and not stopped
         counts = finished.streams if finished is not None else heard.stats.streams if heard.stats is not None else None
