@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from ..protocol.seams import Destination
 
 # Short name -> the module that makes it, imported only when asked for: DuckDB and Arrow take a quarter of a second.
-CONNECTORS = {"destination-duckdb": "duckdb", "destination-postgres": "postgres", "destination-local-files": "files"}
+CONNECTORS = {
+    "destination-duckdb": "duckdb",
+    "destination-local-files": "files",
+    "destination-postgres": "postgres",
+    "destination-sqlite": "sqlite",
+}
 
 
 def module(name: str) -> Any:

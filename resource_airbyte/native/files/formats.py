@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from ...protocol.types import AirbyteType
-from . import jsontext
+from .. import jsontext
 from .shape import Shape
 from .specification import Configuration
 

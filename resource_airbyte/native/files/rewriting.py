@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ...protocol.seams import StreamSetup
 from ...protocol.types import AirbyteType
-from . import jsontext
+from .. import jsontext
 from .formats import OpenPart
 from .layout import UNFINISHED, Layout, part_name
 from .ledger import Columns, Part
@@ -80,22 +79,9 @@ class Rewriting:
     def _column(self, column: Any, field: pa.Field, kind: AirbyteType) -> Any:
         have = self._known.get(field.name, kind)
         try:
-            return converted(column, have, kind).cast(field.type)
+            return jsontext.widened(column, have, kind).cast(field.type)
         except pa.ArrowInvalid:
             raise cannot_hold(self._setup, field.name, have, kind) from None
-
-
-def converted(column: Any, have: AirbyteType, want: AirbyteType) -> Any:
-    """The values in a type that holds them all; pa.ArrowInvalid when one would not stay what it is."""
-    if have is want:
-        return column
-    if want is AirbyteType.STRING:
-        return jsontext.texts(column, have)
-    if want is AirbyteType.JSON:
-        return jsontext.json_texts(column, have)
-    if want is AirbyteType.TIME_TZ:
-        return pc.binary_join_element_wise(column.cast(pa.string()), "+00:00", "")
-    return column
 
 
 def _tables(path: Path) -> Iterator[pa.Table]:

@@ -86,8 +86,8 @@ class Newest:
 
     def _delete(self, table: str, alias: str, other: str, its: str, test: str) -> None:
         """Delete the rows of one table for which another has one that passes the test."""
-        rows = f"SELECT 1 FROM {other} AS {its} WHERE {test} AND {self._own.format('d')}"
-        self._database.execute(f"DELETE FROM {table} AS {alias} WHERE EXISTS ({rows})")
+        test = f"{test} AND {self._own.format('d')}"
+        self._database.execute(self._database.dialect.delete(table, alias, other, its, test))
 
     def _older(self, one: str, other: str) -> str:
         """Whether the first is strictly older: NULL is older than any value, and equal to NULL."""

@@ -56,6 +56,13 @@ class Dialect:
         """
         return [("true", " AND ".join(self.same(one, other) for one, other in pairs))]
 
+    def delete(self, table: str, alias: str, other: str, its: str, test: str) -> str:
+        """The statement that deletes the rows of one table for which another has one that passes the test.
+
+        New rows have the alias `d`, those that they are merged into `t`.
+        """
+        return f"DELETE FROM {table} AS {alias} WHERE EXISTS (SELECT 1 FROM {other} AS {its} WHERE {test})"
+
     def temporary(self, name: str) -> str:
         """A temporary table of this connection."""
         return f"temp.{name}"

@@ -1,4 +1,4 @@
-"""Arrow columns as texts, whole columns at a time: JSON for JSONL files, ISO 8601 for times wherever there is text."""
+"""Arrow columns as texts, whole columns at a time: JSON, and plain texts in which times are ISO 8601."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.json import encode
 
-from ...protocol.types import AirbyteType
+from ..protocol.types import AirbyteType
+from .typed import ARROW
 
 BARE = {AirbyteType.BOOLEAN, AirbyteType.INTEGER, AirbyteType.NUMBER}
 MOMENTS = {AirbyteType.TIMESTAMP, AirbyteType.TIMESTAMP_TZ}
@@ -40,6 +41,19 @@ def json_texts(column: Any, kind: AirbyteType) -> Any:
         # Between its tokens alone can JSON have a line end; a JSONL file must not have it there.
         return pc.replace_substring(found, "\n", " ") if _any(found, "\n") else found
     return pc.binary_join_element_wise(_text('"'), escaped(found) if kind is AirbyteType.STRING else found, *_QUOTE_END)
+
+
+def widened(column: Any, have: AirbyteType, want: AirbyteType) -> Any:
+    """Values of one type as those of another that holds them all: texts as texts, numbers as they are."""
+    if have is want:
+        return column
+    if want is AirbyteType.STRING:
+        return texts(column, have)
+    if want is AirbyteType.JSON:
+        return json_texts(column, have)
+    if want is AirbyteType.TIME_TZ:
+        return pc.binary_join_element_wise(column.cast(pa.string()), "+00:00", "")
+    return column.cast(ARROW[want])
 
 
 def escaped(found: Any) -> Any:

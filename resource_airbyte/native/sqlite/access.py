@@ -1,0 +1,55 @@
+"""Looking at a SQLite file from outside a sync: can it be written, and what is in it?"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from ...protocol.messages import ConfiguredCatalog
+from ..sql import access, rows
+from ..sql.failure import failed, refused
+from . import specification
+from .database import File, SQLite, explained
+
+
+def check(given: dict[str, Any]) -> dict[str, str]:
+    """See access.answer: the file is opened for writing, and left as it was, or not there if it was not."""
+    return access.answer(lambda: _try(specification.path(given)))
+
+
+def _try(path: Path) -> None:
+    fresh = not path.exists()
+    made = [parent for parent in path.parents if not parent.exists()]
+    database = None
+    try:
+        database = SQLite(path, trying=True)
+        access.attempt(database)
+    finally:
+        if database is not None:
+            database.close()
+        if fresh and path.parent.is_dir():
+            _leave_nothing(path, made)
+
+
+def _leave_nothing(path: Path, made: list[Path]) -> None:
+    try:
+        path.unlink(missing_ok=True)
+        for directory in made:  # innermost first
+            if directory.exists():
+                directory.rmdir()
+    except OSError as error:
+        raise failed(f"{path} was made for the check and cannot be removed: {error}", "system_error") from error
+
+
+def preview(given: dict[str, Any], catalog: ConfiguredCatalog, limit: int = 5) -> dict[str, Any]:
+    """See rows.preview. The file is opened for reading only, which a sync that runs does not prevent."""
+    path = specification.path(given)
+    if not path.exists():
+        raise refused(f"{path} does not exist yet", hint="Run a sync first: resource-airbyte content execute")
+    with explained(path):
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        try:
+            return rows.preview(File(connection), catalog, limit)
+        finally:
+            connection.close()

@@ -1,0 +1,232 @@
+"""Opening the SQLite file, and what its errors mean to a person."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ...errors import ConnectorError
+from ...protocol.types import AirbyteType
+from ..postgres.rawids import AT_ONCE, RawIds
+from ..sql.database import TABLE, VIEW, Batch, Database, Readable
+from ..sql.failure import failed, refused
+from ..sql.names import TableName, literal, quoted
+from . import loading
+from .dialect import SQLiteDialect, widened
+
+PATIENCE = 30.0  # seconds that another program may hold the file
+NAMES = "_airbyte_tables"
+# Bytes of Arrow that are Python's values at once.
+SLICE = 4 << 20
+
+
+class File(Readable):
+    """A SQLite file that is open, at least for reading."""
+
+    dialect = SQLiteDialect()
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql, values).fetchall()
+
+    def kind(self, name: TableName) -> str | None:
+        sql = "SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')"
+        found = self.rows(sql, [name.name])
+        return {"table": TABLE, "view": VIEW}[found[0][0]] if found else None
+
+    def described(self, name: TableName) -> dict[str, str]:
+        return {
+            str(column): str(found)
+            for column, found in self.rows("SELECT name, type FROM pragma_table_info(?)", [name.name])
+        }
+
+    def located(self, schema: str, name: str) -> TableName:
+        return TableName("", name, "main")
+
+    def table(self, namespace: str | None, name: str) -> TableName:
+        """`<namespace>_<stream>`. The name is kept in a table of its own: `a_b` and `c` are not `a` and `b_c`."""
+        kept = self._kept("namespace IS ? AND name = ?", namespace, name)
+        return self.located("", kept[0] if kept else self._free(namespace, name))
+
+    def _free(self, namespace: str | None, name: str) -> str:
+        plain = self.dialect.identifier(name if namespace is None else f"{namespace}_{name}")
+        if plain.lower().startswith("sqlite_"):
+            plain = f"_{plain}"  # the database keeps such names for itself
+        others = self._kept("folded = ?", self.dialect.fold(plain))
+        mark = hashlib.sha256(f"{namespace}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        return f"{plain}_{mark}" if others else plain
+
+    def _kept(self, test: str, *values: Any) -> list[str]:
+        if self.kind(self.located("", NAMES)) is None:
+            return []
+        return [row[0] for row in self.rows(f"SELECT table_name FROM {NAMES} WHERE {test}", values)]
+
+
+class SQLite(File, Database):
+    """A SQLite file opened for writing."""
+
+    ledger = ""
+
+    def __init__(self, path: Path, *, trying: bool = False) -> None:
+        self.path, self.place = path, str(path)
+        self._raw_ids = RawIds()
+        make_parents(path)
+        self.private: Path | None = path.parent
+        with explained(path):
+            super().__init__(sqlite3.connect(path, PATIENCE, isolation_level=None, check_same_thread=False))
+            try:
+                self._prepare(trying=trying)
+            except BaseException:
+                self.connection.close()
+                raise
+
+    def _prepare(self, *, trying: bool) -> None:
+        if not trying:
+            self.connection.execute("PRAGMA journal_mode = WAL")  # readers need not wait for us, nor we for them
+        self.connection.execute("PRAGMA synchronous = FULL")  # what is reported as committed must stay
+        self.connection.execute("PRAGMA cache_size = -32768")
+        # A view that somebody made of a table must not keep that from being replaced by its successor.
+        self.connection.execute("PRAGMA legacy_alter_table = ON")
+
+    def explained(self) -> AbstractContextManager[None]:
+        return explained(self.path)
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        return max(0, self.connection.execute(sql, values).rowcount)
+
+    def begin(self) -> None:
+        """As a writer from the start: one that only later becomes one may find that it cannot."""
+        if not self.inside:
+            self.execute("BEGIN IMMEDIATE")
+            self.inside = True
+
+    def rollback(self) -> None:
+        if self.inside:
+            self.inside = False
+            with suppress(sqlite3.Error):  # a failed COMMIT may have ended it; the first error is the one to tell
+                self.execute("ROLLBACK")
+
+    def close(self) -> None:
+        with suppress(sqlite3.Error):  # after an error that has been told already
+            self.connection.close()
+
+    def table(self, namespace: str | None, name: str) -> TableName:
+        """See File.table. In a transaction the name is kept from then on."""
+        found = super().table(namespace, name)
+        if self.inside and not self._kept("namespace IS ? AND name = ?", namespace, name):
+            self.execute(
+                f"CREATE TABLE IF NOT EXISTS {NAMES} "
+                "(folded TEXT PRIMARY KEY, table_name TEXT, namespace TEXT, name TEXT)"
+            )
+            self.execute(
+                f"INSERT OR IGNORE INTO {NAMES} VALUES (?, ?, ?, ?)",
+                [self.dialect.fold(found.name), found.name, namespace, name],
+            )
+        return found
+
+    def ensure_schema(self, schema: str) -> None:
+        """SQLite has none."""
+
+    def widen(self, name: TableName, column: str, have: str, want: str) -> None:
+        """A column cannot change its type: another one takes its place and its name."""
+        old, new = quoted(column), quoted("_airbyte_wider")
+        self.execute(f"ALTER TABLE {name.sql} ADD COLUMN {new} {want}")
+        self.execute(f"UPDATE {name.sql} SET {new} = {widened(old, have, want)} WHERE {old} IS NOT NULL")
+        for (index,) in self.rows("SELECT name FROM pragma_index_list(?) WHERE origin = 'c'", [name.name]):
+            if index.startswith("_airbyte_"):  # ours, which is made again; a column with an index cannot go
+                self.execute(f"DROP INDEX {quoted(index)}")
+        self.execute(f"ALTER TABLE {name.sql} DROP COLUMN {old}")
+        self.execute(f"ALTER TABLE {name.sql} RENAME COLUMN {new} TO {old}")
+
+    def index(self, name: TableName, wanted: Sequence[tuple[str, ...]]) -> None:
+        """The primary key, which a merge looks for; other indexes would slow loading down for nothing."""
+        if len(wanted) < 2:
+            return
+        columns = ", ".join(map(quoted, wanted[0]))
+        mark = hashlib.sha256(f"{name.name.casefold()}\0{columns}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        self.execute(f"CREATE INDEX IF NOT EXISTS _airbyte_key_{mark} ON {quoted(name.name)} ({columns})")
+
+    def load(self, batch: Batch) -> None:
+        statement, given = loading.insertion(batch), batch.rows
+        rows = max(1, min(AT_ONCE, given.num_rows * SLICE // max(given.nbytes, 1)))
+        for start in range(0, given.num_rows, rows):
+            some = given.slice(start, rows)
+            raw_ids = self._raw_ids.column(some.num_rows)
+            self.connection.executemany(statement, loading.rows(batch, some, raw_ids))
+
+    def new_raw_id(self) -> str:
+        return str(self._raw_ids.column(1)[0])
+
+    def nested(self, column: str, steps: Sequence[str], kind: AirbyteType) -> str:
+        path = literal("$" + "".join(f'."{step}"' for step in steps))
+        value = f"json_extract({column}, {path})"
+        if kind in (AirbyteType.INTEGER, AirbyteType.NUMBER):
+            return f"CASE WHEN json_type({column}, {path}) IN ('integer', 'real') THEN {value} END"
+        if kind in (AirbyteType.TIMESTAMP, AirbyteType.TIMESTAMP_TZ):
+            return f"strftime('%Y-%m-%dT%H:%M:%f', {value})"
+        return value
+
+
+def make_parents(path: Path) -> None:
+    """Make the directories above the file, and say clearly when the file cannot be."""
+    if path.is_dir():
+        raise refused(f"{path} is a directory; destination_path must name a file in it, say {path}/warehouse.db")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(f"The directory {path.parent} cannot be made: {error.strerror or error}") from error
+    if not os.access(path if path.exists() else path.parent, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise refused(f"{path} cannot be written: no permission for it or for its directory")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours, with the file, the cause and what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise translated(path, error) from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC or "[errno 28]" in str(error):  # Arrow tells it in the text alone
+            raise _full(path) from error
+        raise failed(f"{path}: {error.strerror or error}", "system_error") from error
+
+
+def translated(path: Path, error: sqlite3.Error) -> ConnectorError:
+    """What an error of SQLite's is to the sync: its message, whether to try again, and a hint."""
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return _locked(path)
+    if name.startswith("SQLITE_FULL"):
+        return _full(path)
+    if name.startswith("SQLITE_NOTADB"):
+        return refused(f"{path} exists but is no SQLite file", hint="Name another file as destination_path")
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return refused(f"{path} cannot be written: {error}")
+    return failed(f"{path}: {error}", "system_error")
+
+
+def _full(path: Path) -> ConnectorError:
+    return failed(f"The disk of {path} is full", "config_error", "Free some space there, then sync again")
+
+
+def _locked(path: Path) -> ConnectorError:
+    import psutil  # here alone: 20 ms that only this message needs
+
+    names = {str(path), f"{path}-wal", f"{path}-shm"}
+    for found in psutil.process_iter():
+        with suppress(psutil.Error, OSError):  # it has ended by now, or belongs to somebody else
+            if found.pid != os.getpid() and any(file.path in names for file in found.open_files()):
+                command = " ".join(" ".join(found.cmdline()).split())[:120]
+                message = f"{path} is held by another program: {command} (pid {found.pid})"
+                return failed(message, "transient_error", f"Let it end its transaction, or end it: kill {found.pid}")
+    hint = f"See which one it is: lsof {path}"
+    return failed(f"{path} is held by another program for more than {PATIENCE:g} seconds", "transient_error", hint)
