@@ -25,7 +25,7 @@ __all__ = ["Breaking", "Catalog", "Connector", "Kind", "Launcher"]
 Launcher = Literal["native", "venv", "manifest", "docker", "command"]
 
 # Connectors that this package brings itself. Each stands in for the public one of its name: same id, same keys.
-NATIVE = frozenset({"destination-duckdb", "destination-postgres", "destination-local-files"})
+NATIVE = frozenset({"destination-duckdb", "destination-postgres", "destination-local-files", "destination-sqlite"})
 
 # And one that no public connector has a counterpart of.
 OWN = (
