@@ -144,7 +144,15 @@ def test_a_missing_file_says_so_and_offers_its_neighbour(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["faker-to-duckdb", "faker-source", "duckdb-destination", "faker-connection", "postgres-destination"]
+    "name",
+    [
+        "faker-to-duckdb",
+        "faker-source",
+        "duckdb-destination",
+        "faker-connection",
+        "postgres-destination",
+        "faker-to-postgres",
+    ],
 )
 def test_the_examples_are_valid(name: str) -> None:
     examples = Path(__file__).parents[3] / "config" / "examples"
