@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,6 +175,9 @@ class ChildDestination:
             self._output.wait()
             self._answers.join()
             self._output.close()
+            if self._child.stdin is not None:
+                with suppress(OSError):  # whoever should read what is left in the buffer is gone
+                    self._child.stdin.close()
             self._handover.__exit__(None, None, None)
 
     def _send(self, lines: list[bytes]) -> None:
