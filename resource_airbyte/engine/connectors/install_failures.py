@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,15 +42,21 @@ REASONS = (
         "Set AIRBYTE_CONNECTOR_PYTHON to another Python interpreter, or choose another version of the connector.",
     ),
     _Reason(
+        r"No space left on device",
+        "the disk is full",
+        "Make room, or set AIRBYTE_CACHE_DIR (and UV_CACHE_DIR, for downloads) to a directory on another disk.",
+    ),
+    _Reason(
         r"Failed to fetch|error sending request|dns error|tcp connect error|could not connect|time(d )?out|certificate",
         "the package registry cannot be reached",
         "Check the network and proxy settings, and repeat the command.",
         "transient_error",
     ),
     _Reason(
-        r"No space left on device",
-        "the disk is full",
-        "Make room, or set AIRBYTE_CACHE_DIR to a directory on another disk.",
+        r"error decoding response|connection (closed|reset)|unexpected (end|eof)|Failed to (read from zip|extract)",
+        "a download broke off or came damaged",
+        "Repeat the command; what came whole is kept.",
+        "transient_error",
     ),
     _Reason(
         r"Permission denied|Read-only file system",
@@ -79,10 +86,12 @@ REASONS = (
 )
 
 
-def explained(package: Package, python: str, said: str, own: Path | None = None) -> InstallFailed:
-    """The error for an installation that uv gave up, with uv's last lines. `own`: the user's file of remedies."""
+def explained(package: Package, python: str, said: str, own: Path | None = None, code: int = 1) -> InstallFailed:
+    """The error for an installation that uv gave up, with its exit code and last lines. `own`: the user's remedies."""
     words = {"package": package.name, "version": package.version, "default": package.default, "python": python}
     reason = next((known for known in REASONS if _fits(known, package.name, said)), None)
+    if reason is None and code < 0:
+        reason = _killed(-code)
     slip = own_pin(package, said)
     if slip:
         reason = _slip(package, slip, own)
@@ -96,6 +105,12 @@ def explained(package: Package, python: str, said: str, own: Path | None = None)
         failure_type=reason.failure_type if reason else "system_error",
         origin=package.origin,
     )
+
+
+def _killed(number: int) -> _Reason:
+    name = next((each.name for each in signal.Signals if each == number), str(number))
+    hint = "Repeat the command; if it happens again, look at the limits of memory and file size (ulimit -a, dmesg)."
+    return _Reason("", f"uv was ended by the signal {name}", hint, "system_error")
 
 
 def _slip(package: Package, slip: str, own: Path | None) -> _Reason:

@@ -57,7 +57,7 @@ def remedy_for(package: Package, own: Path | None = None) -> Remedy:
 
 def own_pin(package: Package, said: str) -> str:
     """The dependency that uv found pinned to the package's own version, which is a slip of a release script."""
-    pins = re.findall(rf"depends on (\S+?)=={re.escape(package.version)}(?![\w.])", said)
+    pins = re.findall(rf"depends? on (\S+?)=={re.escape(package.version)}(?![\w.])", said)
     return next((name for name in pins if name != package.name), "")
 
 

@@ -259,7 +259,8 @@ class Environments:
         if day is not None:
             limit = day.strftime("%Y-%m-%dT%H:%M:%SZ")
             code, said = uv.run(*arguments, "--exclude-newer", limit)
-            if not (code and re.search(UNSOLVED, said)) or own_pin(package, said):
+            today_helps = code and re.search(UNSOLVED, said) and not _lacking(python, said)
+            if not today_helps or own_pin(package, said):
                 return self._demand(wanted, python, (code, said))
             uv.say(f"{wanted.label} cannot be put together as of {day:%Y-%m-%d}; trying the libraries of today")
         return self._demand(wanted, python, uv.run(*arguments))
@@ -269,10 +270,16 @@ class Environments:
         code, said = ended
         if code == 0:
             return
-        lacking = re.search(r"does not satisfy Python([<>=!~][\d.<>=!~,*]*)", said)
-        if lacking is not None and not interpreters.admits(lacking[1], interpreters.version(python)):
-            raise _OtherPython(lacking[1])
-        raise explained(wanted.package, python, said, self._overrides)
+        lacking = _lacking(python, said)
+        if lacking:
+            raise _OtherPython(lacking)
+        raise explained(wanted.package, python, said, self._overrides, code)
+
+
+def _lacking(python: str, said: str) -> str:
+    """The range of Python versions that uv says a package needs; empty if it does not, or this one is among them."""
+    found = re.search(r"(?:does not satisfy|requires) Python ?([<>=!~][\d.<>=!~,*]*)", said)
+    return found[1] if found and not interpreters.admits(found[1], interpreters.version(python)) else ""
 
 
 def _newest_file(told: Path) -> datetime | None:

@@ -151,6 +151,8 @@ def test_a_cache_below_a_file_is_a_clear_failure(tmp_path: Path) -> None:
         ("cause: Failed to fetch: http://x\n cause: dns error", "registry cannot be reached", "network and proxy"),
         ("error: No interpreter found for Python 3.19", "no usable Python at /py", "AIRBYTE_CONNECTOR_PYTHON"),
         ("the current Python version (3.11.7) does not satisfy Python>=3.12", "not support the Python", "AIRBYTE_CONN"),
+        ("error: Failed to download `x`\n No space left on device (os error 28)", "disk is full", "UV_CACHE_DIR"),
+        ("hint: invalid:\n  Failed to read from zip file", "broke off", "Repeat"),
         ("No space left on device (os error 28)", "disk is full", "AIRBYTE_CACHE_DIR"),
         ("error: No solution found when resolving dependencies", "does not fit together", "another version"),
         ("something never heard of", "could not be installed. uv said", "Repeat"),
@@ -162,6 +164,12 @@ def test_what_uv_complains_of_is_explained(said: str, what: str, hint: str) -> N
     assert said.splitlines()[-1] in error.message
     assert hint in str(error.hint)
     assert isinstance(error, ConnectorError)
+
+
+def test_a_uv_that_was_killed_is_told_with_the_signal() -> None:
+    error = explained(Package.of(FAKER, "99"), "/py", "", code=-9)
+    assert "uv was ended by the signal SIGKILL" in error.message
+    assert "memory" in str(error.hint)
 
 
 def test_a_connector_that_cannot_run_is_not_prepared(tmp_path: Path) -> None:
