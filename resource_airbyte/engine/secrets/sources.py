@@ -115,7 +115,7 @@ def _entry(service: str, name: str) -> Found:
     except ModuleNotFoundError:
         raise Unavailable(
             "the Python package keyring is not installed",
-            f"uv pip install --python {sys.executable} keyring, then: {RESTART}",
+            f"{sys.executable} -m uv pip install --python {sys.executable} keyring, then: {RESTART}",
         ) from None
     value = _within(KEYRING_SECONDS, lambda: keyring.get_password(service, name))
     if value is None:
