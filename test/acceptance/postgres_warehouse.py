@@ -55,6 +55,7 @@ class PostgresWarehouse:
         with psycopg.connect(**to, dbname=database, autocommit=True) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             found = connection.execute(sql)
+            found.set_result(-1)  # of several statements the last
             return [tuple(map(_plain, row)) for row in found] if found.description else []
 
     def rows(self, stream: StreamDescriptor, *columns: str) -> list[tuple[Any, ...]]:

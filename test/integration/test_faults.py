@@ -10,7 +10,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,10 @@ import httpx
 import psutil
 import pytest
 from jobs_bench import DUCKDB_ID, FINISHED, SCRIPTED, stream
+from postgres_warehouse import PostgresWarehouse
 
 from resource_airbyte import process
+from resource_airbyte.native.postgres.specification import DEFINITION_ID as POSTGRES_ID
 from resource_airbyte.runtime import instance
 from resource_airbyte.runtime.datadir import DataDir
 from resource_airbyte.runtime.embedded import Embedded
@@ -139,17 +141,44 @@ def source(world: World, name: str) -> str:
     return found
 
 
-def connection(world: World, name: str, mode: tuple[str, str, bool]) -> tuple[str, Path]:
+@dataclass
+class Warehouse:
+    """Where the rows go, and how they are counted there."""
+
+    name: str
+    definition_id: str
+    configuration: dict[str, Any]
+    query: Callable[[str], list[tuple[Any, ...]]]
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.slow)])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
+    if request.param == "duckdb":
+        file = tmp_path / "warehouse.duckdb"
+        yield Warehouse(request.param, DUCKDB_ID, {"destination_path": str(file)}, lambda sql: read(file, sql))
+        return
+    made = PostgresWarehouse(request.getfixturevalue("postgres"), "faults")
+    yield Warehouse(
+        request.param, POSTGRES_ID, made.configuration, lambda sql: made.query(f"SET search_path = main; {sql}")
+    )
+    made.drop()
+
+
+def read(file: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(file), read_only=True) as database:
+        return database.execute(sql).fetchall()
+
+
+def connection(world: World, name: str, mode: tuple[str, str, bool], warehouse: Warehouse) -> str:
     sync, destination_mode, resumable = mode
-    file = world.root / f"{name}.duckdb"
     workspace = world.call("workspaces/list", {})["workspaces"][0]["workspaceId"]
     destination = world.call(
         "destinations/create",
         {
             "workspaceId": workspace,
             "name": name,
-            "destinationDefinitionId": DUCKDB_ID,
-            "connectionConfiguration": {"destination_path": str(file)},
+            "destinationDefinitionId": warehouse.definition_id,
+            "connectionConfiguration": warehouse.configuration,
         },
     )
     body = {
@@ -159,7 +188,8 @@ def connection(world: World, name: str, mode: tuple[str, str, bool]) -> tuple[st
         "status": "active",
         "syncCatalog": {"streams": [stream("people", sync, destination_mode, isResumable=resumable)]},
     }
-    return world.call("connections/create", body)["connectionId"], file
+    found: str = world.call("connections/create", body)["connectionId"]
+    return found
 
 
 def finished(world: World, job: int, seconds: float = 90.0) -> dict[str, Any]:
@@ -173,21 +203,19 @@ def finished(world: World, job: int, seconds: float = 90.0) -> dict[str, Any]:
     raise AssertionError(f"job {job} is still {found['job']['status']} after {seconds:.0f} s")
 
 
-def rows(file: Path) -> tuple[Any, ...]:
-    with duckdb.connect(str(file), read_only=True) as database:
-        found = database.execute("SELECT count(*), count(DISTINCT id), min(id), max(id) FROM people").fetchone()
-    assert found is not None
+def rows(warehouse: Warehouse) -> tuple[Any, ...]:
+    (found,) = warehouse.query("SELECT count(*), count(DISTINCT id), min(id), max(id) FROM people")
     return found
 
 
 @pytest.mark.parametrize("number", range(RUNS))  # not by seed: every worker must collect the same names
-def test_whatever_is_killed_every_row_arrives_once(world: World, number: int) -> None:
+def test_whatever_is_killed_every_row_arrives_once(world: World, warehouse: Warehouse, number: int) -> None:
     seed = FIRST + number
     chance = random.Random(seed)
     mode = chance.choice(MODES)
     kills = [(chance.choice(TARGETS), chance.uniform(0.05, 0.7)) for _ in range(chance.randint(1, 3))]
     print(f"seed {seed}: {mode}, then {kills}")
-    connection_id, file = connection(world, f"seed-{seed}", mode)
+    connection_id = connection(world, f"{warehouse.name}-seed-{seed}", mode, warehouse)
     job = world.call("connections/sync", {"connectionId": connection_id})["job"]["id"]
     for target, delay in kills:
         time.sleep(delay)  # the fault itself: a moment drawn from the seed
@@ -195,8 +223,8 @@ def test_whatever_is_killed_every_row_arrives_once(world: World, number: int) ->
         world.alive()
     done = finished(world, job)
     assert done["job"]["status"] == "succeeded", (seed, done)
-    total, distinct, first, last = rows(file)
+    total, distinct, first, last = rows(warehouse)
     assert (total, distinct, last - first + 1) == (RECORDS, RECORDS, RECORDS), f"seed {seed}: {mode}, {kills}"
     again = world.call("connections/sync", {"connectionId": connection_id})["job"]["id"]
     assert finished(world, again)["job"]["status"] == "succeeded"
-    assert rows(file)[:2] == (RECORDS, RECORDS), f"seed {seed}: the sync after it"
+    assert rows(warehouse)[:2] == (RECORDS, RECORDS), f"seed {seed}: the sync after it"
