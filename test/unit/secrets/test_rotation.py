@@ -151,12 +151,10 @@ def test_a_configuration_that_no_key_opens_is_named_and_the_others_are_sealed_an
 
 def test_what_is_stored_meanwhile_opens_with_the_new_key_alone(instance: Instance) -> None:
     """Every write seals inside of its transaction, and transactions that write take turns."""
-    stop, failures = threading.Event(), []
+    failures: list[Exception] = []
 
     def write() -> None:
-        number = 0
-        while not stop.is_set():
-            number += 1
+        for number in range(30):
             try:
                 with instance.db.begin() as tx:
                     actor = actors.configured(tx)[0]
@@ -166,15 +164,16 @@ def test_what_is_stored_meanwhile_opens_with_the_new_key_alone(instance: Instanc
 
     writer = threading.Thread(target=write)
     writer.start()
-    try:
-        for _ in range(4):
-            instance.keys.rotate()
-            with closing(Instance(instance.data)) as other:
-                assert len(other.in_file()) == 1
-                assert other.opened()[1:] == CONFIGURATIONS[1:]
-    finally:
-        stop.set()
-        writer.join()
+    rotations = 0
+    while writer.is_alive() or rotations == 0:
+        instance.keys.rotate()
+        rotations += 1
+        with closing(Instance(instance.data)) as other:
+            assert len(other.in_file()) == 1
+            assert other.opened()[1:] == CONFIGURATIONS[1:]
+    writer.join()
+    with closing(Instance(instance.data)) as other:
+        assert other.opened() == [{"number": 29}, *CONFIGURATIONS[1:]]
     assert failures == []
 
 
