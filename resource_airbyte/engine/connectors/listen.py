@@ -11,12 +11,11 @@ from collections.abc import Callable
 
 from ... import process
 from ...protocol.reader import LineTooLong
+from .output import waiting
 
 BLOCK = 1 << 16
 LONGEST_LINE = 64 << 20
 STDERR_KEPT = 16 << 10
-# More than this an ended child cannot have left in its two pipes: the rest is from somebody who holds them open.
-LEFT = 2 << 20
 
 
 class Lines:
@@ -57,7 +56,7 @@ class Listener:
         self._lines = Lines(line)
         self._stderr = bytearray()
         self._end = process.deadline(seconds)
-        self._left: int | None = None
+        self._left: dict[int, int] = {}
 
     def hurry(self, seconds: float) -> None:
         """From now on it has at most this long."""
@@ -101,20 +100,23 @@ class Listener:
         selector.register(self._child.stderr, selectors.EVENT_READ, None)
         selector.register(ended, selectors.EVENT_READ, None)
         next_tick = time.monotonic() + every
-        while self._left is None or (self._left > 0 and len(selector.get_map())):
+        running = True
+        while running or len(selector.get_map()):
             now = time.monotonic()
-            if self._left is None and now >= self._end:
+            if running and now >= self._end:
                 return None
             if now >= next_tick:
                 tick()
                 next_tick += every
-            ready = selector.select(max(min(self._end, next_tick) - now, 0) if self._left is None else 0)
-            if not ready and self._left is not None:
+            ready = selector.select(max(min(self._end, next_tick) - now, 0) if running else 0)
+            if not ready and not running:
                 break
             for key, _ in ready:
                 if key.fd == ended:
                     selector.unregister(ended)
-                    self._left = LEFT
+                    running = False
+                    # Whatever comes after what is in the pipes now is from somebody else.
+                    self._left = {each.fileno(): waiting(each) for each in (self._child.stdout, self._child.stderr)}
                 elif not self._read(key):
                     selector.unregister(key.fileobj)
         self._lines.end()
@@ -122,9 +124,9 @@ class Listener:
 
     def _read(self, key: selectors.SelectorKey) -> bool:
         """Take what is there; False at the stream's end."""
-        block = os.read(key.fd, BLOCK)
-        if self._left is not None:
-            self._left -= len(block)
+        block = os.read(key.fd, min(BLOCK, self._left.get(key.fd, BLOCK)))
+        if key.fd in self._left:
+            self._left[key.fd] -= len(block)
         if key.data is not None:
             self._lines.feed(block)
         else:

@@ -6,6 +6,8 @@ import fcntl
 import os
 import select
 import signal
+import struct
+import termios
 import threading
 from typing import IO, Any
 
@@ -25,6 +27,11 @@ def widen(stream: IO[bytes] | None) -> None:
             fcntl.fcntl(stream.fileno(), resize, PIPE_SIZE)
         except OSError:
             return  # over the user's pipe quota: the default size works too
+
+
+def waiting(stream: IO[bytes]) -> int:
+    """How many bytes lie in a pipe, to be read."""
+    return int(struct.unpack("i", fcntl.ioctl(stream.fileno(), termios.FIONREAD, bytes(4)))[0])
 
 
 class Output:
@@ -59,7 +66,7 @@ class Output:
             ready = dict(self._poll.poll(None if self._left is None else 0))
             if self._ended in ready:
                 self._poll.unregister(self._ended)
-                self._left = PIPE_SIZE  # more than that, it cannot have left in the pipe
+                self._left = waiting(self._stdout)  # whatever comes after that is from somebody else
             elif self._stdout.fileno() in ready:
                 return self._block(size)
             elif not ready:
@@ -67,7 +74,7 @@ class Output:
         return b""
 
     def _block(self, size: int) -> bytes:
-        block = os.read(self._stdout.fileno(), size)
+        block = os.read(self._stdout.fileno(), size if self._left is None else min(size, self._left))
         if self._left is not None:
             self._left -= len(block)
         return block

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,14 @@ STARTED, COMPLETE = {"status": ["people", "STARTED"]}, {"status": ["people", "CO
 
 def some(count: int, **more: Any) -> dict[str, Any]:
     return {"records": {"stream": "people", "count": count, **more}}
+
+
+def gone(pid: int, seconds: float = 5.0) -> bool:
+    """Whether a process is dead by then; one that nobody has buried yet is."""
+    end = process.deadline(seconds)
+    while process.alive(pid) and time.monotonic() < end:
+        process.wait_gone(pid, 0.05)
+    return not process.alive(pid)
 
 
 @dataclass

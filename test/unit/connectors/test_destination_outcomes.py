@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from rehearsal import PEOPLE
+from rehearsal import PEOPLE, gone
 
 from resource_airbyte import process
 from resource_airbyte.engine.connectors.child import ChildDestination, Program
@@ -83,7 +83,7 @@ def test_workers_that_outlive_it_neither_hold_the_sync_up_nor_live_on(scripted: 
     for pid in written.orphans():
         if "stranger" in step:  # it bears no mark: nobody can find it
             process.signal_group(pid, 9)
-        assert process.wait_gone(pid, 5)
+        assert gone(pid)
 
 
 @pytest.mark.parametrize("step", [{"orphan": 60}, {"escaped": 60}])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rehearsal import gone
 
 from resource_airbyte import process
 from resource_airbyte.engine.connectors import listen, probe
@@ -209,7 +210,7 @@ def test_workers_that_outlive_the_connector_neither_keep_us_waiting_nor_live_on(
     for orphan in re.findall(r"orphan (\d+)", "\n".join(heard)):
         if "stranger" in step:  # it bears no mark, so nobody can find it; but neither does it hold us up for ever
             process.signal_group(int(orphan), 9)
-        assert process.wait_gone(int(orphan), 5)
+        assert gone(int(orphan))
 
 
 @pytest.mark.parametrize("last", [["close_stdout", "hang"], ["chatter"], [{"drip": 0.01}]])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rehearsal import COMPLETE, PEOPLE, STARTED, rehearse, some
+from rehearsal import COMPLETE, PEOPLE, STARTED, gone, rehearse, some
 
 from resource_airbyte import process
 from resource_airbyte.engine.connectors import child
@@ -243,7 +243,7 @@ def test_workers_that_outlive_the_source_neither_hold_it_up_nor_live_on(scripted
     for orphan in re.findall(r"orphan (\d+)", "\n".join(done.notes.lines)):
         if "stranger" in step:  # it bears no mark, so nobody can find it; but neither does it hold us up
             process.signal_group(int(orphan), 9)
-        assert process.wait_gone(int(orphan), 5)
+        assert gone(int(orphan))
 
 
 def test_everything_that_the_source_wrote_is_read_though_a_worker_goes_on_writing(scripted: Scripted) -> None:
