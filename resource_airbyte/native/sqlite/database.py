@@ -136,15 +136,21 @@ class SQLite(File, Database):
         """SQLite has none."""
 
     def widen(self, name: TableName, column: str, have: str, want: str) -> None:
-        """A column cannot change its type: another one takes its place and its name."""
-        old, new = quoted(column), quoted("_airbyte_wider")
-        self.execute(f"ALTER TABLE {name.sql} ADD COLUMN {new} {want}")
-        self.execute(f"UPDATE {name.sql} SET {new} = {widened(old, have, want)} WHERE {old} IS NOT NULL")
-        for (index,) in self.rows("SELECT name FROM pragma_index_list(?) WHERE origin = 'c'", [name.name]):
-            if index.startswith("_airbyte_"):  # ours, which is made again; a column with an index cannot go
-                self.execute(f"DROP INDEX {quoted(index)}")
-        self.execute(f"ALTER TABLE {name.sql} DROP COLUMN {old}")
-        self.execute(f"ALTER TABLE {name.sql} RENAME COLUMN {new} TO {old}")
+        """A column cannot change its type: the table is made anew, with what belongs to it."""
+        of = "tbl_name = ? COLLATE NOCASE AND type IN ('index', 'trigger') AND sql IS NOT NULL"
+        belongings = [row[0] for row in self.rows(f"SELECT sql FROM sqlite_master WHERE {of}", [name.name])]
+        types = self.described(name)
+        values = {each: quoted(each) for each in types}
+        for each in types:
+            if self.dialect.fold(each) == self.dialect.fold(column):
+                types[each], values[each] = want, widened(quoted(each), have, want)
+        made = self.located("", f"_airbyte_wider_{name.name}")
+        self.execute(f"CREATE TABLE {made.sql} ({', '.join(f'{quoted(each)} {kind}' for each, kind in types.items())})")
+        self.execute(f"INSERT INTO {made.sql} SELECT {', '.join(values.values())} FROM {name.sql} ORDER BY rowid")
+        self.execute(f"DROP TABLE {name.sql}")
+        self.execute(f"ALTER TABLE {made.sql} RENAME TO {quoted(name.name)}")
+        for each in belongings:
+            self.execute(each)
 
     def index(self, name: TableName, wanted: Sequence[tuple[str, ...]]) -> None:
         """The primary key, which a merge looks for; other indexes would slow loading down for nothing."""
