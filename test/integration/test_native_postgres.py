@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from resource_airbyte import process
-from resource_airbyte.errors import ConnectorError
+from resource_airbyte.errors import ConnectorError, Fenced
 from resource_airbyte.native.postgres import check, preview
 from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
 from resource_airbyte.protocol.seams import Destination
@@ -329,6 +330,29 @@ def test_a_process_killed_around_a_commit_loses_and_doubles_nothing(
         return done.code
 
     exactly_once(run, warehouse, 400)
+
+
+def test_a_newer_attempt_waits_for_the_commit_of_an_older_one_which_is_then_its_last(
+    warehouse: PostgresWarehouse,
+) -> None:
+    with Attempt(warehouse, fence=1) as old, ThreadPoolExecutor(1) as thread:
+        old.write(people(1, 1))
+        old.state(1)
+        database, ledger = old.destination._database, old.destination._ledger  # type: ignore[attr-defined]
+        database.begin()
+        ledger.check()  # the last statement before the COMMIT
+        newer = Attempt(warehouse, fence=2)
+        opening = thread.submit(newer.__enter__)
+        while not warehouse.query("SELECT 1 FROM pg_locks WHERE NOT granted"):
+            assert not opening.done()
+        old.flush()
+        assert len(old.returned) == 1
+        opening.result().destination.close()
+        old.write(people(2, 2))
+        old.state(2)
+        with pytest.raises(Fenced):
+            old.flush()
+    assert ids(warehouse) == [1]
 
 
 def test_a_connection_that_is_lost_is_worth_another_attempt(warehouse: PostgresWarehouse) -> None:

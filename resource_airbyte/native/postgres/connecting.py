@@ -26,8 +26,16 @@ SSLCERTMODE = 16_00_00
 PATIENCE = "20"
 # What this connector's SQL, and the texts that it sends, take for granted.
 SESSION = ("TimeZone = 'UTC'", "client_encoding = 'UTF8'", "DateStyle = 'ISO, YMD'", "standard_conforming_strings = on")
-# Its statements may take their time, unless `options` says otherwise; another program's lock may not, for ever.
-LIMITS = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "lock_timeout": "'600s'"}
+# Its statements may take their time, unless `options` says otherwise; another program's lock may not, for ever. And a
+# server from which our machine has vanished is to notice that in minutes, not hours: it holds locks for us until then.
+LIMITS = {
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "lock_timeout": "'600s'",
+    "tcp_keepalives_idle": "60",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "6",
+}
 
 
 class Link:
