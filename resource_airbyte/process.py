@@ -31,6 +31,7 @@ FOREIGN = ("PYTHON", "__PYVENV", "LD_PRELOAD", "LD_AUDIT", "DYLD_")
 # A child started with this in its environment can be found and ended again, even after its parent was killed.
 MARK = "RESOURCE_AIRBYTE_MARK"
 GRACE = 5.0
+CUT = "…".encode()  # by this, half a secret at the end of a text is found
 TAIL_BLOCK, TAIL_KEPT, TAIL_MOST = 64 << 10, 16 << 10, 16 << 20
 
 
@@ -224,7 +225,7 @@ class Tail:
                 if self._line is not None:
                     *lines, rest = (rest + block).split(b"\n")
                     if len(rest) > TAIL_BLOCK:  # no line end for so long: a line all the same
-                        lines, rest = [*lines, rest], b""
+                        lines, rest = [*lines, rest + CUT], CUT
                     self._hand_on(lines)
             if rest and self._line is not None:
                 self._hand_on([rest])
@@ -245,7 +246,7 @@ class Tail:
         self._thread.join(wait)
         kept = self._kept
         if len(kept) == TAIL_KEPT:  # begin with a whole line, if there is one
-            kept = kept.partition(b"\n")[2] or kept
+            kept = kept.partition(b"\n")[2] or CUT + kept
         lines = kept.decode("utf-8", "replace").rstrip().split("\n")
         return "\n".join(line.rstrip() for line in lines[-self._keep :])
 

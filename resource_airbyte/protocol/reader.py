@@ -148,4 +148,6 @@ def _key(state: State) -> StateKey | None:
 
 def bad(line: bytes) -> BadLine:
     """A line that is not the protocol, with a sample of it, and whether something that counts was lost with it."""
-    return BadLine(line[:SAMPLE].decode("utf-8", "replace"), record=lost(line))
+    # The mark of a cut: half a secret at the end of a sample is found by it.
+    sample = line[:SAMPLE].decode("utf-8", "replace") + ("…" if len(line) > SAMPLE else "")
+    return BadLine(sample, record=lost(line))

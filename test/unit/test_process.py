@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,17 @@ def test_who_listens_on_a_port_is_named() -> None:
         named = process.listener(door.getsockname()[1])
     assert named is not None
     assert named.startswith(f"process {os.getpid()}, ")
+
+
+def test_a_tail_marks_where_it_has_cut_a_line() -> None:
+    heard: list[str] = []
+    size = process.TAIL_BLOCK + process.TAIL_KEPT
+    child = process.start(
+        python(f"import sys; sys.stderr.write('x' * {2 * size}); sys.stderr.flush()"), env=ENV, stderr=subprocess.PIPE
+    )
+    assert child.stderr is not None
+    tail = process.Tail(child.stderr, line=heard.append)
+    assert tail.text(20).startswith("…x")
+    child.wait(10)
+    assert len(heard) > 1
+    assert all(first.endswith("…") and second.startswith("…") for first, second in pairwise(heard))

@@ -233,7 +233,8 @@ class ChildDestination:
             key = StateKey("stream", self._originals.get(key.stream, key.stream))
         waiting = self._given[key]
         if not waiting:
-            self._setup.log("WARN", f"the destination returned a state that nobody gave it: {event.payload[:200]!r}")
+            text = event.payload[:200].decode("utf-8", "replace")
+            self._setup.log("WARN", f"the destination returned a state that nobody gave it: {text}…")
             return
         self._count(key, event.payload)
         self._setup.committed(waiting.popleft())

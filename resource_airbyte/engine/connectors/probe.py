@@ -256,7 +256,7 @@ class _Probe:
         self.foreign += 1
         if len(self.samples) < SAMPLES:
             # Redacted before it is cut, or the cut could leave half a secret that no longer looks like one.
-            text = self.redact(raw[: 64 * SAMPLE].decode("utf-8", "replace"))
+            text = self.redact(raw[: 64 * SAMPLE].decode("utf-8", "replace") + ("…" if len(raw) > 64 * SAMPLE else ""))
             self.samples.append(text[:SAMPLE])
             self.ears.log("WARN", f"{self.launch.label} wrote what is not the protocol: {text[:SAMPLE]}")
 

@@ -12,6 +12,7 @@ from ...model.mask import MASK, names_secret
 from ...model.references import bare
 
 SHORTEST = 4  # a shorter secret would blank out half of every message
+CUT = "…"  # what stands where a text was cut
 SHORTEST_BASE64 = 8  # fewer digits turn up by chance
 LONGEST_QUOTED = 4096  # a longer one is not looked for in URLs
 LONGEST = 1 << 16  # a longer one is looked for as it is and line by line alone: every form is a pattern to search for
@@ -40,11 +41,40 @@ class Redactor:
         # The longest first, so that one secret inside another does not leave the rest of it readable.
         ordered = sorted((form for form in found if len(form) >= SHORTEST), key=len, reverse=True)
         self._pattern = re.compile("|".join(found[form] for form in ordered)) if ordered else None
+        self._forms = ordered
 
     def __call__(self, text: str) -> str:
         if self._pattern is not None:
             text = self._pattern.sub(MASK, text)
+        if CUT in text:
+            text = self._without_halves(text)
         return URL_PASSWORD.sub(rf"\1:{MASK}@", text)
+
+    def _without_halves(self, text: str) -> str:
+        """Where a text was cut, there may be the beginning of a secret before the mark, or the end of one after it."""
+        parts = text.split(CUT)
+        for at, part in enumerate(parts):
+            if at < len(parts) - 1:
+                part = _without_end(part, self._forms)
+            if at > 0:
+                part = _without_end(part[::-1], [form[::-1] for form in self._forms])[::-1]
+            parts[at] = part
+        return CUT.join(parts)
+
+
+def _without_end(text: str, forms: list[str]) -> str:
+    """The text, masked from where one of the forms begins that would go on after its end."""
+    whole = text.rstrip("\ufffd")  # of a letter that was cut itself
+    longest = max((_overlap(whole, form) for form in forms), default=0)
+    return whole[:-longest] + MASK if longest else text
+
+
+def _overlap(text: str, form: str) -> int:
+    """How much of the beginning of the form the text ends with; 0 when that is too little to tell."""
+    if form[:SHORTEST] not in text[-len(form) :]:
+        return 0
+    lengths = range(min(len(form), len(text)), SHORTEST - 1, -1)
+    return next((length for length in lengths if text.endswith(form[:length])), 0)
 
 
 def _marked(schema: Any) -> Iterator[str]:

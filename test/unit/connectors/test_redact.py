@@ -92,3 +92,22 @@ def test_the_secrets_in_a_key_file_are_found_one_by_one() -> None:
 def test_a_reference_is_told_as_it_was_written() -> None:
     redact = Redactor({"password": "${env:PW}", "token": "s3cr3t${env:PW}"})
     assert redact("${env:PW} and s3cr3t${env:PW}") == "${env:PW} and **********"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("with s3cr3t-t0k…", "with **********…"),
+        ("…t0ken and more", "…********** and more"),
+        ("…r3t-t0ken… and s3cr3t-…", "…**********… and **********…"),
+        ("with s3cr3t-t0k\ufffd…", "with **********…"),
+        ("with s3c…", "with s3c…"),
+        ("s3cr3t-t0k", "s3cr3t-t0k"),
+        ("s3cr3t-t0ken…", "**********…"),
+        ("starting…", "starting…"),
+        ('{"k": "a\\"b\\"c\\"d', '{"k": "a\\"b\\"c\\"d'),
+        ('{"k": "a\\"b\\"c…', '{"k": "**********…'),
+    ],
+)
+def test_half_a_secret_is_found_where_a_text_was_cut(text: str, told: str) -> None:
+    assert Redactor({"password": "s3cr3t-t0ken", "token": 'a"b"c"d"e'})(text) == told
