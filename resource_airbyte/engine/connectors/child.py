@@ -9,7 +9,7 @@ import subprocess
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ from ...protocol.seams import (
 )
 from .handover import handed_over
 from .output import Output, widen
+from .scratch import scratch, variables
 
 # Seconds that a source may live on after it has closed its output: there is nothing left that it could do for us.
 FAREWELL = 30.0
@@ -73,10 +74,10 @@ class ChildSource:
         documents = {"config": encode(self._configuration), "catalog": encode(catalog)}
         if state is not None:
             documents["state"] = state
-        with handed_over(documents) as given:
+        with scratch() as own, handed_over(documents) as given:
             child = process.start(
                 [*self._program.argv, "read", *given.arguments],
-                env=self._program.env,
+                env={**self._program.env, **variables(own)},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=given.descriptors,
@@ -130,12 +131,11 @@ class ChildDestination:
         documents = {"config": encode(self._configuration), "catalog": encode(self._catalog)}
         pipe = subprocess.PIPE
         # The documents stay handed over until close(): where they are files, nobody tells us when it has read them.
-        self._handover = handed_over(documents)
-        given = self._handover.__enter__()
+        self._held = ExitStack()
+        env = {**self._program.env, **variables(self._held.enter_context(scratch()))}
+        given = self._held.enter_context(handed_over(documents))
         argv = [*self._program.argv, "write", *given.arguments]
-        self._child = process.start(
-            argv, env=self._program.env, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=given.descriptors
-        )
+        self._child = process.start(argv, env=env, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=given.descriptors)
         assert self._child.stderr is not None
         widen(self._child.stdin)
         self._output = Output(self._child, self._program.mark)
@@ -178,7 +178,7 @@ class ChildDestination:
             if self._child.stdin is not None:
                 with suppress(OSError):  # whoever should read what is left in the buffer is gone
                     self._child.stdin.close()
-            self._handover.__exit__(None, None, None)
+            self._held.close()
 
     def _send(self, lines: list[bytes]) -> None:
         assert self._child.stdin is not None

@@ -35,8 +35,6 @@ from typing import Any, NoReturn
 
 MODULES = ("components", "source_declarative_manifest.components")
 MOST_DESCRIPTORS = 16
-# Temporary directories of the library begin so: what a killed connector leaves is recognised, and swept.
-PREFIX = "resource-airbyte-"
 
 
 def main(arguments: list[str]) -> None:
@@ -46,7 +44,6 @@ def main(arguments: list[str]) -> None:
     from airbyte_cdk.logger import init_logger
 
     init_uncaught_exception_handler(init_logger("airbyte"))
-    tempfile.template = PREFIX
     parser = argparse.ArgumentParser()
     parser.add_argument("--manifest-path", required=True)
     parser.add_argument("--components-path")
@@ -256,6 +253,8 @@ def _be_child(request: dict[str, Any], given: list[int], close: list[int]) -> No
         for descriptor in close:
             os.close(descriptor)
         _place(given, request["at"])
+        os.environ.update(request["environment"])
+        tempfile.tempdir = None  # the parent may have looked already where temporary files go
         random.seed()
         code = _run(request["arguments"])
     except BaseException:

@@ -8,18 +8,12 @@ will not do.
 from __future__ import annotations
 
 import os
-import stat
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ... import process
-
-PREFIX = "resource-airbyte-handover-"  # not that of the sockets, which lie there too
-DAY = 24 * 3600.0
+from .scratch import scratch
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ def handed_over(documents: Mapping[str, bytes]) -> Iterator[Handover]:
 
 @contextmanager
 def _memory(flag: str, content: bytes) -> Iterator[int]:
-    descriptor = os.memfd_create(f"{PREFIX}{flag}")
+    descriptor = os.memfd_create(f"resource-airbyte-{flag}")
     try:
         with os.fdopen(os.dup(descriptor), "wb") as file:
             file.write(content)
@@ -64,34 +58,8 @@ def _memory(flag: str, content: bytes) -> Iterator[int]:
 
 @contextmanager
 def _file(flag: str, content: bytes) -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
-    path = directory / f"{flag}.json"
-    try:
+    with scratch() as directory:
+        path = directory / f"{flag}.json"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
         yield path
-    finally:
-        path.unlink(missing_ok=True)
-        with suppress(FileNotFoundError):  # swept, after more than a day
-            directory.rmdir()
-
-
-def sweep() -> int:
-    """Remove what killed processes of this user left behind; returns how many directories that were."""
-    import shutil
-
-    removed = 0
-    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
-        with suppress(FileNotFoundError):  # somebody else removed it at the same time
-            status = directory.lstat()
-            ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
-            if ours and _left_behind(directory, status.st_mtime):
-                shutil.rmtree(directory)
-                removed += 1
-    return removed
-
-
-def _left_behind(directory: Path, made: float) -> bool:
-    """Whether its maker is gone. A number may belong to another process by now, so that a day is the limit for all."""
-    pid = directory.name.removeprefix(PREFIX).partition("-")[0]
-    return pid.isdigit() and (not process.alive(int(pid)) or time.time() - made > DAY)

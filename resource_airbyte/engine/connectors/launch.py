@@ -15,6 +15,7 @@ from ...settings import Settings
 from .catalog import Connector, Kind
 from .declarative import Declarative
 from .registry import Registry
+from .scratch import variables
 from .venv import Environments
 from .warm import Warm
 
@@ -43,11 +44,14 @@ class Launch:
     origin: Kind = "source"
     starter: Callable[..., process.Child] | None = field(default=None, compare=False)
 
-    def start(self, arguments: Sequence[str], descriptors: Sequence[int]) -> process.Child:
-        """Start it with these arguments, its output in pipes; it inherits these descriptors. Raises OSError."""
+    def start(self, arguments: Sequence[str], descriptors: Sequence[int], own: Path) -> process.Child:
+        """Start it with these arguments, its output in pipes, its temporary files in `own`. Raises OSError.
+
+        It inherits these descriptors.
+        """
         pipe, argv = subprocess.PIPE, [*self.argv, *arguments]
         start = self.starter or process.start
-        return start(argv, env=self.env, stdout=pipe, stderr=pipe, pass_fds=descriptors)
+        return start(argv, env={**self.env, **variables(own)}, stdout=pipe, stderr=pipe, pass_fds=descriptors)
 
     @property
     def label(self) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from .handover import handed_over
 from .launch import Launch
 from .listen import Listener
 from .redact import Redactor
+from .scratch import scratch
 
 TICK = 10.0  # seconds between two signs of life for whoever waits
 FAREWELL = 10.0  # seconds that a connector may take to end after its answer
@@ -155,8 +157,8 @@ def _ask(
             documents[name] = encode(value)
         else:
             words += [f"--{name}", str(value)]
-    with handed_over(documents) as given:
-        return probe.run([question.verb, *given.arguments, *words], given.descriptors)
+    with scratch() as own, handed_over(documents) as given:
+        return probe.run([question.verb, *given.arguments, *words], given.descriptors, own)
 
 
 @dataclass
@@ -176,9 +178,9 @@ class _Probe:
     last_complaint: str = ""
     listener: Listener | None = None
 
-    def run(self, arguments: list[str], descriptors: tuple[int, ...]) -> Answer:
+    def run(self, arguments: list[str], descriptors: tuple[int, ...], own: Path) -> Answer:
         started = time.monotonic()
-        child = self._start(arguments, descriptors)
+        child = self._start(arguments, descriptors, own)
         self.listener = Listener(child, self.line, self.timeout)
         try:
             code = self.listener.run(lambda: self._still_trying(time.monotonic() - started), TICK)
@@ -188,9 +190,9 @@ class _Probe:
             process.sweep(self.launch.env.get(process.MARK, ""))
         return self._judge(code)
 
-    def _start(self, arguments: list[str], descriptors: tuple[int, ...]) -> process.Child:
+    def _start(self, arguments: list[str], descriptors: tuple[int, ...], own: Path) -> process.Child:
         try:
-            return self.launch.start(arguments, descriptors)
+            return self.launch.start(arguments, descriptors, own)
         except OSError as error:
             raise self._crashed(f"cannot be started ({error.strerror}: {self.launch.argv[0]})") from error
 

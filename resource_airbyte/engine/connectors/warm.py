@@ -21,11 +21,14 @@ from typing import IO, cast
 
 from ... import process
 from .cdk import FLAGS
+from .scratch import VARIABLES
 
 # How many words of a command make the shim run, before the connector's own: python, its flags, the shim.
 WORDS = 2 + len(FLAGS)
 START_TIMEOUT = 60.0
 GRACE = 1.0
+# What differs from child to child, and is no reason for another parent.
+EACH = (process.MARK, *VARIABLES)
 # macOS does not let a process fork safely once its system libraries were used.
 POSSIBLE = sys.platform == "linux"
 
@@ -53,7 +56,8 @@ class Warm:
         if POSSIBLE and self._idle > 0:
             # It may be gone, going, or broken: that is for a start of the connector's own to tell.
             with contextlib.suppress(OSError):
-                return self._parent(argv[:WORDS], env).fork(argv[WORDS:], pass_fds)
+                own = {name: env[name] for name in VARIABLES if name in env}
+                return self._parent(argv[:WORDS], env).fork(argv[WORDS:], pass_fds, own)
         return process.start(argv, env=env, stdout=stdout, stderr=stderr, pass_fds=pass_fds)
 
     def pids(self) -> list[int]:
@@ -70,7 +74,7 @@ class Warm:
             parent.end()
 
     def _parent(self, command: Sequence[str], env: Mapping[str, str]) -> _Parent:
-        kept = {name: value for name, value in env.items() if name != process.MARK}
+        kept = {name: value for name, value in env.items() if name not in EACH}
         key = (*command, *(f"{name}={value}" for name, value in sorted(kept.items())))
         with self._lock:
             if self._closed:
@@ -108,11 +112,12 @@ class _Parent:
                 raise
         return cls(child, ours)
 
-    def fork(self, arguments: Sequence[str], descriptors: Sequence[int]) -> process.Child:
-        """A child of it that runs with these arguments. Raises OSError if there is none."""
+    def fork(self, arguments: Sequence[str], descriptors: Sequence[int], own: Mapping[str, str]) -> process.Child:
+        """A child of it with these arguments, and these variables of its `own`. Raises OSError if there is none."""
         pipes = [os.pipe() for _ in range(3)]
         report, out, err = (read for read, _ in pipes)
-        request = json.dumps({"arguments": list(arguments), "at": [1, 2, *descriptors]}).encode()
+        at = [1, 2, *descriptors]
+        request = json.dumps({"arguments": list(arguments), "at": at, "environment": own}).encode()
         frame = len(request).to_bytes(4, "big") + request
         try:
             with self.lock:

@@ -17,6 +17,7 @@ from typing import Any
 from ... import process
 from ...protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
 from ...protocol.seams import Checkpoint, Destination, Source, StateKey, StreamSetup, WriteSetup
+from ..connectors import scratch
 from ..connectors.child import ChildDestination, ChildSource, Program
 from ..orchestrator import assignment as wire
 from ..replication.counts import Counts, Fault
@@ -51,6 +52,7 @@ class Channel:
                     self._stored = max(self._stored, message.number)
                     self._acked.notify_all()
         process.sweep(process.mine())
+        scratch.leave()
         os._exit(1)
 
     def send(self, message: Any) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from ... import process
-from ..connectors import handover
+from ..connectors import scratch
 from . import assignment as wire
 
 ENDING = 10.0  # seconds that a process may take to end after its last word
@@ -60,8 +60,7 @@ class Conversation:
         except process.DeadlineExceeded:
             code = self._child.end(grace=0)
         process.sweep(self._mark)  # connectors that it could not end any more, and daemons that they made
-        if code != 0:
-            handover.sweep()
+        scratch.sweep()  # what those had for temporary files
         self._socket.close()
         return code, self._tail.text()
 

@@ -18,7 +18,7 @@ from typing import Any
 from ... import process
 from ...errors import NotFound
 from ...settings import Settings
-from ..connectors import handover
+from ..connectors import scratch
 from ..connectors.catalog import Catalog
 from ..connectors.launch import Launchers
 from ..connectors.specs import Specs
@@ -128,7 +128,7 @@ class LocalOrchestrator:
         swept = process.sweep(f"{self._tools.mark}:") if self._tools.mark else []
         if swept:
             log.warning("ended %d processes that an earlier daemon left behind", len(swept))
-        handover.sweep()
+        scratch.sweep()
         with self._tools.db.begin() as tx:
             left = jobs.unfinished(tx)
             for job in left:

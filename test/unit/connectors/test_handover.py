@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors.handover import handed_over, sweep
+from resource_airbyte.engine.connectors.handover import handed_over
+from resource_airbyte.engine.connectors.scratch import sweep
 
 SECRET = b'{"password": "s3cr3t-s3cr3t"}'
 
@@ -75,22 +76,3 @@ def test_what_a_killed_process_left_behind_is_swept_at_once(temporary: Path) -> 
     assert SECRET in b"".join(path.read_bytes() for path in temporary.rglob("*.json"))
     assert sweep() == 2
     assert list(temporary.iterdir()) == []
-
-
-@pytest.mark.usefixtures("_without_memory_files")
-def test_what_is_in_use_and_what_is_not_ours_is_left_alone(temporary: Path) -> None:
-    socket = temporary / f"resource-airbyte-{os.getuid()}-0123456789abcdef"
-    socket.mkdir()
-    (temporary / "resource-airbyte-handover-traceback.txt").write_text("x")
-    with handed_over({"config": SECRET}) as given:
-        assert sweep() == 0
-        assert Path(given.arguments[1]).read_bytes() == SECRET
-    assert socket.is_dir()
-
-
-@pytest.mark.usefixtures("_without_memory_files")
-def test_a_block_that_is_left_after_the_sweep_of_a_day_is_no_error(temporary: Path) -> None:
-    with handed_over({"config": SECRET}) as given:
-        directory = Path(given.arguments[1]).parent
-        os.utime(directory, (0, 0))
-        assert sweep() == 1
