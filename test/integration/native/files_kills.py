@@ -13,6 +13,7 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -129,18 +130,23 @@ def visible(path: Path, pattern: str) -> list[int]:
     return found
 
 
+def counted(path: Path) -> int:
+    """How many rows the ledger knows of."""
+    with closing(sqlite3.connect(path / ".airbyte" / "ledger.db")) as ledger:
+        found: int = ledger.execute("SELECT coalesce(sum(rows), 0) FROM parts").fetchone()[0]
+    return found
+
+
 def look(path: Path, mode: str) -> None:
     """Right after a kill: no row twice, no generation half, and nothing that is not committed."""
     for pattern in ("users/*.parquet", "**/*.parquet"):
         rows = visible(path, pattern)
         if max(Counter(rows).values(), default=1) > 1:
             raise SystemExit(f"{pattern}: rows are there twice")
-        if mode.startswith("truncate") and pattern[0] == "u" and set(rows) not in (OLD, set(), NEW):
+        whole = pattern[0] == "*" or set(rows) in (OLD, set(), NEW)
+        if mode.startswith("truncate") and (not whole or (OLD & set(rows) and NEW & set(rows))):
             raise SystemExit(f"{pattern}: a mixture of generations")
-        with sqlite3.connect(path / ".airbyte" / "ledger.db") as ledger:
-            (counted,) = ledger.execute("SELECT coalesce(sum(rows), 0) FROM parts").fetchone()
-        ledger.close()
-        if len(rows) > counted:
+        if len(rows) > counted(path):
             raise SystemExit(f"{pattern}: rows that are not committed")
 
 
@@ -164,7 +170,8 @@ def main(directory: Path, mode: str) -> int:
             raise SystemExit(f"an attempt failed around step {number}")
         rows, expected = visible(path, "users/*.parquet"), NEW if mode.startswith("truncate") else NEW | OLD
         left = [*path.glob(".airbyte/**/*.part*"), *path.glob(".airbyte/trash/*"), *path.glob(".airbyte/staged/*")]
-        if sorted(rows) != sorted(expected) or left or not (path / "users" / "notes.txt").exists():
+        known = counted(path) == len(expected)
+        if sorted(rows) != sorted(expected) or not known or left or not (path / "users" / "notes.txt").exists():
             raise SystemExit(f"step {number}: {sorted(rows)}, {left}")
     return number
 
