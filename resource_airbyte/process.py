@@ -273,10 +273,20 @@ def marked(mark: str) -> Iterator[int]:
 
     for process in psutil.process_iter(["pid"]):
         try:
-            if process.pid != os.getpid() and process.environ().get(MARK, "").startswith(mark):
+            if process.pid != os.getpid() and _environment_of(process).get(MARK, "").startswith(mark):
                 yield process.pid
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             continue  # gone, or somebody else's
+
+
+def _environment_of(process: Any) -> dict[str, str]:
+    """Its environment. In the moment in which a new program takes a process over it seems to have none."""
+    for _ in range(20):
+        found: dict[str, str] = process.environ()
+        if found or time.time() - process.create_time() > 2.0:
+            return found
+        time.sleep(0.005)
+    return {}
 
 
 def alive(pid: int, started: float | None = None) -> bool:
