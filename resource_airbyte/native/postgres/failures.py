@@ -58,7 +58,7 @@ CONNECTING: Sequence[tuple[str, str, str, str | None]] = (
 # SQLSTATE, or its class, likewise. {text} is the server's own.
 RUNNING: Sequence[tuple[str, str, str, str | None]] = (
     ("42501", "{place} does not allow it: {text}", CONFIG,
-     "Grant the user CREATE on the database and on the schemas that it writes to, and make it the tables' owner"),
+     "Grant the user CREATE and TEMPORARY on the database, CREATE on its schemas, and make it the tables' owner"),
     ("2BP01", "{place}: {text}", CONFIG,
      "Drop what depends on the table, or set drop_cascade to true, which drops it each time"),
     ("0A000", "{place}: {text}", CONFIG, "Drop the view that uses the column, and make it again after the sync"),
