@@ -160,3 +160,18 @@ def test_a_record_with_a_value_that_json_cannot_say_is_kept_without_that_value(v
     assert data["x"] in (None, "\ufffd") or data["x"] == float("inf")
     if data["x"] is None:
         assert b'"field":"x"' in bytes(found.records[0].meta)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"a"},"stream_state":"\x81"}}}',
+        b'{"type":"STATE","state":{"ty\x81":1}}',
+        b'{"type":"RECORD","record":{"stream":"\\ud800a","data":{}}}',
+        b'{"typerecord":{"stream":"a","data":{}}}',
+    ],
+)
+def test_what_a_fuzzer_has_found_is_known_to_be_lost(text: bytes) -> None:
+    (found,) = all_events(text)
+    assert isinstance(found, BadLine)
+    assert found.record
