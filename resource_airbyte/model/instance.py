@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from resource_airbyte.model.base import Wire
 
 
@@ -12,7 +14,7 @@ class HealthCheckRead(Wire):
 class ProgressRead(Wire):
     """What the instance is at, for whoever waits for an answer: a sentence each."""
 
-    doing: list[str] = []
+    doing: list[str] = Field(default_factory=list)
 
 
 class KeyRotationRead(Wire):

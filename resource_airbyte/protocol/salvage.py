@@ -87,7 +87,8 @@ def _record(body: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if body.get("namespace") is not None and not _is_name(body["namespace"]):
         return None  # whose record it is, nobody can tell
-    kept: dict[str, Any] = {name: body[name] for name in ("stream", "namespace", "data", "emitted_at", "meta") if name in body}
+    named = ("stream", "namespace", "data", "emitted_at", "meta")
+    kept: dict[str, Any] = {name: body[name] for name in named if name in body}
     if not _is_moment(kept.get("emitted_at")):
         kept["emitted_at"] = int(time.time() * 1000)
     nulled = mend.nulled(data)

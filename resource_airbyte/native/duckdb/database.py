@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,6 +13,7 @@ import duckdb
 
 from ...errors import ConnectorError, Fenced
 from ...protocol.types import AirbyteType
+from ..sql import onefile
 from ..sql.database import TABLE, VIEW, Batch, Database, Readable
 from ..sql.failure import failed, refused
 from ..sql.names import TableName, literal, quoted
@@ -72,7 +71,7 @@ class DuckDB(File, Database):
         self.path = configuration.path
         self.place = str(self.path)
         self.private: Path = self.path.with_name(f".{self.path.name}.spill")
-        make_parents(self.path)
+        onefile.make_parents(self.path)
         with explained(self.path):
             opened = duckdb.connect(self.path, config={"threads": THREADS, "memory_limit": f"{MEMORY_LIMIT >> 20}MiB"})
         self._limit = MEMORY_LIMIT
@@ -173,18 +172,6 @@ def _in_path(step: str) -> str:
     return step.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def make_parents(path: Path) -> None:
-    """Make the directories above the file, and say clearly when the file cannot be."""
-    if path.is_dir():
-        raise refused(f"{path} is a directory; destination_path must name a file in it, say {path}/warehouse.duckdb")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise refused(f"The directory {path.parent} cannot be made: {error.strerror or error}") from error
-    if not os.access(path if path.exists() else path.parent, os.W_OK) or not os.access(path.parent, os.W_OK):
-        raise refused(f"{path} cannot be written: no permission for it or for its directory")
-
-
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn DuckDB's errors into ours, with the file, the cause and what to do."""
@@ -193,9 +180,7 @@ def explained(path: Path) -> Iterator[None]:
     except duckdb.Error as error:
         raise translated(path, error) from error
     except OSError as error:
-        if error.errno == errno.ENOSPC or "[errno 28]" in str(error):  # Arrow tells it in the text alone
-            raise _full(path) from error
-        raise failed(f"{path}: {error.strerror or error}", "system_error") from error
+        raise onefile.of_system(path, error) from error
 
 
 def translated(path: Path, error: duckdb.Error) -> ConnectorError | Fenced:
@@ -207,16 +192,12 @@ def translated(path: Path, error: duckdb.Error) -> ConnectorError | Fenced:
     if "Conflict on " in text:  # two attempts in one process: the row of the fence was changed under us (rule 5)
         return Fenced(f"A newer attempt writes to {path}")
     if "No space left" in text or "disk is full" in text.lower():
-        return _full(path)
+        return onefile.full(path)
     if "not a valid DuckDB database" in text:
         return refused(f"{path} exists but is no DuckDB file", hint="Name another file as destination_path")
     if "ermission denied" in text or "Read-only file system" in text:
         return refused(f"{path} cannot be written: {text}")
     return failed(f"{path}: {text}", "system_error")
-
-
-def _full(path: Path) -> ConnectorError:
-    return failed(f"The disk of {path} is full", "config_error", "Free some space there, then sync again")
 
 
 def _locked(held: re.Match[str]) -> ConnectorError:

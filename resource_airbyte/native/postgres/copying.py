@@ -16,10 +16,9 @@ import pyarrow.compute as pc
 from ...protocol.types import AirbyteType, Column
 from ..mend import change
 from ..sql.database import Batch
-from .rawids import RawIds
 
 TEXT = pa.large_string()
-EMPTY, TAB, UTC, QUOTE = (pa.scalar(text, TEXT) for text in ("", "\t", "+00", '"'))
+EMPTY, TAB, NEWLINE, UTC, QUOTE = (pa.scalar(text, TEXT) for text in ("", "\t", "\n", "+00", '"'))
 NULL = "\\N"
 ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 # In JSON without its escaped backslashes this is what PostgreSQL refuses.
@@ -30,7 +29,7 @@ DATED = {AirbyteType.DATE, AirbyteType.TIMESTAMP, AirbyteType.TIMESTAMP_TZ}
 QUOTED = {*DATED, AirbyteType.TIME, AirbyteType.TIME_TZ}
 
 
-def rows(batch: Batch, raw_ids: RawIds) -> pa.Buffer:
+def rows(batch: Batch, ids: pa.Array) -> pa.Buffer:
     """The rows of a batch as COPY's text; there is a newline before each, so that the first byte is none of theirs."""
     given, shape, types = batch.rows, batch.table.shape, batch.table.types
     changes: Any = given.column("changes").combine_chunks().cast(TEXT)
@@ -40,9 +39,13 @@ def rows(batch: Batch, raw_ids: RawIds) -> pa.Buffer:
         columns.append(text)
         if bad is not None:
             changes = _noted(changes, bad, field)
-    ids = raw_ids.column(given.num_rows, "\n")
     extracted = _moment(_one(given.column("extracted_at")))
-    own = [ids, extracted, _meta(batch.sync_id, changes), pa.scalar(str(batch.generation), TEXT)]
+    own = [
+        pc.binary_join_element_wise(NEWLINE, ids, EMPTY),
+        extracted,
+        _meta(batch.sync_id, changes),
+        pa.scalar(str(batch.generation), TEXT),
+    ]
     joined = pc.binary_join_element_wise(*own, *columns, TAB, null_handling="replace", null_replacement=NULL)
     return _content(joined)
 
@@ -152,4 +155,4 @@ def _escape(text: pa.Array, inside: bytes) -> pa.Array:
 
 def slices(rows: pa.Table, most: int) -> Sequence[pa.Table]:
     """The rows in pieces of at most so many."""
-    return [rows.slice(start, most) for start in range(0, rows.num_rows, most)] or [rows]
+    return [rows.slice(start, most) for start in range(0, rows.num_rows, most)]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import LiteralString
 
 import psycopg
 import pyarrow as pa
 
 from ..sql.database import Batch
+from ..sql.rawids import AT_ONCE, RawIds
 from . import copying
-from .rawids import AT_ONCE, RawIds
 
 # What PostgreSQL says of a value that it cannot hold.
 UNFIT = (psycopg.errors.DataError, psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex)
@@ -20,6 +20,21 @@ UNFIT = (psycopg.errors.DataError, psycopg.errors.ProgramLimitExceeded, psycopg.
 
 # Batches that are being inserted, or wait for it.
 AHEAD = 2
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows of a batch with their ids, and all of it as COPY reads it."""
+
+    batch: Batch
+    ids: pa.Array
+
+    def content(self) -> pa.Buffer:
+        return copying.rows(self.batch, self.ids)
+
+    def of(self, rows: pa.Table, ids: pa.Array | None = None) -> Piece:
+        """The same with other rows."""
+        return Piece(replace(self.batch, rows=rows), self.ids if ids is None else ids)
 
 
 class Loader:
@@ -35,13 +50,15 @@ class Loader:
 
     def raw_id(self) -> str:
         """A raw id greater than any before."""
-        self.done()
         return str(self._raw_ids.column(1)[0])
 
     def load(self, batch: Batch) -> None:
         """Insert the rows, soon. A value that PostgreSQL refuses becomes NULL, and is noted (rule 6)."""
-        self._wait(AHEAD - 1)
-        self._under_way.append(self._thread.submit(self._insert, batch))
+        for rows in copying.slices(batch.rows, AT_ONCE):
+            piece = Piece(replace(batch, rows=rows), self._raw_ids.column(rows.num_rows))
+            content = piece.content()
+            self._wait(AHEAD - 1)
+            self._under_way.append(self._thread.submit(self._load, piece, content))
 
     def done(self) -> None:
         """Return when all rows are in, or raise why they are not."""
@@ -56,63 +73,57 @@ class Loader:
         self._under_way.clear()
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _insert(self, batch: Batch) -> None:
-        for rows in copying.slices(batch.rows, AT_ONCE):
-            self._load(replace(batch, rows=rows))
-
-    def _load(self, batch: Batch) -> None:
+    def _load(self, piece: Piece, content: pa.Buffer | None = None) -> None:
         self._execute("SAVEPOINT rows")
         try:
-            self._copy(batch)
+            self._copy(piece, content)
         except UNFIT as error:
             self._execute("ROLLBACK TO SAVEPOINT rows")
             if isinstance(error, psycopg.errors.ProgramLimitExceeded) and "index row" in str(error):
                 raise  # the value would fit, but for an index
-            self._load_in_parts(batch, error)
+            self._load_in_parts(piece, error)
         self._execute("RELEASE SAVEPOINT rows")
 
-    def _load_in_parts(self, batch: Batch, error: psycopg.Error) -> None:
+    def _load_in_parts(self, piece: Piece, error: psycopg.Error) -> None:
         """Halve the rows until the one is found that is refused, then its columns."""
-        rows = batch.rows
+        rows = piece.batch.rows
         if rows.num_rows > 1:
             half = rows.num_rows // 2
-            for part in (rows.slice(0, half), rows.slice(half)):
-                self._load(replace(batch, rows=part))
+            for start, end in ((0, half), (half, rows.num_rows)):
+                self._load(piece.of(rows.slice(start, end - start), piece.ids.slice(start, end - start)))
             return
-        left = [index for index in range(len(batch.table.shape.fields)) if rows.column(index).null_count == 0]
+        left = [index for index in range(len(piece.batch.table.shape.fields)) if rows.column(index).null_count == 0]
         if not left:
             raise error
-        self._load(replace(batch, rows=self._without_worst(batch, left)))
+        self._load(piece.of(self._without_worst(piece, left)))
 
-    def _without_worst(self, batch: Batch, left: list[int]) -> pa.Table:
+    def _without_worst(self, piece: Piece, left: list[int]) -> pa.Table:
         """The row without the first of its values that PostgreSQL refuses by itself."""
-        rows, fields = batch.rows, batch.table.shape.fields
+        rows, fields = piece.batch.rows, piece.batch.table.shape.fields
         for index in left:
             alone = rows
             for other in left:
                 if other != index:
                     alone = copying.without(alone, other, fields[other])
-            if not self._fits(replace(batch, rows=alone)):
+            if not self._fits(piece.of(alone)):
                 return copying.without(rows, index, fields[index])
         return copying.without(rows, left[0], fields[left[0]])
 
-    def _fits(self, batch: Batch) -> bool:
+    def _fits(self, piece: Piece) -> bool:
         self._execute("SAVEPOINT alone")
         try:
-            self._copy(batch)
+            self._copy(piece)
         except UNFIT:
             return False
         finally:
             self._execute("ROLLBACK TO SAVEPOINT alone")
         return True
 
-    def _copy(self, batch: Batch) -> None:
-        content = memoryview(copying.rows(batch, self._raw_ids))[1:]
-        with (
-            self._connection.cursor() as cursor,
-            cursor.copy(f"COPY {batch.into} ({batch.table.columns()}) FROM STDIN") as copy,
-        ):
-            copy.write(content)
+    def _copy(self, piece: Piece, content: pa.Buffer | None = None) -> None:
+        content = piece.content() if content is None else content
+        into, columns = piece.batch.into, piece.batch.table.columns()
+        with self._connection.cursor() as cursor, cursor.copy(f"COPY {into} ({columns}) FROM STDIN") as copy:
+            copy.write(memoryview(content)[1:])  # after the newline that stands before the first row
             copy.write(b"\n")
 
     def _execute(self, sql: LiteralString) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...protocol.messages import ConfiguredCatalog
-from ..sql import access, rows
-from ..sql.failure import failed, refused
+from ..sql import access, onefile, rows
+from ..sql.failure import refused
 from . import specification
 from .database import File, SQLite, explained
 
@@ -19,27 +19,7 @@ def check(given: dict[str, Any]) -> dict[str, str]:
 
 
 def _try(path: Path) -> None:
-    fresh = not path.exists()
-    made = [parent for parent in path.parents if not parent.exists()]
-    database = None
-    try:
-        database = SQLite(path, trying=True)
-        access.attempt(database)
-    finally:
-        if database is not None:
-            database.close()
-        if fresh and path.parent.is_dir():
-            _leave_nothing(path, made)
-
-
-def _leave_nothing(path: Path, made: list[Path]) -> None:
-    try:
-        path.unlink(missing_ok=True)
-        for directory in made:  # innermost first
-            if directory.exists():
-                directory.rmdir()
-    except OSError as error:
-        raise failed(f"{path} was made for the check and cannot be removed: {error}", "system_error") from error
+    onefile.trial(path, lambda: SQLite(path, trying=True))
 
 
 def preview(given: dict[str, Any], catalog: ConfiguredCatalog, limit: int = 5) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import sqlite3
@@ -13,10 +12,11 @@ from typing import Any
 
 from ...errors import ConnectorError
 from ...protocol.types import AirbyteType
-from ..postgres.rawids import AT_ONCE, RawIds
+from ..sql import onefile
 from ..sql.database import TABLE, VIEW, Batch, Database, Readable
 from ..sql.failure import failed, refused
 from ..sql.names import TableName, literal, quoted
+from ..sql.rawids import AT_ONCE, RawIds
 from . import loading
 from .dialect import SQLiteDialect, widened
 
@@ -78,7 +78,7 @@ class SQLite(File, Database):
     def __init__(self, path: Path, *, trying: bool = False) -> None:
         self.path, self.place = path, str(path)
         self._raw_ids = RawIds()
-        make_parents(path)
+        onefile.make_parents(path)
         self.private: Path | None = path.parent
         with explained(path):
             super().__init__(sqlite3.connect(path, PATIENCE, isolation_level=None, check_same_thread=False))
@@ -181,18 +181,6 @@ class SQLite(File, Database):
         return value
 
 
-def make_parents(path: Path) -> None:
-    """Make the directories above the file, and say clearly when the file cannot be."""
-    if path.is_dir():
-        raise refused(f"{path} is a directory; destination_path must name a file in it, say {path}/warehouse.db")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise refused(f"The directory {path.parent} cannot be made: {error.strerror or error}") from error
-    if not os.access(path if path.exists() else path.parent, os.W_OK) or not os.access(path.parent, os.W_OK):
-        raise refused(f"{path} cannot be written: no permission for it or for its directory")
-
-
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into ours, with the file, the cause and what to do."""
@@ -201,9 +189,7 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise translated(path, error) from error
     except OSError as error:
-        if error.errno == errno.ENOSPC or "[errno 28]" in str(error):  # Arrow tells it in the text alone
-            raise _full(path) from error
-        raise failed(f"{path}: {error.strerror or error}", "system_error") from error
+        raise onefile.of_system(path, error) from error
 
 
 def translated(path: Path, error: sqlite3.Error) -> ConnectorError:
@@ -212,16 +198,12 @@ def translated(path: Path, error: sqlite3.Error) -> ConnectorError:
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return _locked(path)
     if name.startswith("SQLITE_FULL"):
-        return _full(path)
+        return onefile.full(path)
     if name.startswith("SQLITE_NOTADB"):
         return refused(f"{path} exists but is no SQLite file", hint="Name another file as destination_path")
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return refused(f"{path} cannot be written: {error}")
     return failed(f"{path}: {error}", "system_error")
-
-
-def _full(path: Path) -> ConnectorError:
-    return failed(f"The disk of {path} is full", "config_error", "Free some space there, then sync again")
 
 
 def _locked(path: Path) -> ConnectorError:

@@ -17,8 +17,8 @@ from resource_airbyte.native.postgres.connecting import _session
 from resource_airbyte.native.postgres.database import _numbered
 from resource_airbyte.native.postgres.dialect import PostgresDialect
 from resource_airbyte.native.postgres.failures import refused_connection, translated
-from resource_airbyte.native.postgres.rawids import AT_ONCE, RawIds
 from resource_airbyte.native.postgres.specification import Configuration, configuration
+from resource_airbyte.native.sql.rawids import AT_ONCE, RawIds
 
 NEEDED: dict[str, Any] = {
     "host": "db.example.com",

@@ -1,0 +1,62 @@
+"""A database that is one file of the user's: the directories above it, a trial that leaves nothing, a full disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ...errors import ConnectorError
+from . import access
+from .database import Database
+from .failure import failed, refused
+
+
+def make_parents(path: Path) -> None:
+    """Make the directories above the file, and say clearly when the file cannot be."""
+    if path.is_dir():
+        raise refused(f"{path} is a directory; destination_path must name a file in it, say {path}/warehouse.db")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(f"The directory {path.parent} cannot be made: {error.strerror or error}") from error
+    if not os.access(path if path.exists() else path.parent, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise refused(f"{path} cannot be written: no permission for it or for its directory")
+
+
+def trial(path: Path, opened: Callable[[], Database]) -> None:
+    """Try to write to the file. It is left as it was, or not there if it was not."""
+    fresh = not path.exists()
+    made = [parent for parent in path.parents if not parent.exists()]
+    database = None
+    try:
+        database = opened()
+        access.attempt(database)
+    finally:
+        if database is not None:
+            database.close()
+        if fresh and path.parent.is_dir():
+            _leave_nothing(path, made)
+
+
+def _leave_nothing(path: Path, made: list[Path]) -> None:
+    try:
+        path.unlink(missing_ok=True)
+        for directory in made:  # innermost first
+            if directory.exists():
+                directory.rmdir()
+    except OSError as error:
+        raise failed(f"{path} was made for the check and cannot be removed: {error}", "system_error") from error
+
+
+def full(path: Path) -> ConnectorError:
+    """There is no room for the file to grow."""
+    return failed(f"The disk of {path} is full", "config_error", "Free some space there, then sync again")
+
+
+def of_system(path: Path, error: OSError) -> ConnectorError:
+    """What an error of the operating system's is to the sync."""
+    if error.errno == errno.ENOSPC or "[errno 28]" in str(error):  # Arrow tells it in the text alone
+        return full(path)
+    return failed(f"{path}: {error.strerror or error}", "system_error")
