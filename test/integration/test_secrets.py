@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from jobs_bench import SCRIPTED, Engine, stream
 
 from resource_airbyte import process
 from resource_airbyte.client.api import Airbyte
+from resource_airbyte.errors import ResourceError
 from resource_airbyte.model.actors import DestinationCreate, SourceCreate
 from resource_airbyte.model.connections import ConnectionCreate
 from resource_airbyte.runtime import instance
@@ -51,6 +52,7 @@ def reading(fifo: Path) -> list[Any]:
     half = {"records": {"stream": "people", "count": 10, "state_every": 10}}
     return [
         "confess",
+        "jot",
         STARTED,
         half,
         {"open": str(fifo)},
@@ -168,6 +170,7 @@ def test_what_a_reference_stands_for_is_nowhere_but_with_its_connector(daemon: D
     private.chmod(0o600)
     checking = [
         "confess",
+        "jot",
         {"open": str(fifo)},
         {"error": {"message": "${env:MY_SECRET}", "stack_trace": "${env:MY_SECRET}"}},
     ]
@@ -186,13 +189,16 @@ def test_what_a_reference_stands_for_is_nowhere_but_with_its_connector(daemon: D
         asked.start()
         with fifo.open("w"):
             assert seen_from_outside(daemon) == []
+            assert len(files_with_it(daemon.temporary)) == 1
         asked.join()
+        assert files_with_it(daemon.temporary) == []
         answers.append(client.sources.discover(source_id).model_dump_json())
         assert ["**********" in answer for answer in answers] == [True, True]
         job = client.connections.sync(connection).job.id
         for victim in ("connector", "attempt", "daemon"):
             with held(fifo, daemon.children):
                 assert seen_from_outside(daemon) == []
+                assert len(files_with_it(daemon.temporary)) == 1  # of this attempt, none of those before
                 kill(daemon, victim)
         daemon.runtime.start()
     with daemon.client() as client:
@@ -208,6 +214,36 @@ def test_what_a_reference_stands_for_is_nowhere_but_with_its_connector(daemon: D
     private.unlink()
     daemon.runtime.stop()
     assert files_with_it(tmp_path) == []
+    assert list(daemon.temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ["stop", "stop --force", "kill"])
+def test_what_a_check_had_written_is_gone_with_the_daemon(daemon: Daemon, tmp_path: Path, ending: str) -> None:
+    fifo, told = tmp_path / "fifo", []
+    os.mkfifo(fifo)
+    with daemon.client() as client:
+        source = people(password="${env:MY_SECRET}", on={"check": ["jot", {"open": str(fifo)}, "answer"]})
+        source_id = client.connections.get(daemon.connect(client, source, {})).source_id
+
+        def check() -> None:
+            with suppress(ResourceError):  # killed, it says nothing
+                told.append(client.sources.check(source_id).message)
+
+        asked = threading.Thread(target=check)
+        asked.start()
+        with held(fifo, daemon.children):
+            assert len(files_with_it(daemon.temporary)) == 1
+            if ending == "kill":
+                for pid in [daemon.pid, *(child.pid for child in daemon.children())]:
+                    os.kill(pid, signal.SIGKILL)
+            else:
+                daemon.runtime.stop(force=ending == "stop --force")
+        asked.join()
+    if ending == "kill":
+        assert len(files_with_it(daemon.temporary)) == 1
+        daemon.runtime.start()
+    else:
+        assert told == ["scripted 1 was ended during check: Airbyte is being stopped."]
     assert list(daemon.temporary.iterdir()) == []
 
 
@@ -290,14 +326,14 @@ def test_files_for_a_connector_are_gone_after_the_sync_also_when_it_was_killed(
         job = engine.submit(connection)
         with held(fifo, connectors):
             files = files_with_it(without_memory_files)
-            assert len(files) == 2  # of the source and of the destination: it really is another system
+            assert len(files) == 3  # for source and destination: it really is another system; and one by the source
             assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
             assert {stat.S_IMODE(path.parent.stat().st_mode) for path in files} == {0o700}
-            attempts = {int(path.parent.name.split("-")[3]) for path in files}
+            attempts = {int(path.relative_to(without_memory_files).parts[0].split("-")[3]) for path in files}
             assert len(attempts) == 1
             os.kill(attempts.pop(), signal.SIGKILL)
         with fifo.open("w"):
-            assert len(files_with_it(without_memory_files)) == 2  # those of the second attempt alone
+            assert len(files_with_it(without_memory_files)) == 3  # those of the second attempt alone
         assert engine.wait(job).attempts == ["failed", "succeeded"]
         assert engine.check_source(connection)["status"] == "SUCCEEDED"
     assert list(without_memory_files.iterdir()) == []

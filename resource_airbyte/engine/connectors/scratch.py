@@ -8,6 +8,7 @@ where temporary files are, not in memory: connectors download files of any size.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -46,8 +47,11 @@ def variables(directory: Path) -> dict[str, str]:
     return dict.fromkeys(VARIABLES, str(directory))
 
 
+@atexit.register
 def leave() -> None:
-    """Remove all directories of this process, which ends without a chance to leave the blocks that hold them."""
+    """Remove all directories of this process, which ends without a chance to leave the blocks that hold them: threads
+    that do not keep it from ending have none.
+    """
     for directory in list(_ours):
         _removed(directory)
 

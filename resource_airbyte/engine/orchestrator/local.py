@@ -10,13 +10,14 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ... import process
-from ...errors import NotFound
+from ...errors import ConnectorCrashed, ConnectorError, NotFound
 from ...settings import Settings
 from ..connectors import scratch
 from ..connectors.catalog import Catalog
@@ -107,7 +108,10 @@ class LocalOrchestrator:
                         log.warning("%s renewed what is not stored", probe.connector.short)
                 known = renewed
 
-        with self._doing.one(f"{probe.connector.short} {probe.version} {probe.kind}: under way") as tell:
+        with (
+            self._doing.one(f"{probe.connector.short} {probe.version} {probe.kind}: under way") as tell,
+            self._told_of_an_end(probe),
+        ):
             return run_probe(
                 probe,
                 launchers=tools.launchers,
@@ -119,6 +123,19 @@ class LocalOrchestrator:
                 waiting=tell,
                 mark=f"{tools.mark}:probe.{uuid.uuid4().hex}.",  # its own: it is swept by it when it has answered
             )
+
+    @contextmanager
+    def _told_of_an_end(self, probe: Probe) -> Iterator[None]:
+        try:
+            yield
+        except ConnectorCrashed as error:
+            if not self._closing:
+                raise
+            sentence = (
+                f"{probe.connector.short} {probe.version} was ended during {probe.kind}: Airbyte is being stopped."
+            )
+            hint = "Start it and try again: resource-airbyte manage start"
+            raise ConnectorError(sentence, hint=hint, origin=error.origin) from error
 
     def doing(self) -> list[str]:
         return self._doing.sentences()
@@ -143,6 +160,14 @@ class LocalOrchestrator:
         threading.Thread(target=self._dispatch, daemon=True, name="dispatcher").start()
 
     def drain(self, timeout: float) -> None:
+        try:
+            self._drain_jobs(timeout)
+        finally:
+            # Connectors that are being asked something. Whoever waits is told, and nothing outlives us.
+            if self._tools.mark:
+                process.sweep(f"{self._tools.mark}:")
+
+    def _drain_jobs(self, timeout: float) -> None:
         with self.changed:
             self._closing = True
             runs = list(self._running.values())

@@ -41,6 +41,7 @@ Steps, in order. A word, or an object with one key:
     {"style": "spaced"}          JSON with spaces from now on ("compact" is how it begins)
     {"floats": true}             whole numbers in emitted_at and sourceStats as floats from now on
     {"sleep": seconds}           "hang": wait for a signal, forever
+    "jot"                        write the whole configuration to a temporary file, and leave it there
     {"open": "path"}             open this FIFO for reading: waits until somebody opens it for writing
     {"touch": "path"}            make this file, holding our process id
     "ignore_sigterm"
@@ -70,6 +71,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from urllib.parse import quote, quote_plus
 
@@ -310,6 +312,10 @@ class Scripted:
             self.do_log(["ERROR", f"at the end: {text}"])
             self.do_say(text)
             self.do_garbage(text)
+
+    def do_jot(self):
+        with os.fdopen(tempfile.mkstemp()[0], "w") as file:
+            json.dump(self.config, file)
 
     def do_stderr(self, size):
         line = b"a line on the error stream that says nothing of interest\n"
