@@ -20,7 +20,10 @@ SHARED = REPOSITORY.parent / "shared"
 def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test may find, or touch, what the user who runs it has installed. The cache is shared: it only saves time."""
     home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
+    # Sockets of daemons, killed or not, go there when the path of their data directory is too long, and with it.
+    run = tempfile.TemporaryDirectory(prefix="airbyte-test-")
+    with run as sockets, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", sockets)
         for name in [name for name in os.environ if name.startswith("AIRBYTE_")]:
             patch.delenv(name)
         patch.setenv("XDG_DATA_HOME", str(home / "data"))

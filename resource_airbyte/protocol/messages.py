@@ -148,11 +148,14 @@ encode = msgspec.json.Encoder().encode
 
 
 class Stream(Struct, omit_defaults=True):
-    """A stream as a source describes it."""
+    """A stream as a source describes it. What it left out is written all the same: connectors refuse a catalog without
+    these.
+    """
 
     name: str
-    json_schema: dict[str, Any] = {}
-    supported_sync_modes: list[str] = []
+    # Functions of our own, because `omit_defaults` knows what `dict` and `list` make.
+    json_schema: dict[str, Any] = msgspec.field(default_factory=lambda: {})  # noqa: PIE807
+    supported_sync_modes: list[str] = msgspec.field(default_factory=lambda: [])  # noqa: PIE807
     namespace: str | None = None
     source_defined_cursor: bool | None = None
     default_cursor_field: list[str] | None = None

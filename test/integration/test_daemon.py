@@ -238,6 +238,20 @@ def test_signals_end_it_cleanly(installed: Embedded, number: signal.Signals) -> 
     assert any("ended" in line for line in installed.logs("server"))
 
 
+def test_where_the_path_is_too_long_for_a_socket_the_directory_made_for_it_goes_with_the_daemon(
+    make: Make, template: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / ("long" * 30) / "data"
+    shutil.copytree(template, data)
+    runtime = make(data_dir=str(data))
+    runtime.start()
+    socket = Path(daemon_of(runtime).socket)
+    assert socket.is_socket()
+    assert data not in socket.parents
+    runtime.stop()
+    assert not socket.parent.exists()
+
+
 def test_a_newer_database_is_refused_with_what_to_do(installed: Embedded) -> None:
     with sqlite3.connect(installed._data.path / "airbyte.db") as db:
         db.execute("UPDATE resource_airbyte_schema SET version_num = '9999'")

@@ -38,7 +38,7 @@ def opened(settings: Settings, path: Path) -> Iterator[Doors]:
         webapp = stack.enter_context(_port(settings.webapp_port, "webapp_port"))
         server = stack.enter_context(_port(settings.server_port, "server_port"))
         unix = stack.enter_context(_unix(path))
-        stack.callback(path.unlink, missing_ok=True)
+        stack.callback(_leave, path, settings.data_dir)
         yield Doors((webapp, server, unix), webapp.getsockname()[1], server.getsockname()[1], path)
 
 
@@ -80,6 +80,14 @@ def _unix(path: Path) -> socket.socket:
     finally:
         os.umask(before)
     return found
+
+
+def _leave(path: Path, data_dir: Path) -> None:
+    """Remove the socket, and the directory that was made for it alone."""
+    path.unlink(missing_ok=True)
+    if path.parent != data_dir:
+        with contextlib.suppress(OSError):  # somebody put something there
+            path.parent.rmdir()
 
 
 def _close_directory(directory: Path) -> None:
