@@ -63,6 +63,14 @@ class ResourceError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    def told(self) -> str:
+        """Message and hint as one text, for whatever has room for one alone: a failure's reason, a line of a log."""
+        if not self.hint:
+            return self.message
+        if not self.hint[0].isupper():  # a command, or a part of a sentence
+            return f"{self.message} ({self.hint})"
+        return f"{self.message}{'' if self.message.endswith(('.', '!', '?')) else '.'} {self.hint}"
+
 
 class UsageError(ResourceError):
     """The command line or the request asks for something that does not exist."""

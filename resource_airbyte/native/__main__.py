@@ -29,8 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         _run(given, lambda size: os.read(sys.stdin.fileno(), size), out)
     except ResourceError as error:
         kind = getattr(error, "failure_type", "system_error")
-        hint = f". {error.hint}" if error.hint else ""
-        _fail(out, f"{error.message}{hint}", kind if kind in REPORTED else "system_error")
+        _fail(out, error.told(), kind if kind in REPORTED else "system_error")
         return 1
     except Exception as error:
         _fail(out, f"{type(error).__name__}: {error}", "system_error", traceback.format_exc())

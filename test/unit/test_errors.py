@@ -5,6 +5,7 @@ import re
 import pytest
 
 from resource_airbyte import errors
+from resource_airbyte.engine.replication.counts import from_error
 from resource_airbyte.errors import ConnectorError, ResourceError, by_code, tree
 
 
@@ -18,6 +19,20 @@ def test_the_drawing_at_the_top_is_the_tree() -> None:
     drawn = re.findall(r"(\w+) +([a-z_]+) +(\d) +(\d{3})$", errors.__doc__, re.MULTILINE)
     there = [(kind.__name__, kind.code, str(kind.exit_code), str(kind.http_status)) for kind in tree()]
     assert sorted(drawn) == sorted(entry for entry in there if entry[0] != "ResourceError")
+
+
+@pytest.mark.parametrize(
+    ("message", "hint", "told"),
+    [
+        ("the table is locked", None, "the table is locked"),
+        ("the table is locked", "Wait for it", "the table is locked. Wait for it"),
+        ("is it locked?", "Wait for it", "is it locked? Wait for it"),
+        ("the table is locked", "resource-airbyte status", "the table is locked (resource-airbyte status)"),
+    ],
+)
+def test_where_there_is_room_for_one_text_the_hint_is_in_it(message: str, hint: str | None, told: str) -> None:
+    assert ConnectorError(message, hint=hint).told() == told
+    assert from_error("destination", ConnectorError(message, hint=hint)).message == told
 
 
 @pytest.mark.parametrize("kind", list(tree()), ids=lambda kind: kind.__name__)

@@ -36,8 +36,7 @@ class Checks:
             # A trial may use up what is stored, too: a token that both have.
             answer = self._context.probe("check", connector, actor.version, actor.configuration, actor_id=actor.id)
         except ReferenceFailed as error:  # it never came to the connector; what is to be done is a part of the answer
-            message = f"{error.message} ({error.hint})" if error.hint else error.message
-            return CheckConnectionRead(status="failed", message=message, job_info=watch.ended(error))
+            return CheckConnectionRead(status="failed", message=error.told(), job_info=watch.ended(error))
         except ConnectorError as error:
             return CheckConnectionRead(status="failed", message=error.message, job_info=watch.ended(error))
         if not stored and "configuration" in answer:

@@ -118,7 +118,7 @@ def failure_reason(error: ConnectorError) -> FailureReason:
     return FailureReason(
         failure_origin=error.origin,
         failure_type=error.failure_type,
-        external_message=error.message if error.hint is None else f"{error.message} ({error.hint})",
+        external_message=error.told(),
         retryable=error.failure_type != "config_error",
         timestamp=int(time.time() * 1000),
     )

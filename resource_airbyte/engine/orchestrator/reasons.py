@@ -17,8 +17,7 @@ PLATFORM = "airbyte_platform"
 def from_error(error: ResourceError) -> wire.Failure:
     origin = error.origin if isinstance(error, ConnectorError) and error.origin else PLATFORM
     kind = error.failure_type if isinstance(error, ConnectorError) else "config_error"
-    message = f"{error.message} {error.hint}" if error.hint else error.message
-    return wire.Failure(origin, kind, message, at=time.time())
+    return wire.Failure(origin, kind, error.told(), at=time.time())
 
 
 def from_platform(kind: str, message: str) -> wire.Failure:

@@ -113,7 +113,7 @@ class Run:
                 self._converse(opened, lines, heard)
             except ResourceError as error:
                 heard.failures.append(reasons.from_error(error))
-                lines.line("ERROR", "platform", f"{error.message} {error.hint or ''}".strip())
+                lines.line("ERROR", "platform", error.told())
             return self._close(opened, heard, lines)
 
     def cancel(self) -> None:

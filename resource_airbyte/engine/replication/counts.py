@@ -80,11 +80,10 @@ def from_error(origin: str, error: Exception) -> Fault:
     """A failure of ours or of a connector, as an exception told it."""
     if isinstance(error, ConnectorError):
         stack = error.details.get("stack_trace")
-        return Fault(
-            error.origin or origin, error.failure_type, error.message, error.hint, str(stack) if stack else None
-        )
+        kind = error.failure_type
+        return Fault(error.origin or origin, kind, error.told(), stacktrace=str(stack) if stack else None)
     if isinstance(error, ResourceError):
-        return Fault(origin, "config_error", f"{error.message}. {error.hint}" if error.hint else error.message)
+        return Fault(origin, "config_error", error.told())
     import traceback
 
     text = "".join(traceback.format_exception(error))

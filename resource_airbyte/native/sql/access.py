@@ -14,8 +14,7 @@ def answer(attempt: Callable[[], None]) -> dict[str, str]:
     try:
         attempt()
     except ResourceError as error:
-        hint = f". {error.hint}" if error.hint else ""
-        return {"status": "FAILED", "message": f"{error.message}{hint}"}
+        return {"status": "FAILED", "message": error.told()}
     return {"status": "SUCCEEDED"}
 
 
