@@ -23,13 +23,15 @@ def _try(path: Path) -> None:
 
 
 def preview(given: dict[str, Any], catalog: ConfiguredCatalog, limit: int = 5) -> dict[str, Any]:
-    """See rows.preview. The file is opened for reading only, which a sync that runs does not prevent."""
+    """See rows.preview. Nothing is written, and a sync that runs does not prevent it."""
     path = specification.path(given)
     if not path.exists():
         raise refused(f"{path} does not exist yet", hint="Run a sync first: resource-airbyte content execute")
     with explained(path):
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        # Not mode=ro: whoever may only read cannot take away the two files beside it that reading makes.
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)
         try:
+            connection.execute("PRAGMA query_only = ON")
             return rows.preview(File(connection), catalog, limit)
         finally:
             connection.close()

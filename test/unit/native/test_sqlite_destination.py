@@ -239,6 +239,7 @@ def test_a_preview_shows_rows_that_json_can_hold(warehouse: SQLiteWarehouse) -> 
     assert (table["table"], table["rowCount"]) == ("users", 1)
     assert table["rows"][0][:-1] == [STORED[name] for name in KINDS]
     json.dumps(table)
+    assert [file.name for file in warehouse.path.parent.glob(f"{warehouse.path.name}*")] == [warehouse.path.name]
 
 
 def test_a_warehouse_is_what_the_suite_asks_for(warehouse: SQLiteWarehouse) -> None:
