@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from resource_airbyte.cli.result import Result
-from resource_airbyte.cli.tree import application, verb
+from resource_airbyte.cli.tree import Group, application, verb
 
 app = application()
 
@@ -27,6 +27,8 @@ def show(
     found: Any = context.find_root()
     for word in words or ():
         group: Any = found.command
+        if not isinstance(group, Group):  # `help credentials rotate`: an argument, which its verb explains
+            break
         name, command, _ = group.resolve_command(found, [word])
         found = typer.Context(command, info_name=name, parent=found)
     return Result(text=found.get_help())

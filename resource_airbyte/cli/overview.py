@@ -12,7 +12,7 @@ VERBS = {
     "content": "sources, destinations, connections: add, list, get, remove, upgrade, execute, cancel",
     "status": "is it running, is it healthy, where does it answer",
     "logs": "what the services and the jobs say",
-    "credentials": "the address and the token of the API",
+    "credentials": "the address and the token of the API; rotate: new keys",
     "completion": "the script that lets a shell complete verbs, flags and names",
 }
 

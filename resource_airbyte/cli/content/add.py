@@ -36,6 +36,9 @@ FilePath = Annotated[Path | None, typer.Option("--file", "-f", metavar="FILE", h
         A connection:   {name: orders, source: people, destination: warehouse}
         A connector:    {kind: source, name: My people, path: ./manifest.yaml}   or package: my-source==1.2.3
         A pipeline:     {name: orders, source: {…}, destination: {…}, sync: {streams: [users], schedule: manual}}
+
+        Secrets need not stand in the file. ${NAME} is filled in now, from your environment, and stored encrypted;
+        ${env:NAME}, ${file:/path} and ${keyring:service/name} are stored as they stand and filled in at each start.
     """),
 )
 def add(

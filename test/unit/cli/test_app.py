@@ -22,6 +22,10 @@ def test_no_words_at_all_print_the_help(run: Any) -> None:
         assert word in ran.out
 
 
+def test_help_goes_as_far_as_there_are_verbs(run: Any) -> None:
+    assert run("help", "credentials", "rotate").out == run("help", "credentials").out
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
