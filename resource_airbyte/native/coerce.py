@@ -31,7 +31,7 @@ _INTEGER = r"""CASE
 _NUMBER = r"""CASE WHEN regexp_full_match({s}, '-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?')
     AND isfinite(TRY_CAST({s} AS DOUBLE)) THEN TRY_CAST({s} AS DOUBLE) END"""
 # A number as its digits. Longer ones fit no database, and are none.
-_EXACT = r"""CASE WHEN regexp_full_match({s}, '-?[0-9]{{1,1000}}(\.[0-9]{{1,1000}})?([eE][+-]?[0-9]{{1,3}})?')
+_EXACT = r"""CASE WHEN length({s}) <= 1000 AND regexp_full_match({s}, '-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{{1,3}})?')
     THEN {s} END"""
 CASTS = {
     AirbyteType.STRING: "{s}",

@@ -43,7 +43,7 @@ ARROW = {
     AirbyteType.JSON: pa.json_(pa.large_string()),
 }
 # A number kept exact is its digits, as the record has them: for databases whose numbers are decimals of any length.
-EXACT = r"^-?\d{1,1000}(\.\d{1,1000})?([eE][+-]?\d{1,3})?$"
+EXACT, LONGEST = r"^-?\d+(\.\d+)?([eE][+-]?\d{1,3})?$", 1000
 # Read as text first, and cast from there.
 TEMPORAL = {AirbyteType.DATE, AirbyteType.TIMESTAMP_TZ, AirbyteType.TIMESTAMP, AirbyteType.TIME_TZ, AirbyteType.TIME}
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?"
@@ -201,7 +201,7 @@ def as_json(texts: Any) -> Any:
 def _as_it_is(texts: pa.Array, kind: AirbyteType) -> Any:
     if kind is AirbyteType.JSON:
         return as_json(texts)
-    if not _all(pc.match_substring_regex(texts, EXACT)):
+    if not _all(pc.match_substring_regex(texts, EXACT)) or not _all(pc.less_equal(pc.binary_length(texts), LONGEST)):
         raise Unfit
     return texts
 

@@ -368,11 +368,11 @@ def test_a_connection_that_is_lost_is_worth_another_attempt(warehouse: PostgresW
 
 def test_rows_of_10_mb_need_no_more_memory_than_others(warehouse: PostgresWarehouse) -> None:
     child, configuration = HERE / "native" / "large_rows.py", json.dumps(warehouse.configuration)
-    argv = [sys.executable, str(child), "destination-postgres", configuration, "append", "20"]
+    argv = [sys.executable, str(child), "destination-postgres", configuration, "append", "12"]
     done = process.run(argv, timeout=60, env=process.own_environment())
     assert done.code == 0, done.stderr.decode()
     assert int(done.stdout) < 380
-    assert warehouse.query("SELECT count(*), min(length(text)) FROM main.large") == [(20, 5_000_000)]
+    assert warehouse.query("SELECT count(*), min(length(text)) FROM main.large") == [(12, 5_000_000)]
 
 
 # Check and preview

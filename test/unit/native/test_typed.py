@@ -166,6 +166,33 @@ def test_odd_field_names(name: str) -> None:
     assert bad.column("c0").to_pylist() == ["v", "5"]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1", "1"),
+        ("-0.10", "-0.10"),
+        ("12345678901234567890.123456789", "12345678901234567890.123456789"),
+        ("1e400", "1e400"),
+        ("1E-7", "1E-7"),
+        ('"1.50"', "1.50"),
+        ("null", None),
+        ("1e4000", None),
+        ("9" * 1001, None),
+        ("true", None),
+        ("NaN", None),
+        ('"nan"', None),
+        ("[1]", None),
+    ],
+)
+def test_an_exact_number_is_its_digits_on_both_roads(text: str, expected: str | None) -> None:
+    typist = Typist([Column("n", T.NUMBER), Column("i", T.INTEGER)], exact=True)
+    for other in ("1", '"many"'):  # with the second, the batch takes the tolerant road
+        table = typist.table(records(f'{{"n":{text},"i":{other}}}'.encode()))
+        assert table.column("c0").to_pylist() == [expected]
+        noted = {change["field"] for change in json.loads(f"[{table.column('changes')[0].as_py() or ''}]")}
+        assert ("n" in noted) == (expected is None and text != "null")
+
+
 def test_a_batch_of_a_native_source_keeps_its_columns() -> None:
     batch = pa.record_batch([pa.array([1, 2], pa.int32()), pa.array([10, 20])], names=["integer", "emitted_at"])
     table = TYPIST.native(batch)
