@@ -84,7 +84,10 @@ class Storage:
         stay = {(each.short, version) for each, version in needs}
         for path in sorted((self._cache / "manifests").glob("*/*")):
             name, version = path.parent.name, path.name
-            if (path / "manifest.yaml").is_file() and (name, version) not in stay:
+            if version.startswith(".") and path.is_dir():  # a fetch that was killed, or goes on
+                version = version[1:].rpartition(".")[0]
+                yield Item("remains", name, version, path, disk.measure(path)[1], path.stat().st_mtime)
+            elif (path / "manifest.yaml").is_file() and (name, version) not in stay:
                 yield Item("manifest", name, version, path, disk.measure(path)[1], path.stat().st_mtime)
         kept = tuple(f"{name}-{version}-" for name, version in stay)
         for path in sorted((self._cache / "specs").glob("[!.]*.json")):

@@ -98,6 +98,23 @@ def test_what_killed_installers_left_goes_and_their_target_need_not_be_there(
     assert not half.parent.exists()
 
 
+def test_what_a_killed_fetch_of_a_manifest_left_goes_and_what_it_fetched_before_stays(
+    kept: Storage, tmp_path: Path
+) -> None:
+    folder = tmp_path / "manifests" / "source-pokeapi"
+    whole, chosen = file(folder / "0.3.46" / "manifest.yaml"), file(tmp_path / "manifests" / ".cdk" / "0123-7.39.1")
+    left = [file(folder / ".0.3.46.abcdefgh" / "manifest.yaml").parent, folder / ".0.3.45._x2mnopq"]
+    left[1].mkdir()
+    found = {item.path: item.kept for item in kept.prune([(POKEAPI, "0.3.46")])}
+    assert found == {left[0]: "", left[1]: "it was used less than a minute ago"}
+    os.utime(left[1], (LONG_AGO, LONG_AGO))
+    kept.prune([(POKEAPI, "0.3.46")])
+    assert [path for path in left if path.exists()] == []
+    assert whole.exists()
+    assert chosen.exists()
+    assert list(folder.iterdir()) == [whole.parent]
+
+
 def test_environments_of_the_program_that_no_lock_file_asks_for_go_with_their_bytecode(
     kept: Storage, tmp_path: Path
 ) -> None:
