@@ -310,7 +310,7 @@ def user_with_password() -> Iterator[str]:
         subprocess.run(["chpasswd"], input=f"{name}:{PASSWORD}".encode(), check=True)
         yield name
     finally:
-        subprocess.run(["userdel", name], check=True)
+        subprocess.run(["userdel", "--force", name], check=True)  # sshd may not have hung up yet
 
 
 def test_a_password_opens_a_tunnel(place: dict[str, Any], sshd: Sshd, user_with_password: str) -> None:
