@@ -61,18 +61,23 @@ class ActorAction:
                 return mine
         wanted = self._found()
         if self.current is not None and getattr(wanted, "definition_id", "") != self.current.definition_id:
-            raise Conflict(
-                f"the {self.actor.side} {self.actor.name!r} exists already and uses another connector "
-                f"({self.current.connector_name})",
-                hint=f"choose another name, or: resource-airbyte content remove --type {self.actor.side} "
-                f"--name {self.actor.name!r}",
-            )
+            raise self._other_connector(self.current)
         return wanted
+
+    def _other_connector(self, current: ActorRead_) -> Conflict:
+        at = self.document.text.where(self._connector_at())
+        side, name = self.actor.side, self.actor.name
+        return Conflict(
+            f"{at}: the {side} {name!r} exists already and uses another connector ({current.connector_name})",
+            hint=f"choose another name, or: resource-airbyte content remove --type {side} --name {name!r}",
+        )
 
     def _found(self) -> DefinitionRead:
         try:
             return resolve.definition(self.definitions.list(), self.actor.connector, self.actor.side)
         except NotFound as error:
+            if self.actor.own is not None and self.current is not None:  # it has yet to be created, for nothing
+                raise self._other_connector(self.current) from None
             raise self.document.text.error(self._connector_at(), error.message, error.hint) from None
 
     def _connector_at(self) -> difference.Trail:

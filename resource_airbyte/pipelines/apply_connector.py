@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from resource_airbyte.errors import InvalidDocument
+from resource_airbyte.errors import InvalidConfiguration, InvalidDocument
 from resource_airbyte.model.definitions import DefinitionRead
 from resource_airbyte.pipelines.action import Applied, Report, World
 from resource_airbyte.pipelines.own import LOCAL, ConnectorDocument
-from resource_airbyte.pipelines.positions import Source
+from resource_airbyte.pipelines.positions import Source, Trail
 
 
 class ConnectorAction:
@@ -55,15 +55,12 @@ class ConnectorAction:
         """Raise InvalidDocument for a path at which there is nothing."""
         path = self.wanted.repository.removeprefix(LOCAL)
         if self.text is not None and path != self.wanted.repository and not Path(path).exists():
-            trail = (*self.wanted.at, "connector" if self.wanted.implied else "path")
             if not self.text.positions:  # from the command line
                 raise InvalidDocument(
                     f"{path} is not there", hint="paths are relative to the directory that you are in"
                 )
             hint = "paths are relative to the file that names them"
-            raise self.text.error(
-                trail if trail in self.text.positions else self.wanted.at, f"{path} is not there", hint
-            )
+            raise self.text.error(self._at(self.text), f"{path} is not there", hint)
 
     def do(self) -> Applied:
         current, wanted = self.current, self.wanted
@@ -88,6 +85,16 @@ class ConnectorAction:
         taken = {each.name.casefold() for each in self.known}
         # Two directories may have the same name; what a file implies need not be named well.
         name = wanted.repository if wanted.implied and wanted.name.casefold() in taken else wanted.name
-        return self.client.create_custom(
-            self.world.client.workspace_id, name, wanted.repository, wanted.version, wanted.documentation_url or ""
-        )
+        try:
+            return self.client.create_custom(
+                self.world.client.workspace_id, name, wanted.repository, wanted.version, wanted.documentation_url or ""
+            )
+        except InvalidConfiguration as error:
+            if self.text is None or not self.text.positions:  # from the command line
+                raise
+            raise self.text.error(self._at(self.text), error.message, error.hint) from None
+
+    def _at(self, text: Source) -> Trail:
+        """Where the file says what the connector is."""
+        trail = (*self.wanted.at, "connector" if self.wanted.implied else "path")
+        return trail if trail in text.positions else self.wanted.at

@@ -73,7 +73,7 @@ def refuse(connector: Connector) -> None:
     One that only this version cannot run is kept: an image can be run by another runtime.
     """
     if not connector.runnable and connector.repository.startswith((LOCAL, PYPI)):
-        raise InvalidConfiguration(f"dockerRepository: {connector.why_not}", hint=_HINT)
+        raise InvalidConfiguration(connector.why_not or "", hint=_HINT)
     if connector.launcher in ("venv", "manifest") and not connector.local and not versions.fits(connector.version):
         raise InvalidConfiguration(
             f"dockerImageTag: {connector.version!r} is not a version of {connector.package or connector.short}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import InstallFailed
@@ -12,6 +12,7 @@ from .package import Package
 from .remedies import own_pin
 
 KEPT_LINES = 12
+KNOWN = "Version {default} is known to exist; leave the version out to use it."
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,12 @@ REASONS = (
     _Reason(
         r"there is no version of {package}==",
         "there is no such version",
-        "Version {default} is known to exist; leave the version out to use it.",
+        KNOWN,
     ),
     _Reason(
         r"{package} was not found in the package registry",
         "there is no such package",
-        "The connector is not published as a Python package, or the registry in use does not carry it.",
+        "Look at the spelling. It may not be published as a Python package, or not in the registry in use.",
     ),
     _Reason(
         r"Failed to build|Build backend|Failed to download and build",
@@ -95,6 +96,8 @@ def explained(package: Package, python: str, said: str, own: Path | None = None,
     slip = own_pin(package, said)
     if slip:
         reason = _slip(package, slip, own)
+    if reason is not None and reason.hint == KNOWN and package.default in ("", package.version):
+        reason = replace(reason, hint="Choose a version that there is.")
     what = f", because {reason.what.format(**words)}" if reason else ""
     words_of_uv = [line for line in said.strip().splitlines() if not line.startswith("Using ")]
     lines = "\n".join(words_of_uv[-KEPT_LINES:]) or "nothing"

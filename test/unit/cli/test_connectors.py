@@ -64,6 +64,12 @@ def test_a_filter_is_words_that_all_fit(filter: str | None, meant: list[str]) ->
     assert [row["connector"] for row in ROWS if connectors.fits(row, filter)] == meant
 
 
+def test_a_word_for_what_a_connector_is_is_no_part_of_a_name() -> None:
+    customer = source("source-customer-io", "Customer.io", "manifest")
+    assert not connectors.fits(customer, "custom")
+    assert connectors.fits(customer, "customer")
+
+
 def test_a_reason_that_many_share_stands_once_beneath_the_table() -> None:
     other = source("source-mysql", "MySQL", "docker")
     table, *rest = connectors._table([*ROWS, other])

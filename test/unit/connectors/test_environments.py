@@ -146,7 +146,7 @@ def test_a_cache_below_a_file_is_a_clear_failure(tmp_path: Path) -> None:
     ("said", "what", "hint"),
     [
         ("Because there is no version of airbyte-source-faker==99 and you require", "no such version", "7.2.1"),
-        ("Because airbyte-source-faker was not found in the package registry", "no such package", "not published"),
+        ("Because airbyte-source-faker was not found in the package registry", "no such package", "spelling"),
         ("Because airbyte-source-faker was not found in the cache", "network is switched off", "AIRBYTE_OFFLINE"),
         ("cause: Failed to fetch: http://x\n cause: dns error", "registry cannot be reached", "network and proxy"),
         ("error: No interpreter found for Python 3.19", "no usable Python at /py", "AIRBYTE_CONNECTOR_PYTHON"),
@@ -164,6 +164,12 @@ def test_what_uv_complains_of_is_explained(said: str, what: str, hint: str) -> N
     assert said.splitlines()[-1] in error.message
     assert hint in str(error.hint)
     assert isinstance(error, ConnectorError)
+
+
+def test_a_version_that_was_asked_for_and_is_not_there_is_not_called_known() -> None:
+    package = Package("my-source", "99", default="99")
+    error = explained(package, "/py", "Because there is no version of my-source==99 and you require")
+    assert error.hint == "Choose a version that there is."
 
 
 def test_a_uv_that_was_killed_is_told_with_the_signal() -> None:

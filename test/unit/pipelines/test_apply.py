@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -223,6 +224,31 @@ def test_another_connector_under_a_known_name_is_a_conflict(apply: Any) -> None:
     apply("name: people\nconnector: source-faker\n")
     with pytest.raises(Conflict, match="uses another connector"):
         apply("name: people\nconnector: source-file\n")
+
+
+def test_a_path_of_ones_own_under_a_known_name_is_a_conflict(apply: Any, tmp_path: Path) -> None:
+    apply("name: people\nconnector: source-faker\n")
+    manifest = tmp_path / "people.yaml"
+    manifest.touch()
+    with pytest.raises(Conflict, match=r"content\.yaml:2:1: .*uses another connector"):
+        apply(f"name: people\nconnector: {manifest}\n")
+
+
+def test_a_path_that_the_server_refuses_is_told_with_its_line(
+    apply: Any, airbyte: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: Any) -> httpx.Response:
+        details = {"code": "invalid_configuration", "hint": "name another"}
+        return httpx.Response(422, json={"message": "nothing is in it", "details": details})
+
+    empty = tmp_path / "source-empty"
+    empty.mkdir()
+    monkeypatch.setattr(
+        airbyte, "_definitions", lambda side, verb, body: refuse() if "create" in verb else {"sourceDefinitions": []}
+    )
+    with pytest.raises(InvalidDocument, match=r"content\.yaml:2:1: connector: nothing is in it") as caught:
+        apply(f"name: people\nconnector: {empty}\n")
+    assert caught.value.hint == "name another"
 
 
 def test_a_connector_that_there_is_not_is_answered_with_its_neighbour(apply: Any) -> None:
