@@ -67,7 +67,8 @@ package_hint() {
 # Run pip for the new environment: the interpreter's own pip if it has one, else one that ensurepip puts there.
 choose_pip() {
     if "$python" -m pip --python "$python" --version >/dev/null 2>&1; then
-        pip=("$python" -m pip --python "$new/bin/python")
+        # By the interpreter itself: after each pip, a shim of pyenv writes into a directory that may be another user's.
+        pip=("$("$python" -c 'import sys; print(sys.executable)')" -m pip --python "$new/bin/python")
     elif "$python" -c 'import ensurepip' >/dev/null 2>&1; then
         "$new/bin/python" -m ensurepip >>"$log" 2>&1 || set_up_failed
         pip=("$new/bin/python" -m pip)

@@ -164,6 +164,12 @@ def test_pip_alone_will_do(machine: Machine) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_shim_that_fails_after_each_pip_does_no_harm(machine: Machine) -> None:
+    machine.python(before=f'case "$*" in *"pip "*install*) {BASE} "$@"; echo cannot rehash >&2; exit 1;; esac')
+    ran = machine.run("--version")
+    assert (ran.returncode, "cannot rehash" in ran.stderr) == (0, False)
+
+
 def test_ensurepip_alone_will_do(machine: Machine) -> None:
     machine.python(before='case " $* " in *" -m pip "*) exit 1 ;; esac')
     done = machine.run("help")
