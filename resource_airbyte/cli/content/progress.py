@@ -106,6 +106,8 @@ class _Told:
             if attempt.status != "failed":
                 break
             self._failed += 1
+            if info.job.status in ENDED and attempt is attempts[-1]:
+                break  # why the job failed is told at its end, once
             again = "" if info.job.status in ENDED else "; trying again"
             why = reason(attempt)
             stopped = STOPPED in why  # nobody's failure, and nothing is tried before the next start

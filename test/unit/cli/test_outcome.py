@@ -62,13 +62,14 @@ def test_the_reason_of_the_last_attempt_names_whose_fault_it_was() -> None:
     assert outcome.failures(info) == ["source (config_error): no such table"]
 
 
-def test_watching_tells_of_each_failed_attempt_once_and_ends_with_the_job() -> None:
+@pytest.mark.parametrize("end", ["succeeded", "failed"])  # why the last one failed is told with the outcome
+def test_watching_tells_of_each_failed_attempt_once_and_ends_with_the_job(end: str) -> None:
     answers = [
         job("pending"),
         job("running", attempt(0, "running")),
         job("incomplete", attempt(0, "failed", users=(3, 0))),
         job("running", attempt(0, "failed", users=(3, 0)), attempt(1, "running", users=(1, 0))),
-        job("succeeded", attempt(0, "failed", users=(3, 0)), attempt(1, "succeeded", users=(5, 5))),
+        job(end, attempt(0, "failed", users=(3, 0)), attempt(1, end, users=(5, 5))),
     ]
     told: list[str] = []
 
@@ -79,7 +80,7 @@ def test_watching_tells_of_each_failed_attempt_once_and_ends_with_the_job() -> N
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answers.pop(0)))
     client = Airbyte(Endpoint("http://localhost/api"), transport=transport)
     info, watched = progress.watch(client, 7, View(), None)
-    assert info.job.status == "succeeded"
+    assert info.job.status == end
     assert watched.streams[(None, "users")].records == 8
     assert told == [
         "attempt 1 failed; trying again: source (config_error): no such table",
