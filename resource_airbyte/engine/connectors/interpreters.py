@@ -13,29 +13,39 @@ from . import uv
 from .package import Package
 
 ASK_TIMEOUT = 60.0
+BARE = re.compile(r"\d[\d.]*")  # what uv understands as a version
 QUESTION = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
 
 
-def fitting(package: Package, preferred: str, wanted: str) -> str:
+def fitting(package: Package, preferred: str, wanted: str, reason: str = "") -> str:
     """`preferred` if it is one of those `wanted` (">=3.9,<3.11"), else another one on this machine that is.
 
     Nothing is downloaded for it. Raises InstallFailed, with the command that provides one, when there is none.
+    `reason`: what speaks against the preferred one, in the words of a program.
     """
     if not wanted or admits(wanted, version(preferred)):
         return preferred
     for path in (_found_by_uv(wanted), *_of_pyenv()):
         if path and admits(wanted, version(path)):
             return path
-    raise needs_another(package, preferred, wanted)
+    raise needs_another(package, preferred, wanted, reason)
 
 
-def needs_another(package: Package, python: str, wanted: str) -> InstallFailed:
+def located(python: str) -> str:
+    """The interpreter that a version ("3.12") stands for, where there is one; anything else as it is."""
+    if not BARE.fullmatch(python):
+        return python
+    found = (path for path in (_found_by_uv(python), *_of_pyenv()) if path and admits(python, version(path)))
+    return next(found, python)
+
+
+def needs_another(package: Package, python: str, wanted: str, reason: str = "") -> InstallFailed:
     """The error for a connector that no Python on this machine can run."""
     have = version(python)
     release = _highest(wanted)
     return InstallFailed(
         f"{package.label} needs Python {wanted}, and there is none on this machine"
-        f" (connectors get {f'Python {have}, ' if have else ''}{python}).",
+        f" (connectors get {f'Python {have}, ' if have else ''}{python}{f'; with that: {reason}' if reason else ''}).",
         hint=f"Run: {uv.typed()} python install {release}; or set AIRBYTE_CONNECTOR_PYTHON to a Python {release}.",
         details={"package": package.name, "version": package.version, "python": wanted},
         failure_type="config_error",
@@ -87,7 +97,7 @@ def version(python: str) -> str:
 
 @lru_cache(maxsize=64)
 def _asked(python: str, changed: int) -> str:
-    if re.fullmatch(r"[\d.]+", python):  # what uv understands as a version
+    if BARE.fullmatch(python):
         return python
     try:
         done = process.run([python, "-I", "-S", "-c", QUESTION], timeout=ASK_TIMEOUT, env=process.environment())

@@ -4,11 +4,7 @@ An environment lies at `<root>/<connector>/<version>-<key>`. It is built beside 
 is there is whole (a relocatable environment does not mind: its scripts and links name no path of their own). Whoever
 installs holds a lock file; whoever comes second waits for it and finds the work done. What a killed installer left is
 swept under that lock. Bytecode is not compiled here: all of it takes 6 s, the part that a first start needs takes 2 s.
-
-A published package does not lock its libraries. They are therefore chosen as of the day it was published, as in the
-tests of its author and in the image that Airbyte makes of it: old connectors break with the libraries of today, and
-the same version is the same everywhere and next year, too. Who prefers today's libraries, for their security fixes,
-sets `connector_libraries` to newest. Where the registry does not tell the day, they are today's, and that is said.
+How it is made, `build` says.
 """
 
 from __future__ import annotations
@@ -17,52 +13,25 @@ import hashlib
 import json
 import os
 import platform
-import re
 import shutil
 import sys
 import time
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
 from ... import process
 from ...errors import InstallFailed
 from ...settings import Settings
-from . import disk, interpreters
+from . import disk
+from .build import Build
 from .catalog import Connector
-from .install_failures import explained, no_command
 from .package import Package
-from .remedies import Remedy, own_pin, remedy_for
+from .remedies import remedy_for
 from .uv import Uv
-from .versions import Version
 
 Report = Callable[[str], None]
-
-
-# The day of a release is not over when the connector is out: its libraries may follow within hours.
-MARGIN = timedelta(days=1)
-# What uv says where a day's libraries do not fit together, or have nothing ready-made for this interpreter.
-UNSOLVED = r"No solution found|Failed to build|Failed to download and build|Build backend failed"
-# Of airbyte-cdk; earlier ones hold dataclasses that Python refuses to define from 3.11 on, if they are imported at all.
-MODERN, ANCIENT_PYTHON = "2.0.0", ">=3.9,<3.11"
-TRIAL_TIMEOUT = 120.0
-TRIAL = """
-import sys
-from importlib.metadata import entry_points
-for point in entry_points(group="console_scripts", name=sys.argv[1]):
-    point.load()
-"""
-
-
-class _OtherPython(Exception):
-    """The connector cannot live with the interpreter that it was given; it wants one of these."""
-
-    def __init__(self, wanted: str) -> None:
-        super().__init__(wanted)
-        self.wanted = wanted
 
 
 @dataclass(frozen=True)
@@ -189,122 +158,14 @@ class Environments:
 
     def _build(self, wanted: _Wanted, building: Path, report: Report) -> None:
         uv = Uv(wanted.mark, wanted.target.parent, process.deadline(self._timeout), self._offline, report)
-        remedy = remedy_for(wanted.package, self._overrides)
         try:
-            python = interpreters.fitting(wanted.package, self._python, remedy.python)
-            try:
-                self._fill(wanted, building, python, remedy, uv)
-            except _OtherPython as other:
-                found = interpreters.fitting(wanted.package, python, other.wanted)
-                report(f"{wanted.label} needs Python {other.wanted}; making it anew with {found}")
-                shutil.rmtree(building)
-                self._fill(wanted, building, found, remedy, uv)
+            Build(wanted.package, building, uv, self._overrides, self._libraries == "newest").make(self._python)
         except process.DeadlineExceeded:
             raise InstallFailed(
                 f"Installing {wanted.label} took longer than {self._timeout:g} s.",
                 hint="Try again (what was downloaded is kept), or raise AIRBYTE_INSTALL_TIMEOUT.",
                 origin=wanted.package.origin,
             ) from None
-        except _OtherPython as other:
-            raise interpreters.needs_another(wanted.package, self._python, other.wanted) from None
-
-    def _fill(self, wanted: _Wanted, building: Path, python: str, remedy: Remedy, uv: Uv) -> None:
-        """Make the environment with this interpreter. Raises _OtherPython when it wants another one."""
-        if python != self._python:
-            uv.say(f"{wanted.label} is made with {python}, because it needs Python {remedy.python}")
-        create = ["venv", "--relocatable", "--no-project", "--python", python, str(building)]
-        self._demand(wanted, python, uv.run(*create))
-        day = self._published(wanted, building, python, uv)
-        self._install_libraries(wanted, building, python, remedy, day, uv)
-        for path in map(Path, wanted.argv(building)):
-            if not path.is_file():
-                raise no_command(wanted.package, path)
-        _try(wanted, building)
-        disk.record(
-            building,
-            {
-                "package": wanted.package.name,
-                "version": wanted.package.version,
-                "python": python,
-                "libraries_as_of": day and day.isoformat(),
-                "overrides": remedy.overrides,
-            },
-        )
-
-    def _published(self, wanted: _Wanted, building: Path, python: str, uv: Uv) -> datetime | None:
-        """Until when libraries may have been published; None for no limit. uv finds the day, as it knows the registry,
-        its mirrors, its credentials and, without a network, its cache.
-        """
-        package = wanted.package
-        if package.directory or self._libraries == "newest":
-            return None
-        asked, told = building / "package.in", building / "pylock.toml"
-        asked.write_text(package.requirement + "\n")
-        arguments = ["pip", "compile", "--quiet", "--no-deps", "--format", "pylock.toml", "--output-file", str(told)]
-        self._demand(wanted, python, uv.run(*arguments, "--python", str(building / "bin" / "python"), str(asked)))
-        day = _newest_file(told)
-        if day is None:
-            uv.say(f"The package registry does not tell when {wanted.label} was published; its libraries are today's")
-        return day and day + MARGIN
-
-    def _install_libraries(
-        self, wanted: _Wanted, building: Path, python: str, remedy: Remedy, day: datetime | None, uv: Uv
-    ) -> None:
-        package = wanted.package
-        arguments = ["pip", "install", "--python", str(building / "bin" / "python"), package.requirement]
-        if remedy.overrides:
-            overrides = building / "overrides.txt"
-            overrides.write_text("\n".join(remedy.overrides) + "\n")
-            arguments += ["--override", str(overrides)]
-        if day is not None:
-            limit = day.strftime("%Y-%m-%dT%H:%M:%SZ")
-            code, said = uv.run(*arguments, "--exclude-newer", limit)
-            today_helps = code and re.search(UNSOLVED, said) and not _lacking(python, said)
-            if not today_helps or own_pin(package, said):
-                return self._demand(wanted, python, (code, said))
-            uv.say(f"{wanted.label} cannot be put together as of {day:%Y-%m-%d}; trying the libraries of today")
-        return self._demand(wanted, python, uv.run(*arguments))
-
-    def _demand(self, wanted: _Wanted, python: str, ended: tuple[int, str]) -> None:
-        """Raises what uv's words come to, unless it did its work."""
-        code, said = ended
-        if code == 0:
-            return
-        lacking = _lacking(python, said)
-        if lacking:
-            raise _OtherPython(lacking)
-        raise explained(wanted.package, python, said, self._overrides, code)
-
-
-def _lacking(python: str, said: str) -> str:
-    """The range of Python versions that uv says a package needs; empty if it does not, or this one is among them."""
-    found = re.search(r"(?:does not satisfy|requires) Python ?([<>=!~][\d.<>=!~,*]*)", said)
-    return found[1] if found and not interpreters.admits(found[1], interpreters.version(python)) else ""
-
-
-def _newest_file(told: Path) -> datetime | None:
-    """When the last file of the one package in a pylock.toml was uploaded."""
-    package = tomllib.loads(told.read_text("utf-8"))["packages"][0]
-    files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
-    times = [file["upload-time"] for file in files if "upload-time" in file]
-    return max(times, default=None)
-
-
-def _try(wanted: _Wanted, building: Path) -> None:
-    """Import a connector that stands on an old library; what is new enough imports. Raises _OtherPython.
-
-    Any other failure is left to the connector's own start, whose words are better than ours.
-    """
-    script, python = wanted.package.script, building / "bin" / "python"
-    library = next((path.name for path in building.glob("lib/python*/site-packages/airbyte_cdk-*.dist-info")), "")
-    if script is None or not library or not Version(library.split("-")[1]) < Version(MODERN):
-        return
-    try:
-        done = process.run([python, "-c", TRIAL, script], timeout=TRIAL_TIMEOUT, env=process.environment())
-    except process.DeadlineExceeded:
-        return
-    if b"mutable default" in done.stderr:
-        raise _OtherPython(ANCIENT_PYTHON)
 
 
 def _sweep(wanted: _Wanted) -> None:

@@ -61,6 +61,16 @@ def test_the_newest_of_pyenv_that_fits_is_used_without_being_on_the_path(
     assert interpreters.fitting(RSS, sys.executable, "<3.11") == str(tmp_path / "versions/3.10.13/bin/python")
 
 
+def test_a_version_stands_for_the_newest_python_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in ("3.12.1", "3.12.4", "3.13.0"):
+        pretend(tmp_path / "versions" / version / "bin" / "python", version)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.setattr(interpreters, "_found_by_uv", lambda wanted: "")
+    assert interpreters.located("3.12") == str(tmp_path / "versions/3.12.4/bin/python")
+    assert interpreters.located("3.19") == "3.19"
+    assert interpreters.located("/usr/bin/python3") == "/usr/bin/python3"
+
+
 def test_where_none_fits_the_command_that_provides_one_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
