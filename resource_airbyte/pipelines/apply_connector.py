@@ -78,7 +78,9 @@ class ConnectorAction:
         return Applied("connector", current.name, current.definition_id, "updated", changed)
 
     def undo(self) -> None:
-        """A definition that nobody uses harms nobody, and the file that is corrected will want it."""
+        """What a file implied goes with it: a version that there is not would be in the way of the corrected file."""
+        if self.wanted.implied and self.current is None and self.done is not None:
+            self.client.delete(self.done.definition_id)
 
     def _located_create(self) -> DefinitionRead:
         wanted = self.wanted

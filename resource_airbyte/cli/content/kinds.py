@@ -113,7 +113,7 @@ def _connector(session: Session, wanted: str) -> Thing:
         return Thing("connector", meant[0][1].definition_id, meant[0][1].name, meant[0][1])
     everything = [*known["source"], *known["destination"]]
     names = [name for each in everything for name in (resolve.short(each.docker_repository), each.name)]
-    raise resolve.missing(wanted, "connector", names, "resource-airbyte content list --type connectors --filter WORDS")
+    raise resolve.missing(wanted, "connector", names, "resource-airbyte content list --type connectors --filter custom")
 
 
 def _find(known: list[Thing], wanted: str, of_kind: str) -> Thing | None:

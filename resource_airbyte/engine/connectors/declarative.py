@@ -8,7 +8,7 @@ from pathlib import Path
 from ...errors import CustomCodeNotAllowed
 from .catalog import Connector
 from .cdk import SHARED, SHIM, Choice, command, package
-from .manifest import Fetch, Manifest, Manifests, Report
+from .manifest import Fetch, Manifest, Manifests, Report, read
 from .venv import Environments
 
 
@@ -45,7 +45,7 @@ class Declarative:
         if connector.manifest is not None:
             files += [connector.manifest, connector.manifest.with_name("components.py")]
         for path in files:
-            digest.update(path.read_bytes() if path.is_file() else b"")
+            digest.update(read(path) if path.is_file() else b"")
         return digest.hexdigest()[:16]
 
 

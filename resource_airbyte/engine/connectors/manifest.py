@@ -166,11 +166,12 @@ def _found(directory: Path, known: str | None, origin: str, name: str = MANIFEST
 
 
 def _version(pattern: re.Pattern[bytes], path: Path) -> str | None:
-    found = pattern.search(_read(path)) if path.is_file() else None
+    found = pattern.search(read(path)) if path.is_file() else None
     return found[1].decode() if found else None
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
+    """A file of the user's or of the cache; NotExecutable says that it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:

@@ -283,11 +283,12 @@ class _Probe:
     def _failed(self, error: ErrorTrace) -> ConnectorFailed:
         message = self.redact(error.told())
         details = {"internal_message": error.internal_message, "stack_trace": error.stack_trace}
+        wrong = "the connector" if self.question is SPEC else "its configuration"
         if error.stream_descriptor is not None:
             details["stream"] = str(error.stream_descriptor)
         return ConnectorFailed(
             f"{self.launch.label} reports: {message}",
-            hint="Correct its configuration and try again." if error.failure_type == "config_error" else None,
+            hint=f"Correct {wrong} and try again." if error.failure_type == "config_error" else None,
             details={name: self.redact(text) for name, text in details.items() if text},
             failure_type=error.failure_type if error.failure_type in FAILURE_TYPES else "system_error",
             origin=self.launch.origin,

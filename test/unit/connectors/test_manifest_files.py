@@ -174,6 +174,24 @@ def test_the_fingerprint_changes_with_the_users_files(tmp_path: Path) -> None:
     assert len(seen) == 4
 
 
+def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "manifest.yaml"
+    path.write_bytes(MANIFEST)
+    run, read = declarative(tmp_path), Path.read_bytes
+
+    def closed(self: Path) -> bytes:
+        if self == path:
+            raise PermissionError(13, "Permission denied")
+        return read(self)
+
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(NotExecutable, match=f"{path} cannot be read: Permission denied"),
+    ):
+        patch.setattr(Path, "read_bytes", closed)
+        run.fingerprint(local(path), "local")
+
+
 class Trials:
     """Stands in for loading code: which versions of the library can, and which were tried."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -68,6 +69,14 @@ def test_an_error_trace_is_a_failure_whatever_the_exit_code(
     assert caught.value.failure_type == "config_error"
     assert caught.value.details == {"internal_message": "401", "stream": "users"}
     assert caught.value.origin == "source"
+
+
+def test_what_is_wrong_with_a_specification_is_not_the_configuration() -> None:
+    trace = '{"type":"TRACE","trace":{"type":"ERROR","error":{"message":"no","failure_type":"config_error"}}}'
+    launch = Launch((sys.executable, "-c", f"print({trace!r})"), process.environment())
+    with pytest.raises(ConnectorFailed) as caught:
+        probe.spec(launch, ENOUGH)
+    assert caught.value.hint == "Correct the connector and try again."
 
 
 def test_a_message_that_says_nothing_is_followed_by_what_the_connector_knows(scripted: Scripted, steps: Steps) -> None:

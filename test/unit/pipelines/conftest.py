@@ -94,6 +94,9 @@ class FakeAirbyte:
             return own
         if verb == "update":
             self.own[side][body[f"{side}DefinitionId"]] |= body
+        if verb == "delete":
+            del self.own[side][body[f"{side}DefinitionId"]]
+            return httpx.Response(204)
         known |= self.own[side]
         if verb == "list":
             return {f"{side}Definitions": list(known.values())}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resource_airbyte.errors import InvalidDocument, UsageError
+from resource_airbyte.errors import ConnectorFailed, InvalidDocument, UsageError
 from resource_airbyte.pipelines import own
 from resource_airbyte.pipelines.apply import plan
 
@@ -119,6 +119,22 @@ def test_a_path_in_place_of_a_connector_makes_the_definition_first_and_once(
     assert (source["sourceDefinitionId"], source["dockerImageTag"]) == (made["sourceDefinitionId"], "local")
     again = plan(client, document).apply()
     assert [each.change for each in again] == ["unchanged", "unchanged"]
+
+
+def test_what_a_file_implied_is_not_left_behind_when_the_source_cannot_be_made(
+    content: Any, client: Any, airbyte: Any
+) -> None:
+    airbyte.check["status"] = "failed"
+    document = content("name: mine\nconnector: pypi:source-mine==99.0\nconfig: {count: 1}\n")
+    with pytest.raises(ConnectorFailed):
+        plan(client, document).apply()
+    assert airbyte.own["source"] == airbyte.things["source"] == {}
+    airbyte.check["status"] = "succeeded"
+    plan(client, content("name: mine\nconnector: pypi:source-mine==1.0\nconfig: {count: 1}\n")).apply()
+    airbyte.check["status"] = "failed"
+    with pytest.raises(ConnectorFailed):  # it is in use
+        plan(client, content("name: other\nconnector: pypi:source-mine==1.0\nconfig: {count: 1}\n")).apply()
+    assert len(airbyte.own["source"]) == 1
 
 
 def test_nothing_is_made_for_a_path_at_which_there_is_nothing(content: Any, client: Any, airbyte: Any) -> None:
