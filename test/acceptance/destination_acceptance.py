@@ -213,6 +213,37 @@ def test_an_append_without_states_that_is_repeated_in_the_same_sync_is_not_doubl
     assert ids(warehouse) == [1, 2, 8, 9]
 
 
+@pytest.mark.parametrize("truncates", [False, True])
+def test_rows_after_the_last_state_that_come_again_in_the_same_sync_are_not_doubled(
+    warehouse: Warehouse, truncates: bool
+) -> None:
+    setup = truncating(sync_id=8) if truncates else stream(sync_id=8)
+    of = {"generation": setup.generation, "epoch": setup.epoch}
+    with Attempt(warehouse, setup) as attempt:
+        attempt.write(people(1, 3))
+        attempt.state(1, **of)
+        attempt.write(people(4, 5))
+        attempt.finish()  # then it dies before it could say so, or another stream makes the sync fail
+    with Attempt(warehouse, setup, fence=2) as attempt:
+        assert [found.sequence for found in attempt.held] == [1]
+        attempt.write(people(4, 6))
+        attempt.state(2, **of)
+        attempt.flush()
+        attempt.write(people(7, 7))
+        attempt.finish()
+    assert ids(warehouse) == list(range(1, 8))
+    for fence, complete in ((3, frozenset()), (4, ALL), (5, ALL)):
+        with Attempt(warehouse, setup, fence=fence) as attempt:
+            assert [found.sequence for found in attempt.held] == [2]
+            attempt.write(people(7, 8))
+            attempt.finish(complete)
+    assert ids(warehouse) == list(range(1, 9))
+    with Attempt(warehouse, replace(setup, sync_id=9, minimum_generation=0), fence=6) as attempt:
+        attempt.write(people(9, 9))
+        attempt.finish()
+    assert ids(warehouse) == list(range(1, 10))
+
+
 def test_a_global_state_covers_every_stream(warehouse: Warehouse) -> None:
     with Attempt(warehouse, stream(), stream(ORDERS)) as attempt:
         attempt.write(people(1, 2))

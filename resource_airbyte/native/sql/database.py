@@ -173,7 +173,7 @@ class Database(Readable):
 
     @abstractmethod
     def new_raw_id(self) -> str:
-        """A raw id as the next row could have it."""
+        """A raw id between those of all rows so far and those of all rows to come."""
 
     @abstractmethod
     def nested(self, column: str, steps: Sequence[str], kind: AirbyteType) -> str:

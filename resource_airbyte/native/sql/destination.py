@@ -33,7 +33,6 @@ class TableDestination:
         self._typing = ThreadPoolExecutor(1, "typing")
         self._database: Database | None = None
         self._writers: dict[StreamDescriptor, StreamWriter] = {}
-        self._held: dict[StateKey, Checkpoint] = {}
         self._pending: list[Checkpoint] = []
         self._uncommitted = 0
         self._commit_took = 0.0
@@ -46,7 +45,7 @@ class TableDestination:
         with database.explained():
             self._ledger = Ledger(database, setup.connection_id, setup.fence)
             self._ledger.take_over()
-            held = self._held = self._ledger.checkpoints()
+            held = self._ledger.checkpoints()
             self._refuse_gaps(held)
             with database.transaction():
                 plans = self._plans()
@@ -140,7 +139,7 @@ class TableDestination:
         """See Destination.finish. Staged tables of complete streams are swapped in with the last rows (rule 3)."""
         with self._opened.explained():
             for stream in complete & self._writers.keys():
-                self._seal_whole(self._writers[stream])
+                self._writers[stream].seal_whole()
             for writer in self._writers.values():
                 writer.advance(wait=True)
         staged = [writer.plan.table.name for writer in self._writers.values() if writer.plan.stage]
@@ -148,12 +147,6 @@ class TableDestination:
             self._commit(None)
         self._commit(complete)
         return {stream: writer.committed for stream, writer in self._writers.items()}
-
-    def _seal_whole(self, writer: StreamWriter) -> None:
-        stated = writer.sealed or any(key.stream in (None, writer.plan.setup.stream) for key in self._held)
-        if not stated:
-            writer.publish_again()
-        writer.seal()
 
     def _commit(self, complete: frozenset[StreamDescriptor] | None) -> None:
         """One transaction: covered rows, checkpoints, at the end the swaps, then the fence (rules 1, 3, 4, 5)."""

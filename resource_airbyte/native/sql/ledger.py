@@ -31,7 +31,8 @@ TABLES = {
 class Stage:
     """The table that a stream is built in: `covered` once a state speaks of its rows, `published` once swapped.
 
-    Of an append without any state there is no such table; then `since` is a raw id below those that it published.
+    `since`, of what is published: above this raw id are the rows that came after the last state, which no state covers.
+    An append that never was in a table of its own is entered here for their sake alone.
     """
 
     generation: int

@@ -58,6 +58,7 @@ class StreamWriter:
         self._spill = Spill(database.private)
         self._delta, self._delta_made = database.dialect.temporary(f"_airbyte_delta_{number}"), False
         self._newest = Newest(database, plan.setup, plan.table) if plan.dedups else None
+        self._repeated = None if plan.stage or plan.dedups else _repeated(ledger, plan)
 
     @property
     def size(self) -> int:
@@ -134,6 +135,7 @@ class StreamWriter:
     def _insert(self, typed: Typed) -> None:
         setup, rows = self.plan.setup, typed.table()
         self._database.begin()
+        self._take_back()
         self._database.load(Batch(self._destined(), self.plan.table, rows, typed.size, setup.sync_id, setup.generation))
         self.moved += rows.num_rows
 
@@ -157,25 +159,41 @@ class StreamWriter:
         """The transaction is durable: count its rows."""
         self.committed = self.moved
 
-    def publish_again(self) -> None:
-        """Make room for an append without any state, in the open transaction.
+    def seal_whole(self) -> None:
+        """The stream is complete: take in what came after its last state, and keep in mind which rows those are.
 
-        Should an earlier attempt of the same sync have published such rows, and died before it could say so, they come
-        again now: those are taken out, so that nothing is doubled.
+        Should the sync be tried again, for whatever reason, the source sends them again.
         """
-        setup, table = self.plan.setup, self.plan.table.name
-        if self.plan.stage or self._newest or setup.sync_id <= 0:
+        self.advance(wait=True)
+        if self._newest is None and self.plan.setup.sync_id > 0:
+            self._take_back()
+            self._mark()
+        self.seal()
+
+    def _take_back(self) -> None:
+        """Remove the rows that an earlier attempt of this sync took in after its last state: they come again."""
+        before, self._repeated = self._repeated, None
+        if before is None:
             return
+        setup, dialect = self.plan.setup, self._database.dialect
         self._database.begin()
-        before = self._ledger.stage(setup.stream)
-        if before and before.published and not before.covered and before.sync_id == setup.sync_id:
-            # Raw ids grow with time, and nobody else writes meanwhile: these are the rows of that one transaction.
-            dialect = self._database.dialect
-            of_this_sync = f"{dialect.raw_id} > ? AND {dialect.sync_id} = ?"
-            self._database.execute(f"DELETE FROM {table.sql} WHERE {of_this_sync}", [before.since, setup.sync_id])
-        since = self._database.new_raw_id()
-        now = Stage(setup.generation, setup.epoch, setup.sync_id, table.schema, table.name, False, True, since)
-        self._ledger.save_stage(setup.stream, now)
+        above = f"{dialect.raw_id} > ? AND {dialect.sync_id} = ?"
+        self._database.execute(f"DELETE FROM {self.plan.table.name.sql} WHERE {above}", [before.since, setup.sync_id])
+        self._ledger.save_stage(setup.stream, replace(before, since=None))
+
+    def _mark(self) -> None:
+        if self.received == self.sealed:
+            return
+        setup, since = self.plan.setup, self._database.new_raw_id()
+        if self.plan.stage:
+            self.plan = replace(self.plan, stage=replace(self.plan.stage, sync_id=setup.sync_id, since=since))
+            return
+        table = self.plan.table.name
+        stage = self._ledger.stage(setup.stream)
+        if stage is None or not stage.belongs_to(setup):
+            stage = Stage(setup.generation, setup.epoch, 0, table.schema, table.name, covered=False, published=True)
+        self._database.begin()
+        self._ledger.save_stage(setup.stream, replace(stage, sync_id=setup.sync_id, since=since))
 
     def end(self, *, complete: bool) -> None:
         """After the last row: swap a staged table in if the stream is complete, else leave or drop it."""
@@ -192,3 +210,11 @@ class StreamWriter:
     def close(self) -> None:
         """Let go of what was never inserted."""
         self._spill.close()
+
+
+def _repeated(ledger: Ledger, plan: Plan) -> Stage | None:
+    """What an earlier attempt of the same sync left of rows that no state covers."""
+    left = ledger.stage(plan.setup.stream)
+    if left is None or not left.published or left.since is None:
+        return None
+    return left if left.sync_id == plan.setup.sync_id else None
