@@ -105,9 +105,10 @@ def _connector(session: Session, wanted: str) -> Thing:
     ] or fits
     if len(meant) > 1:
         listed = ", ".join(f"{each.docker_repository} ({each.definition_id})" for _, each in meant)
+        own = next((each for _, each in meant if each.custom), meant[0][1])  # the only one that can be removed
         raise Ambiguous(
             f"{wanted!r} fits {len(meant)} connectors: {listed}",
-            hint=f"say --id {meant[0][1].definition_id} in place of --name",
+            hint=f"say --id {own.definition_id} in place of --name",
         )
     if meant:
         return Thing("connector", meant[0][1].definition_id, meant[0][1].name, meant[0][1])

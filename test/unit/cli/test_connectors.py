@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from resource_airbyte.cli.content import connectors
+from resource_airbyte.cli.content import connectors, kinds
 from resource_airbyte.cli.result import Table
+from resource_airbyte.cli.session import Session
 from resource_airbyte.cli.table import lines
+from resource_airbyte.errors import Ambiguous
 from resource_airbyte.model.definitions import DestinationDefinitionRead, SourceDefinitionRead
 
 IMAGE = "published as a container image only"
@@ -68,6 +71,20 @@ def test_a_word_for_what_a_connector_is_is_no_part_of_a_name() -> None:
     customer = source("source-customer-io", "Customer.io", "manifest")
     assert not connectors.fits(customer, "custom")
     assert connectors.fits(customer, "customer")
+
+
+def test_of_two_that_fit_the_hint_names_the_one_of_ones_own() -> None:
+    def read(identity: str, repository: str, custom: bool) -> SourceDefinitionRead:
+        body = {"sourceDefinitionId": identity, "name": "source-x", "dockerRepository": repository, "custom": custom}
+        return SourceDefinitionRead.model_validate({**body, "dockerImageTag": "1.0"})
+
+    both = [read("public", "airbyte/source-x", False), read("own", "pypi:airbyte-source-x", True)]
+    client = SimpleNamespace(
+        source_definitions=SimpleNamespace(list=lambda: both), destination_definitions=SimpleNamespace(list=list)
+    )
+    with pytest.raises(Ambiguous) as caught:
+        kinds._connector(cast("Session", SimpleNamespace(client=client)), "source-x")
+    assert caught.value.hint == "say --id own in place of --name"
 
 
 def test_a_reason_that_many_share_stands_once_beneath_the_table() -> None:

@@ -184,11 +184,8 @@ def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: py
             raise PermissionError(13, "Permission denied")
         return read(self)
 
-    with (
-        monkeypatch.context() as patch,
-        pytest.raises(NotExecutable, match=f"{path} cannot be read: Permission denied"),
-    ):
-        patch.setattr(Path, "read_bytes", closed)
+    monkeypatch.setattr(Path, "read_bytes", closed)
+    with pytest.raises(NotExecutable, match=f"{path} cannot be read: Permission denied"):
         run.fingerprint(local(path), "local")
 
 
