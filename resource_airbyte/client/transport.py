@@ -93,11 +93,25 @@ class Transport:
         try:
             with self._patience(path, seconds):
                 response = self._client.send(request)
+                if response.status_code == 401 and self._renew(request):
+                    response = self._client.send(request)
         except httpx.TransportError as error:
             raise self._unanswered(error, path, seconds) from None
         if response.is_success:
             return response
         raise _refused(response, path)
+
+    def _renew(self, request: httpx.Request) -> bool:
+        """Whether the token was rotated meanwhile: whoever watches a long sync is not to lose it by that."""
+        try:
+            token = self.endpoint.renewed() if self.endpoint.renewed else None
+        except OSError:
+            return False  # the refusal stands, and says what to do
+        header = f"Bearer {token}"
+        if token is None or request.headers.get("Authorization") == header:
+            return False
+        self._client.headers["Authorization"] = request.headers["Authorization"] = header
+        return True
 
     def _patience(self, path: str, seconds: float) -> AbstractContextManager[None]:
         if self._say is None or seconds <= self.timeout:

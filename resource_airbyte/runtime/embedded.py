@@ -158,7 +158,7 @@ class Embedded:
         found = daemon.running(self._data)
         port = self._settings.webapp_port if found is None else found.webapp_port
         socket = self._data.socket() if found is None else Path(found.socket)
-        return Endpoint(f"http://127.0.0.1:{port}/api", self._data.token(), socket)
+        return Endpoint(f"http://127.0.0.1:{port}/api", self._data.token(), socket, self._data.token)
 
     def credentials(self) -> tuple[Credential, ...]:
         endpoint = self.endpoint()

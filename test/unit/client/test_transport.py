@@ -37,6 +37,26 @@ def test_a_request_carries_the_token_and_the_answer_is_a_model() -> None:
     assert json.loads(seen[0].content) == {"connectionId": "c"}
 
 
+@pytest.mark.parametrize("now", ["new", "old"])
+def test_a_token_that_was_rotated_meanwhile_is_read_again(now: str) -> None:
+    tokens: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        tokens.append(request.headers["authorization"])
+        good = tokens[-1] == "Bearer new"
+        return httpx.Response(200, json={**JOB, "attempts": []}) if good else httpx.Response(401)
+
+    endpoint = Endpoint("http://localhost:1/api", "old", renewed=lambda: now)
+    airbyte = Airbyte(endpoint, transport=httpx.MockTransport(answer))
+    if now == "new":
+        assert airbyte.jobs.get_without_logs(3).job.id == airbyte.jobs.get_without_logs(3).job.id == 3
+        assert tokens == ["Bearer old", "Bearer new", "Bearer new"]
+    else:
+        with pytest.raises(errors.Unauthorized):
+            airbyte.jobs.get_without_logs(3)
+        assert tokens == ["Bearer old"]
+
+
 @pytest.mark.parametrize("stock", [False, True])
 def test_whoever_waits_long_hears_what_for(monkeypatch: pytest.MonkeyPatch, stock: bool) -> None:
     monkeypatch.setattr(patience, "FIRST", 0.01)
