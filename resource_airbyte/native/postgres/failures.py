@@ -28,7 +28,8 @@ CONNECTING: Sequence[tuple[str, str, str, str | None]] = (
      "Give a client certificate that an authority known to the server has signed"),
     (r"could not (load|read) private key|bad decrypt|private key file", "The client_key cannot be read", CONFIG,
      "Give it as PEM text, and its password as client_key_password"),
-    (r"could not (load|read) (root )?certificate", "A certificate of ssl_mode is no PEM text", CONFIG, None),
+    (r"could not (load|read) (root )?certificate", "A certificate of ssl_mode is no PEM text", CONFIG,
+     "Give the text itself, or for the file that holds it: ${file:/absolute/path}"),
     (r"certificate does not match private key|key values mismatch",
      "The client_key is not that of the client_certificate", CONFIG, None),
     (r'no pg_hba\.conf entry for host "(?P<from>[^"]*)", user "(?P<user>[^"]*)", database "(?P<database>[^"]*)"'
