@@ -170,6 +170,7 @@ def test_a_shim_that_fails_after_each_pip_does_no_harm(machine: Machine) -> None
     assert (ran.returncode, "cannot rehash" in ran.stderr) == (0, False)
 
 
+@pytest.mark.slow
 def test_ensurepip_alone_will_do(machine: Machine) -> None:
     machine.python(before='case " $* " in *" -m pip "*) exit 1 ;; esac')
     done = machine.run("help")
@@ -194,7 +195,7 @@ def test_without_a_network_it_says_so_and_leaves_nothing(machine: Machine) -> No
     assert machine.leftovers() == machine.environments() == []
 
 
-@pytest.mark.parametrize("moment", [0.2, 2.0])
+@pytest.mark.parametrize("moment", [0.2, pytest.param(2.0, marks=pytest.mark.slow)])
 def test_a_killed_set_up_leaves_nothing_that_is_used_and_blocks_nobody(machine: Machine, moment: float) -> None:
     child = process.start([str(CLI), "help"], env=machine.env, stderr=subprocess.PIPE)
     assert child.stderr is not None

@@ -76,7 +76,7 @@ def _postgres(url: str) -> Table:
     return Table({"name": "out", "connector": "destination-postgres", "config": config}, rows)
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=[pytest.param("duckdb", marks=pytest.mark.slow), "postgres"])
 def table(request: pytest.FixtureRequest, tmp_path: Path) -> Table:
     if request.param == "duckdb":
         return _duckdb(tmp_path)

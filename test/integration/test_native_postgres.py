@@ -366,6 +366,7 @@ def test_a_connection_that_is_lost_is_worth_another_attempt(warehouse: PostgresW
     assert attempt.returned == []
 
 
+@pytest.mark.slow
 def test_rows_of_10_mb_need_no_more_memory_than_others(warehouse: PostgresWarehouse) -> None:
     child, configuration = HERE / "native" / "large_rows.py", json.dumps(warehouse.configuration)
     argv = [sys.executable, str(child), "destination-postgres", configuration, "append", "12"]
