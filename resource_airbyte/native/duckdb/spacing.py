@@ -14,13 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ..sql.database import Batch, Table
+from ..sql.database import Batch, Database, Table
 from ..sql.names import META, TableName, quoted
-
-if TYPE_CHECKING:
-    from .database import DuckDB
 
 VECTOR = 2048
 ROW_GROUP = 122_880
@@ -41,7 +37,7 @@ class Room:
 class Spacing:
     """Keeps the large rows of one file apart."""
 
-    def __init__(self, database: DuckDB) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
         self._mark = database.located(database.ledger, MARK)
         self._rooms: dict[str, Room] = {}
