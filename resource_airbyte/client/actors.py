@@ -78,13 +78,18 @@ class Definitions:
     def _returns(self) -> type[DefinitionRead]:
         return SourceDefinitionRead if self.side == "source" else DestinationDefinitionRead
 
-    def specification(self, definition_id: str, workspace_id: str) -> SpecificationRead:
-        """What its configuration must look like; may install the connector, so it is given the time for that."""
+    def specification(self, definition_id: str, workspace_id: str, version: str | None = None) -> SpecificationRead:
+        """What its configuration must look like, in this version or the one that is used where none is named.
+
+        May install the connector, so it is given the time for that.
+        """
         source = self.side == "source"
         returns: type[SpecificationRead] = SourceDefinitionSpecificationRead
         if not source:
             returns = DestinationDefinitionSpecificationRead
         body = {f"{self.side}DefinitionId": definition_id, "workspaceId": workspace_id}
+        if version is not None:
+            body["dockerImageTag"] = version
         path = f"/v1/{self.side}_definition_specifications/get"
         return self._transport.call(path, body, returns, timeout=self._probe_timeout)
 

@@ -16,6 +16,18 @@ class DestinationDefinitionIdRequestBody(Wire):
     destination_definition_id: str
 
 
+class SourceSpecificationRequest(SourceDefinitionIdRequestBody):
+    """`dockerImageTag`: of this version; without, of the one that a new source would get."""
+
+    docker_image_tag: str | None = None
+
+
+class DestinationSpecificationRequest(DestinationDefinitionIdRequestBody):
+    """`dockerImageTag`: of this version; without, of the one that a new destination would get."""
+
+    docker_image_tag: str | None = None
+
+
 class SourceDefinitionIdWithWorkspaceId(SourceDefinitionIdRequestBody):
     workspace_id: str
 

@@ -217,7 +217,8 @@ class ActorAction:
     def _specification(self) -> dict[str, Any]:
         """The JSON schema of the configuration."""
         definition_id = getattr(self.definition, "definition_id", "")
-        answer = self.definitions.specification(definition_id, self.world.client.workspace_id)
+        version = self.actor.version or (self.current.docker_image_tag if self.current else None)
+        answer = self.definitions.specification(definition_id, self.world.client.workspace_id, version)
         return answer.connection_specification or {}
 
     def _configuration_key(self) -> difference.Trail:

@@ -162,7 +162,8 @@ class ConnectionAction:
         """How the destination can write."""
         client = self.world.client
         definitions = client.destination_definitions
-        specification: Any = definitions.specification(self.destination.definition_id, client.workspace_id)
+        of = self.destination.definition_id, client.workspace_id, self.destination.docker_image_tag
+        specification: Any = definitions.specification(*of)
         return set(specification.supported_destination_sync_modes or ())
 
     def _fault(self, stream: StreamDocument, key: str, message: str, hint: str | None) -> InvalidDocument:

@@ -146,7 +146,8 @@ def _refreshed(client: Airbyte, upgrade: Upgrade, report: Report) -> list[str]:
 
 def _connection(client: Airbyte, connection: ConnectionRead, discovered: AirbyteCatalog) -> list[str]:
     destination = client.destinations.get(connection.destination_id)
-    specification: Any = client.destination_definitions.specification(destination.definition_id, client.workspace_id)
+    of = destination.definition_id, client.workspace_id, destination.docker_image_tag
+    specification: Any = client.destination_definitions.specification(*of)
     modes = set(specification.supported_destination_sync_modes or ())
     catalog = streams.renewed(connection.sync_catalog, discovered, modes)
     changes = [

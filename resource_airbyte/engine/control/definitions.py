@@ -73,10 +73,13 @@ class Definitions:
         read: DefinitionRead = _read(connector, self._context.installed().get(connector.short))
         return read
 
-    def specification(self, definition_id: str) -> SpecificationRead:
-        """What a configuration must look like, for the version a new actor would get; ConnectorError if it fails."""
+    def specification(self, definition_id: str, version: str | None = None) -> SpecificationRead:
+        """What a configuration must look like, by default for the version a new actor would get.
+
+        ConnectorError if the connector fails to say it.
+        """
         connector = self._context.runnable(definition_id, self._kind)
-        return self._specification(connector, connector.version)
+        return self._specification(connector, version or connector.version)
 
     def specification_for(self, actor_id: str) -> SpecificationRead:
         """The same for the version that this actor is pinned to."""

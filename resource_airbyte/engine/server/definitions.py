@@ -13,8 +13,10 @@ from resource_airbyte.model.definitions import (
     CustomSourceDefinitionCreate,
     DestinationDefinitionIdRequestBody,
     DestinationDefinitionUpdate,
+    DestinationSpecificationRequest,
     SourceDefinitionIdRequestBody,
     SourceDefinitionUpdate,
+    SourceSpecificationRequest,
 )
 
 
@@ -53,8 +55,8 @@ def _sources(api: APIRouter, definitions: Definitions) -> None:
         return deleted()
 
     @api.post("/api/v1/source_definition_specifications/get")
-    def get_source_specification(body: SourceDefinitionIdRequestBody) -> Response:
-        return answer(definitions.specification(body.source_definition_id))
+    def get_source_specification(body: SourceSpecificationRequest) -> Response:
+        return answer(definitions.specification(body.source_definition_id, body.docker_image_tag))
 
     @api.post("/api/v1/source_definition_specifications/get_for_source")
     def get_specification_for_source(body: SourceIdRequestBody) -> Response:
@@ -81,8 +83,8 @@ def _destinations(api: APIRouter, definitions: Definitions) -> None:
         return deleted()
 
     @api.post("/api/v1/destination_definition_specifications/get")
-    def get_destination_specification(body: DestinationDefinitionIdRequestBody) -> Response:
-        return answer(definitions.specification(body.destination_definition_id))
+    def get_destination_specification(body: DestinationSpecificationRequest) -> Response:
+        return answer(definitions.specification(body.destination_definition_id, body.docker_image_tag))
 
     @api.post("/api/v1/destination_definition_specifications/get_for_destination")
     def get_specification_for_destination(body: DestinationIdRequestBody) -> Response:

@@ -50,6 +50,7 @@ class FakeAirbyte:
         self.things: dict[str, dict[str, dict[str, Any]]] = {"source": {}, "destination": {}, "connection": {}}
         self.own: dict[str, dict[str, dict[str, Any]]] = {"source": {}, "destination": {}}
         self.asked: list[str] = []
+        self.specified: list[str | None] = []  # the versions whose specifications were asked for
         self.streams: list[dict[str, Any]] = [dict(stream) for stream in STREAMS]
         self.check: dict[str, Any] = {"status": "succeeded", "jobInfo": JOB}
         self.schema: dict[str, Any] = {"properties": {"count": {"type": "integer"}, "password": {"type": "string"}}}
@@ -103,6 +104,7 @@ class FakeAirbyte:
         return known[body[f"{side}DefinitionId"]]
 
     def _source_definition_specifications(self, verb: str, body: dict[str, Any]) -> Any:
+        self.specified.append(body.get("dockerImageTag"))
         return {"sourceDefinitionId": "s-faker", "connectionSpecification": self.schema, "jobInfo": JOB}
 
     def _destination_definition_specifications(self, verb: str, body: dict[str, Any]) -> Any:

@@ -164,6 +164,12 @@ def test_a_number_from_a_variable_is_a_number(apply: Any, airbyte: Any) -> None:
     assert airbyte.things["source"]["source-1"]["connectionConfiguration"] == {"count": 7, "password": "007"}
 
 
+def test_the_specification_is_that_of_the_version_in_the_file(apply: Any, airbyte: Any) -> None:
+    text = "name: p\nconnector: source-faker\nversion: 7.1.0\nconfig: {count: '${N}'}\n"
+    apply(text, environ={"N": "7"})
+    assert set(airbyte.specified) == {"7.1.0"}  # asking for another one would install that as well
+
+
 def test_streams_left_out_means_all_each_in_its_best_mode(apply: Any, airbyte: Any) -> None:
     apply(PIPELINE.partition("sync:")[0])
     (connection,) = airbyte.things["connection"].values()

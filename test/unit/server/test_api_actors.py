@@ -76,6 +76,14 @@ def test_a_specification_comes_from_the_connector(api: Api, workspace: str) -> N
     assert specification["jobInfo"]["succeeded"] is True
 
 
+def test_a_specification_is_that_of_the_version_asked_for(
+    api: Api, workspace: str, orchestrator: FakeOrchestrator
+) -> None:
+    body = {"sourceDefinitionId": SOURCE, "workspaceId": workspace, "dockerImageTag": "0.9.0"}
+    api.post("source_definition_specifications/get", body)
+    assert {probe.version for probe in orchestrator.probes} == {"0.9.0"}
+
+
 def test_a_destination_that_keeps_generations_can_also_overwrite_with_dedup(api: Api, workspace: str) -> None:
     body = {"destinationDefinitionId": DESTINATION, "workspaceId": workspace}
     modes = api.post("destination_definition_specifications/get", body)["supportedDestinationSyncModes"]
