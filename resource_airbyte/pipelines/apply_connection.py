@@ -125,12 +125,16 @@ class ConnectionAction:
 
     @cached_property
     def options(self) -> ConnectionOptions:
-        """The file's wishes but for the catalog. What it does not say is the default: no prefix, no schedule."""
+        """The file's wishes but for the catalog. What it does not say is the default: no prefix, no namespace of its own,
+        no schedule.
+        """
         options = dict(self.wanted.options)
         if "schedule" not in options:
             options.setdefault("scheduleType", "manual")
         if self.current is not None and self.current.prefix:
             options.setdefault("prefix", "")
+        if self.current is not None and self.current.namespace_definition not in (None, DEFAULT_NAMESPACE):
+            options.setdefault("namespaceDefinition", DEFAULT_NAMESPACE)
         kind = ConnectionUpdate if "status" in options else ConnectionOptions
         return kind.model_validate({**options, "connectionId": ""})
 
@@ -171,6 +175,7 @@ class ConnectionAction:
         return self.document.text.error(at if at in self.document.text.positions else stream.at, message, hint)
 
 
+DEFAULT_NAMESPACE = "destination"
 _COMPARED = (
     *("namespaceDefinition", "namespaceFormat", "prefix", "status", "notifySchemaChanges"),
     *("nonBreakingChangesPreference", "backfillPreference"),

@@ -226,6 +226,16 @@ def test_a_schedule_that_is_taken_out_of_the_file_is_taken_off_the_connection(ap
     assert airbyte.things["connection"]["connection-1"]["scheduleType"] == "manual"
 
 
+@pytest.mark.parametrize("line", ["namespace: raw", "namespace: source", "prefix: raw_"])
+def test_a_place_that_is_taken_out_of_the_file_is_the_usual_one_again(apply: Any, airbyte: Any, line: str) -> None:
+    apply(f"{PIPELINE}  {line}\n")
+    assert apply(PIPELINE) == ["unchanged", "unchanged", "updated"]
+    (connection,) = airbyte.things["connection"].values()
+    assert connection.get("namespaceDefinition", "destination") == "destination"
+    assert not connection.get("prefix")
+    assert apply(PIPELINE) == ["unchanged"] * 3
+
+
 def test_another_connector_under_a_known_name_is_a_conflict(apply: Any) -> None:
     apply("name: people\nconnector: source-faker\n")
     with pytest.raises(Conflict, match="uses another connector"):
