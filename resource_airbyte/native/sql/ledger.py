@@ -170,6 +170,7 @@ def lost(expected: Checkpoint, place: str, why: str) -> CheckpointLost:
     """The error of a state that the destination knows nothing of: going on from it would leave a gap."""
     of = f"stream {expected.key.stream}" if expected.key.stream else "whole connection"
     return CheckpointLost(
-        f"{place} {why} ({of}, checkpoint {expected.sequence}): it was removed, replaced, restored or edited",
+        f"{place} {why} ({of}, checkpoint {expected.sequence}): it was removed, replaced, restored or edited, "
+        "or the configuration (schema, namespace, prefix) names another place now",
         hint=REFRESH,
     )
