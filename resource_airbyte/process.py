@@ -28,6 +28,7 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "
 ALLOWED = PLACES + DIRECTORIES + LOCALE + CERTIFICATES + PROXIES
 # What is meant for somebody else's interpreter or loader, and would change how ours runs.
 FOREIGN = ("PYTHON", "__PYVENV", "LD_PRELOAD", "LD_AUDIT", "DYLD_")
+KEYRING = "PYTHON_KEYRING_"  # by these a user says which keyring is asked for secrets
 # A child started with this in its environment can be found and ended again, even after its parent was killed.
 MARK = "RESOURCE_AIRBYTE_MARK"
 GRACE = 5.0
@@ -83,7 +84,8 @@ def daemon_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]
 
     But for what would change how its interpreter runs, and for a mark: it is nobody's child.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN) and name != MARK}
+    foreign = {name for name in os.environ if name.startswith(FOREIGN) and not name.startswith(KEYRING)}
+    kept = {name: value for name, value in os.environ.items() if name not in foreign and name != MARK}
     return {**kept, **own_environment(extra)}
 
 

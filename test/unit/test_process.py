@@ -50,10 +50,12 @@ def test_the_daemon_has_the_environment_of_whoever_starts_it_but_nothing_that_is
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MY_TOKEN", "kept")
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "kept.Keyring")
     for name in ("PYTHONHOME", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "LD_PRELOAD", process.MARK):
         monkeypatch.setenv(name, "dropped")
     found = process.daemon_environment({"AIRBYTE_LOG_LEVEL": "DEBUG"})
     assert (found["MY_TOKEN"], found["AIRBYTE_LOG_LEVEL"], found["PYTHONUTF8"]) == ("kept", "DEBUG", "1")
+    assert found["PYTHON_KEYRING_BACKEND"] == "kept.Keyring"
     assert "dropped" not in found.values()
 
 
