@@ -125,8 +125,8 @@ class ConnectionAction:
 
     @cached_property
     def options(self) -> ConnectionOptions:
-        """The file's wishes but for the catalog. What it does not say is the default: no prefix, no namespace of its own,
-        no schedule.
+        """The file's wishes but for the catalog. What it does not say is the default: no prefix, no namespace of its
+        own, no schedule.
         """
         options = dict(self.wanted.options)
         if "schedule" not in options:
