@@ -531,6 +531,18 @@ def test_a_replaced_table_is_deduplicated_too(warehouse: Warehouse) -> None:
     assert warehouse.rows(USERS, "id", "name") == [(1, "new"), (2, "b")]
 
 
+@pytest.mark.parametrize("field", ["rowid", "ROWID", "_rowid_", "oid", "ctid", "xmin", "tableoid"])
+def test_a_field_with_the_name_of_a_databases_own_column_costs_no_row(warehouse: Warehouse, field: str) -> None:
+    schema = {"properties": {**SCHEMA["properties"], field: {"type": "integer"}}}  # type: ignore[dict-item]
+    with Attempt(warehouse, deduped(json_schema=schema)) as attempt:
+        for second in (1, 2):
+            attempt.write([{"id": number, "updated_at": at(second), field: 7} for number in (1, 2, 1)])
+            attempt.state(second)
+            attempt.flush()
+        attempt.finish()
+    assert ids(warehouse) == [1, 2]
+
+
 @pytest.mark.parametrize("key", [(), (("nope",),), (("nope", "deeper"),)])
 def test_a_key_that_the_stream_does_not_have_is_a_mistake_in_the_configuration(
     warehouse: Warehouse, key: tuple[tuple[str, ...], ...]

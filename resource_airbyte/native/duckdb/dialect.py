@@ -34,6 +34,7 @@ class DuckDBDialect(Dialect):
     """Names that differ in case alone are the same; rows of spacing.py are nobody's."""
 
     types, meta, holds = SQL_TYPES, META_TYPES, HOLDS
+    reserved = frozenset({"rowid"})
     own = "{0}." + quoted(META[0]) + " IS NOT NULL"
     sync_id = "(_airbyte_meta ->> '$.sync_id')::BIGINT"
 

@@ -24,8 +24,10 @@ class Dialect:
     """A column of the first type takes every value of the others unchanged, so it may stay, or become, the first."""
     exact = False
     """Whether its numbers are decimals of any length; then they come to `load` as texts."""
+    reserved: AbstractSet[str] = frozenset()
+    """Names, folded, that a stream's column cannot have: it would hide the database's own, or be refused."""
     row = "rowid"
-    """What tells a row of a table from the others."""
+    """What tells a row of a table from the others; a column of this name would hide it, so it is `reserved`."""
     arrival = "rowid"
     """A column, or an expression after the alias of its table, that grows with each row that is inserted."""
     raw_id = "_airbyte_raw_id"

@@ -47,7 +47,7 @@ def column_names(fields: Iterable[str], dialect: Dialect) -> dict[str, str]:
     The order does not depend on the schema's, so that a source which lists its fields anew keeps its columns.
     """
     fields = list(fields)
-    taken = {dialect.fold(name) for name in META}
+    taken = {*map(dialect.fold, META), *dialect.reserved}
     spoken_for = {dialect.fold(field) for field in fields}
     found: dict[str, str] = {}
     for field in sorted(fields, key=str.swapcase):

@@ -146,7 +146,8 @@ class SQLite(File, Database):
                 types[each], values[each] = want, widened(quoted(each), have, want)
         made = self.located("", f"_airbyte_wider_{name.name}")
         self.execute(f"CREATE TABLE {made.sql} ({', '.join(f'{quoted(each)} {kind}' for each, kind in types.items())})")
-        self.execute(f"INSERT INTO {made.sql} SELECT {', '.join(values.values())} FROM {name.sql} ORDER BY rowid")
+        chosen, row = ", ".join(values.values()), self.dialect.row
+        self.execute(f"INSERT INTO {made.sql} SELECT {chosen} FROM {name.sql} ORDER BY {row}")
         self.execute(f"DROP TABLE {name.sql}")
         self.execute(f"ALTER TABLE {made.sql} RENAME TO {quoted(name.name)}")
         for each in belongings:

@@ -46,9 +46,11 @@ WIDENED = {
 
 
 class SQLiteDialect(Dialect):
-    """Names that differ in case alone are the same."""
+    """Names that differ in case alone are the same. Of the names of a row's number the least likely one is kept free."""
 
     types, meta, holds = SQL_TYPES, META_TYPES, HOLDS
+    reserved = frozenset({"_rowid_"})
+    row = arrival = "_rowid_"
     sync_id = "json_extract(_airbyte_meta, '$.sync_id')"
 
     def same(self, one: str, other: str) -> str:
@@ -57,8 +59,8 @@ class SQLiteDialect(Dialect):
     def delete(self, table: str, alias: str, other: str, its: str, test: str) -> str:
         """The few new rows are gone through once, and each finds the old one of its key by the index."""
         new, old = (table, other) if alias == "d" else (other, table)
-        found = f"SELECT {alias}.rowid FROM {new} AS d CROSS JOIN {old} AS t WHERE {test}"
-        return f"DELETE FROM {table} WHERE rowid IN ({found})"
+        found = f"SELECT {alias}.{self.row} FROM {new} AS d CROSS JOIN {old} AS t WHERE {test}"
+        return f"DELETE FROM {table} WHERE {self.row} IN ({found})"
 
     def inexact(self, column: str, have: str, want: str) -> str | None:
         """Whole numbers that REAL cannot hold."""
