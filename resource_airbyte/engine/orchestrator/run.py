@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from ...errors import NotFound, ResourceError
+from ...protocol.messages import ConfiguredStream
 from ...settings import Settings
 from ..connectors.catalog import Catalog, Connector
 from ..connectors.launch import Launchers
@@ -173,12 +174,11 @@ class Run:
             side.name, side.version = launch.name, launch.version
             side.argv, side.env, side.native = list(launch.argv), dict(launch.env), launch.native
             self._fill(opened, side, connector, lines)
-        modes = ", ".join(f"{s.descriptor} ({s.sync_mode} {s.destination_sync_mode})" for s in job.catalog.streams)
         lines.line(
             "INFO",
             "platform",
-            f"attempt {job.attempt} of job {job.job}: {job.source.name} {job.source.version} → "
-            f"{job.destination.name} {job.destination.version}: {modes or 'no streams'}",
+            f"attempt {job.attempt + 1} of job {job.job}: {job.source.name} {job.source.version} → "
+            f"{job.destination.name} {job.destination.version}: {modes(job.catalog.streams, job.targets) or 'no streams'}",
         )
 
     def _fill(self, opened: Opened, side: wire.Side, connector: Connector, lines: JobLog) -> None:
@@ -319,9 +319,19 @@ class Run:
             if succeeded:
                 jobs.set_status(tx, job.job, "succeeded")
         lines.line(
-            "INFO", "platform", f"attempt {job.attempt} of job {job.job} {'succeeded' if succeeded else 'failed'}"
+            "INFO", "platform", f"attempt {job.attempt + 1} of job {job.job} {'succeeded' if succeeded else 'failed'}"
         )
         return Result(succeeded, stopped)
+
+
+def modes(streams: Sequence[ConfiguredStream], targets: Sequence[wire.Target]) -> str:
+    """How each stream is read and written. An overwrite is told to most destinations as an append that replaces."""
+    replaced = {target.stream for target in targets if target.minimum_generation > 0}
+    return ", ".join(
+        f"{each.descriptor} ({each.sync_mode} {each.destination_sync_mode}"
+        f"{', replaces all rows' if each.descriptor in replaced else ''})"
+        for each in streams
+    )
 
 
 def _stats(streams: list[wire.StreamCounts]) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from resource_airbyte.engine.orchestrator.assignment import Target
 from resource_airbyte.engine.orchestrator.plan import Work, planned, state_without
+from resource_airbyte.engine.orchestrator.run import modes
 from resource_airbyte.protocol.messages import StreamDescriptor
 
 
@@ -59,6 +61,13 @@ def test_a_later_attempt_begins_anew_only_what_cannot_be_resumed(
     sync: str, resumable: bool | None, refresh: str | None, begins: bool
 ) -> None:
     assert one(entry(sync, "append", resumable=resumable), Work(refresh)).begins_generation(1) is begins
+
+
+@pytest.mark.parametrize(("minimum", "words"), [(0, ""), (3, ", replaces all rows")])
+def test_the_log_says_which_streams_are_overwritten(minimum: int, words: str) -> None:
+    stream = one(entry("full_refresh", "overwrite")).configured
+    target = Target(stream.descriptor, "s", None, 3, minimum, 1, 0)
+    assert modes([stream], [target]) == f"s (full_refresh append{words})"
 
 
 def test_a_destination_without_generations_is_told_the_plain_modes() -> None:
