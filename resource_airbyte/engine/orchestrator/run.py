@@ -174,11 +174,12 @@ class Run:
             side.name, side.version = launch.name, launch.version
             side.argv, side.env, side.native = list(launch.argv), dict(launch.env), launch.native
             self._fill(opened, side, connector, lines)
+        how = modes(job.catalog.streams, job.targets) or "no streams"
         lines.line(
             "INFO",
             "platform",
             f"attempt {job.attempt + 1} of job {job.job}: {job.source.name} {job.source.version} → "
-            f"{job.destination.name} {job.destination.version}: {modes(job.catalog.streams, job.targets) or 'no streams'}",
+            f"{job.destination.name} {job.destination.version}: {how}",
         )
 
     def _fill(self, opened: Opened, side: wire.Side, connector: Connector, lines: JobLog) -> None:
