@@ -22,6 +22,7 @@ sys.path.insert(0, str(HERE.parent / "acceptance"))
 pytest.register_assert_rewrite("destination_acceptance")
 from destination_acceptance import *  # noqa: E402, F403
 from destination_acceptance import (  # noqa: E402
+    ORDERS,
     SCHEMA,
     USERS,
     Attempt,
@@ -353,6 +354,20 @@ def test_a_newer_attempt_waits_for_the_commit_of_an_older_one_which_is_then_its_
         with pytest.raises(Fenced):
             old.flush()
     assert ids(warehouse) == [1]
+
+
+def test_two_connections_that_make_the_same_schema_at_once_both_succeed(warehouse: PostgresWarehouse) -> None:
+    with Attempt(warehouse, fence=1) as first, ThreadPoolExecutor(1) as thread:
+        database = first.destination._database  # type: ignore[attr-defined]
+        database.begin()
+        database.ensure_schema("shop")
+        second = Attempt(warehouse, stream(ORDERS), fence=2)
+        opening = thread.submit(second.__enter__)
+        while not warehouse.query("SELECT 1 FROM pg_locks WHERE NOT granted"):
+            assert not opening.done()
+        database.commit()
+        opening.result().destination.close()
+    assert warehouse.tables() == {"main.users", "shop.orders"}
 
 
 def test_a_connection_that_is_lost_is_worth_another_attempt(warehouse: PostgresWarehouse) -> None:

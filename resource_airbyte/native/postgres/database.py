@@ -106,9 +106,10 @@ class Postgres(Database):
 
     def ensure_schema(self, schema: str) -> None:
         """Make it if it is not there: to ask for one that is there needs a right that not everybody has."""
-        if schema == self.ledger:
+        there = bool(self.rows("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?", [schema]))
+        if schema == self.ledger or not there:
             self.rows("SELECT pg_catalog.pg_advisory_xact_lock(?)", [_ALONE])
-        if not self.rows("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?", [schema]):
+        if not there:
             self.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
 
     def widen(self, name: TableName, column: str, have: str, want: str) -> None:

@@ -46,7 +46,7 @@ WIDENED = {
 
 
 class SQLiteDialect(Dialect):
-    """Names that differ in case alone are the same. Of the names of a row's number the least likely one is kept free."""
+    """Names that differ in case alone are the same. Of a row number's names the least likely one is kept free."""
 
     types, meta, holds = SQL_TYPES, META_TYPES, HOLDS
     reserved = frozenset({"_rowid_"})
