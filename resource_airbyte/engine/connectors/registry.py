@@ -18,7 +18,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import unquote
 
 import msgspec
 
@@ -87,8 +88,9 @@ class Registry:
 
     def __init__(self, url: str, root: Path, *, offline: bool = False, hours: float = 24.0) -> None:
         """`hours`: how often it is asked without being told to; 0 never."""
-        self._address, self._root, self.offline, self._hours = url.rstrip("/"), root, offline, hours
-        self.url = re.sub(r"//[^/@]*@", "//", self._address)  # as it may be shown, without a name and a password
+        self._root, self.offline, self._hours = root, offline, hours
+        # Apart, because an address is logged, by libraries too. `url` may be shown.
+        self.url, self._login = _without_login(url.rstrip("/"))
         self._known: tuple[tuple[int, ...], Catalog, str] | None = None
 
     @classmethod
@@ -189,15 +191,15 @@ class Registry:
     def _ask(self, path: str, kept: Kept | None) -> Answer:
         if self.offline:
             raise RegistryUnreachable("the setting `offline` is on", hint="AIRBYTE_OFFLINE=false lets it be asked")
-        if not self._address.startswith(("http://", "https://")):
+        if not self.url.startswith(("http://", "https://")):
             raise RegistryUnreachable(f"the setting registry_url is {self.url!r}, which is no address")
         known = {"If-None-Match": kept and kept.etag, "If-Modified-Since": kept and kept.modified}
         headers = {name: value for name, value in known.items() if value}
         where = f"{self.url}/{path}"
         with (
             _translated(where),
-            _client() as client,
-            client.stream("GET", f"{self._address}/{path}", headers=headers) as response,
+            _client(self._login) as client,
+            client.stream("GET", where, headers=headers) as response,
         ):
             if response.status_code == 304 and kept is not None:
                 return Answer(None)
@@ -214,12 +216,21 @@ class Registry:
         return RegistryUnreachable(message, hint=hint, details={"url": self.url, "as_of": self.as_of()})
 
 
-def _client() -> httpx.Client:
+def _without_login(address: str) -> tuple[str, tuple[str, str] | None]:
+    """An address without a name and a password, and those. What is mistyped may hold one as well, and is not shown."""
+    found = re.match(r"(\w+://)([^/?#]*)@(.*)", address)
+    if found is None:
+        return re.sub(r"(?<=://)[^/@]*:(?!\d*/)[^@]*@", "", address), None
+    name, _, password = found[2].partition(":")
+    return found[1] + found[3], (unquote(name), unquote(password))
+
+
+def _client(login: tuple[str, str] | None) -> httpx.Client:
     import httpx  # late: a daemon that never asks need not have it in memory
 
     trusted = ssl.create_default_context() if any(map(os.path.exists, CERTIFICATES)) else True
     timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
-    return httpx.Client(timeout=timeout, follow_redirects=True, verify=trusted, max_redirects=5)
+    return httpx.Client(timeout=timeout, follow_redirects=True, verify=trusted, max_redirects=5, auth=login)
 
 
 @contextmanager
@@ -231,6 +242,8 @@ def _translated(where: str) -> Iterator[None]:
         yield
     except httpx.TimeoutException:
         raise RegistryUnreachable(f"{where} did not answer in time") from None
+    except (ImportError, ValueError) as error:  # a proxy of a kind that httpx, or this installation of it, cannot use
+        raise RegistryUnreachable(f"{where} cannot be asked by way of the proxy that is set: {error}") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise RegistryUnreachable(f"{where}: {str(error) or type(error).__name__}") from None
 
@@ -262,9 +275,3 @@ def _date(modified: str | None) -> str | None:
         return parsedate_to_datetime(modified).date().isoformat() if modified else None
     except (TypeError, ValueError):
         return None
-
-
-def shown(refreshed: Refreshed) -> dict[str, Any]:
-    """For an answer of the API."""
-    newer = [{"connector": name, "before": before, "after": after} for name, before, after in refreshed.newer]
-    return {"asOf": refreshed.as_of, "new": list(refreshed.new), "newer": newer, "leftOut": refreshed.left_out}

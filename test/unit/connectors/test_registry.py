@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,39 @@ def test_a_password_in_the_address_is_sent_and_never_shown(site: Site, tmp_path:
         secret.refresh()
     kept = "".join(path.read_text() for path in tmp_path.iterdir())
     assert "hunter2" not in f"{kept} {caught.value.message} {caught.value.details} {secret.url}"
+
+
+def test_a_password_in_the_address_is_in_no_log_of_a_library(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    Registry(site.url.replace("//", "//me:hunter%402@"), tmp_path).refresh()
+    assert site.asked[0][1]["authorization"] == "Basic " + b64encode(b"me:hunter@2").decode()
+    assert site.url in caplog.text
+    assert "hunter" not in caplog.text
+
+
+@pytest.mark.parametrize("password", ["hunter2", "hun@ter2", "hun/ter2", "hun:ter2", ""])
+def test_no_part_of_a_password_is_shown_however_it_is_written(password: str, tmp_path: Path) -> None:
+    asked = Registry(f"http://me:{password}@127.0.0.1:1/files", tmp_path)
+    assert asked.url == "http://127.0.0.1:1/files"
+    with pytest.raises(RegistryUnreachable, match=r"(?s)\A(?!.*(hun|ter2))"):
+        asked.refresh()
+
+
+def test_a_sign_in_the_path_of_an_address_is_no_password(tmp_path: Path) -> None:
+    assert Registry("http://127.0.0.1:1/a@b", tmp_path).url == "http://127.0.0.1:1/a@b"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "gopher://127.0.0.1:1"])
+def test_a_proxy_that_cannot_be_used_is_told_as_an_unreachable_registry(
+    proxy: str, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "HTTPS_PROXY", "https_proxy", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("all_proxy", proxy)
+    with pytest.raises(RegistryUnreachable, match="the proxy that is set"):
+        Registry(site.url, tmp_path).refresh()
 
 
 def test_a_file_is_fetched_by_its_path(asking: Registry, site: Site) -> None:
