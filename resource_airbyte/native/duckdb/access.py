@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -14,12 +15,12 @@ from .specification import Configuration, configuration
 
 
 def check(given: dict[str, Any]) -> dict[str, str]:
-    """See access.answer: the file is opened for writing, and left as it was, or not there if it was not."""
+    """See access.answer, onefile.trial."""
     return access.answer(lambda: _try(configuration(given)))
 
 
 def _try(settings: Configuration) -> None:
-    onefile.trial(settings.path, lambda: DuckDB(settings))
+    onefile.trial(settings.path, lambda tried: DuckDB(replace(settings, path=tried)))
 
 
 def preview(given: dict[str, Any], catalog: ConfiguredCatalog, limit: int = 5) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..sql import access
 from ..sql.failure import failed, refused
+from ..sql.onefile import remove_empty
 from .database import Database, explained
 from .layout import Layout
 from .specification import configuration
@@ -22,38 +23,40 @@ def check(given: dict[str, Any]) -> dict[str, str]:
 
 def prepare(layout: Layout) -> None:
     """Make the directories, and say clearly when they cannot be."""
-    if layout.path.exists() and not layout.path.is_dir():
-        raise refused(f"{layout.path} is a file; destination_path must name a directory")
-    try:
-        layout.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise refused(f"The directory {layout.path} cannot be made: {error.strerror or error}") from error
+    _make(layout.path)
     layout.writing.mkdir(parents=True, exist_ok=True)
 
 
-def _try(path: Path) -> None:
-    """Write a file where data would go and open the ledger; nothing of it stays that was not there before."""
-    made = [parent for parent in (path, *path.parents) if not parent.exists()]
-    layout = Layout(path, "")
-    fresh = not layout.private.exists()
-    prepare(layout)
+def _make(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise refused(f"{path} is a file; destination_path must name a directory")
     try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(f"The directory {path} cannot be made: {error.strerror or error}") from error
+
+
+def _try(path: Path) -> None:
+    """Write files where data would go and open the ledger; nothing of it stays that was not there before.
+
+    Where there is no ledger yet, another one serves: a sync may make this one meanwhile, and would lose it with ours.
+    """
+    made = [parent for parent in (path, *path.parents) if not parent.exists()]
+    try:
+        _make(path)
         with explained(path):
-            with tempfile.NamedTemporaryFile(dir=path, prefix=".airbyte-check-"):
-                pass
-            Database(layout.ledger).close()
+            _write(Layout(path, ""))
     finally:
-        _leave_nothing(layout, made, fresh=fresh)
+        remove_empty(made)
 
 
-def _leave_nothing(layout: Layout, made: list[Path], *, fresh: bool) -> None:
-    gone = [layout.writing]
-    if fresh:
-        gone += [layout.writing.parent, layout.private]
-        layout.ledger.unlink(missing_ok=True)
-    for directory in (*gone, *made):  # innermost first
-        if directory.is_dir():
-            directory.rmdir()
+def _write(layout: Layout) -> None:
+    there = layout.ledger.exists()
+    with tempfile.TemporaryDirectory(dir=layout.path, prefix=".airbyte-check-") as directory:
+        Database(layout.ledger if there else Path(directory) / layout.ledger.name).close()
+    if there:
+        with tempfile.NamedTemporaryFile(dir=layout.private):
+            pass  # it can be written, which is all that matters
 
 
 class Lock:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ...errors import ConnectorError
@@ -25,29 +26,45 @@ def make_parents(path: Path) -> None:
         raise refused(f"{path} cannot be written: no permission for it or for its directory")
 
 
-def trial(path: Path, opened: Callable[[], Database]) -> None:
-    """Try to write to the file. It is left as it was, or not there if it was not."""
-    fresh = not path.exists()
+def trial(path: Path, opened: Callable[[Path], Database]) -> None:
+    """Try to write to the file. It is left as it was.
+
+    Where there is none yet, another beside it serves: a sync may make this one meanwhile, and would lose it with ours.
+    """
     made = [parent for parent in path.parents if not parent.exists()]
-    database = None
+    tried = path if path.exists() else path.with_name(f".airbyte-check-{secrets.token_hex(8)}")
     try:
-        database = opened()
+        make_parents(path)
+        _attempt(opened(tried))
+    finally:
+        if tried != path and path.parent.is_dir():
+            _leave_nothing(tried, made)
+
+
+def _attempt(database: Database) -> None:
+    try:
         access.attempt(database)
     finally:
-        if database is not None:
-            database.close()
-        if fresh and path.parent.is_dir():
-            _leave_nothing(path, made)
+        database.close()
 
 
 def _leave_nothing(path: Path, made: list[Path]) -> None:
     try:
         path.unlink(missing_ok=True)
-        for directory in made:  # innermost first
-            if directory.exists():
-                directory.rmdir()
+        remove_empty(made)
     except OSError as error:
         raise failed(f"{path} was made for the check and cannot be removed: {error}", "system_error") from error
+
+
+def remove_empty(directories: Iterable[Path]) -> None:
+    """Remove directories, the innermost first, up to one that somebody has put something into."""
+    for directory in filter(Path.is_dir, directories):
+        try:
+            directory.rmdir()
+        except OSError as error:
+            if error.errno == errno.ENOTEMPTY:
+                return
+            raise
 
 
 def full(path: Path) -> ConnectorError:

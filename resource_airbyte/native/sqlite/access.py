@@ -14,12 +14,12 @@ from .database import File, SQLite, explained
 
 
 def check(given: dict[str, Any]) -> dict[str, str]:
-    """See access.answer: the file is opened for writing, and left as it was, or not there if it was not."""
+    """See access.answer, onefile.trial."""
     return access.answer(lambda: _try(specification.path(given)))
 
 
 def _try(path: Path) -> None:
-    onefile.trial(path, lambda: SQLite(path, trying=True))
+    onefile.trial(path, lambda tried: SQLite(tried, trying=True))
 
 
 def preview(given: dict[str, Any], catalog: ConfiguredCatalog, limit: int = 5) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from resource_airbyte.errors import CheckpointLost, ConnectorError
-from resource_airbyte.native.files import check, preview
+from resource_airbyte.native.files import access, check, preview
 from resource_airbyte.native.files.database import explained
 from resource_airbyte.native.files.layout import ours, part_name, safe
 from resource_airbyte.native.files.specification import configuration
@@ -396,6 +396,23 @@ def test_a_configuration_that_cannot_work_is_refused_with_the_reason(given: dict
 def test_a_check_leaves_nothing_behind(tmp_path: Path) -> None:
     assert check({"destination_path": str(tmp_path / "a" / "b")}) == {"status": "SUCCEEDED"}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_takes_no_ledger_away_that_a_sync_has_made_meanwhile(
+    warehouse: FilesWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = access.Database
+
+    def meanwhile(ledger: Path) -> Any:
+        filled(warehouse)
+        return opened(ledger)
+
+    monkeypatch.setattr(access, "Database", meanwhile)
+    assert check(warehouse.configuration) == {"status": "SUCCEEDED"}
+    with Attempt(warehouse, fence=2) as attempt:
+        attempt.write(people(1, 1))
+        attempt.finish()
+    assert ids(warehouse) == [1, 101, 102, 103]
 
 
 def test_a_check_of_a_directory_that_is_in_use_leaves_it_as_it_is(warehouse: FilesWarehouse) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from resource_airbyte.errors import ConnectorError
+from resource_airbyte.native.sql import access
 from resource_airbyte.native.sqlite import check, preview
 from resource_airbyte.native.sqlite.database import explained
 from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
@@ -200,6 +201,15 @@ def test_a_full_disk_is_said_plainly(tmp_path: Path) -> None:
 def test_a_check_leaves_nothing_behind(tmp_path: Path) -> None:
     assert check({"destination_path": str(tmp_path / "a" / "x.db")}) == {"status": "SUCCEEDED"}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_takes_no_file_away_that_a_sync_has_made_meanwhile(
+    warehouse: SQLiteWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "attempt", lambda database: filled(warehouse))
+    assert check({"destination_path": str(warehouse.path)}) == {"status": "SUCCEEDED"}
+    assert ids(warehouse) == [101, 102, 103]
+    assert os.listdir(warehouse.path.parent) == [warehouse.path.name]
 
 
 def test_a_check_leaves_an_existing_file_as_it_is(tmp_path: Path) -> None:
