@@ -170,7 +170,7 @@ def from_registry(document: bytes, as_of: str) -> tuple[Facts, int]:
     """
     try:
         lists = msgspec.json.decode(document, type=_Document)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidDocument(f"this is no registry of connectors: {error}") from None
     sides: tuple[tuple[Kind, list[msgspec.Raw]], ...] = (
         ("source", lists.sources),
@@ -188,7 +188,7 @@ def _read(kind: Kind, raw: msgspec.Raw) -> Fact | None:
     """The facts of one entry, without a version if it is a tombstone; None if it does not fit."""
     try:
         entry = msgspec.json.decode(raw, type=_Entry)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     identity = entry.sourceDefinitionId if kind == "source" else entry.destinationDefinitionId
     fits = (

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
+from . import versions
 from .catalog import Connector, Kind
 
-VERSION = re.compile(r"\d[0-9A-Za-z.!+_-]*\Z")
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 # What building or testing leaves in a directory of sources; it says nothing about the connector.
 PRODUCTS = {"__pycache__", "build", "dist", "node_modules", "secrets"}
@@ -80,7 +80,7 @@ class Package:
 
     def check(self) -> None:
         """Raises UsageError unless version and names are fit for paths and command lines."""
-        if not VERSION.match(self.version):
+        if not versions.fits(self.version):
             known = f" such as {self.default}, or leave it out to use that one" if self.default else ""
             raise UsageError(
                 f"{self.version!r} is not a version of {self.place}.", hint=f"Give an exact version{known}."

@@ -7,6 +7,7 @@ from functools import total_ordering
 
 # What may name a version: it becomes part of a path and of a requirement.
 VERSION = re.compile(r"\d[0-9A-Za-z.!+_-]*\Z")
+LONGEST = 100
 _PARTS = re.compile(r"v?(?P<numbers>\d+(?:\.\d+)*)(?P<rest>.*)\Z", re.DOTALL)
 _BEFORE = re.compile(r"[-._]?(a|b|c|rc|alpha|beta|pre|preview|dev)(?=[\d.-]|\Z)", re.IGNORECASE)
 
@@ -18,7 +19,7 @@ def newest(*versions: str) -> str:
 
 def fits(text: str) -> bool:
     """Whether this can be a version."""
-    return VERSION.match(text) is not None
+    return len(text) <= LONGEST and VERSION.match(text) is not None
 
 
 @total_ordering
@@ -27,11 +28,11 @@ class Version:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        found = _PARTS.match(text.strip())
+        found = _PARTS.match(text.strip()) if len(text) <= LONGEST else None
         numbers = [int(part) for part in found["numbers"].split(".")] if found else []
         while numbers and numbers[-1] == 0:
             numbers.pop()  # 1.2 and 1.2.0 are the same
-        rest = found["rest"] if found else text
+        rest = found["rest"] if found else text[:LONGEST]
         self.preliminary = bool(found and _BEFORE.match(rest)) or "-" in rest.partition("+")[0]
         suffix = [int(part) if part.isdigit() else part.lower() for part in re.findall(r"\d+|[A-Za-z]+", rest)]
         # Numbers before words, and by their size: rc.9 comes before rc.10.

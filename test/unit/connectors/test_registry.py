@@ -18,7 +18,8 @@ from resource_airbyte.errors import InvalidDocument, NotFound, RegistryUnreachab
 
 FAKER = Catalog.load().find("source-faker")
 NEW = "99999999-0000-4000-8000-000000000001"
-
+# Deeper than any decoder goes, where it is skipped as well as where it is read.
+DEEP = b'{"sources": [' + b"[" * 200_000 + b"]" * 200_000 + b'], "destinations": []}'
 
 FAKER_ENTRY = entry(
     FAKER.definition_id,
@@ -283,6 +284,7 @@ def test_a_file_is_fetched_by_its_path(asking: Registry, site: Site) -> None:
     [
         {"dockerImageTag": "../../../etc"},
         {"dockerImageTag": "latest"},
+        {"dockerImageTag": "1" * 5000},
         {"dockerRepository": "airbyte/../../x"},
         {"dockerRepository": "-e/x"},
         {"sourceDefinitionId": "1"},
@@ -303,7 +305,7 @@ def test_what_is_unfit_in_an_entry_is_left_out_of_it() -> None:
         "documentationUrl": "javascript:alert(1)",
         "supportLevel": "splendid",
         "remoteRegistries": {"pypi": {"enabled": True, "packageName": "--index-url=evil"}},
-        "releases": {"breakingChanges": {"../x": {}, "2.0.0": {"upgradeDeadline": "soon"}}},
+        "releases": {"breakingChanges": {"../x": {}, "9" * 5000: {}, "2.0.0": {"upgradeDeadline": "soon"}}},
     }
     found, _ = facts.from_registry(json.dumps({"sources": [odd], "destinations": []}).encode(), "2026-11-20")
     (fact,) = found.connectors
@@ -317,7 +319,7 @@ def test_a_tombstone_is_no_connector() -> None:
     assert ([each.name for each in found.connectors], left_out) == (["Sample Data"], 0)
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"\xff\xfe", b'{"sources": 1, "destinations": []}'])
+@pytest.mark.parametrize("text", [b"", b"[]", b"\xff\xfe", b'{"sources": 1, "destinations": []}', DEEP])
 def test_what_is_no_registry_is_refused(text: bytes) -> None:
     with pytest.raises(InvalidDocument, match="no registry of connectors"):
         facts.from_registry(text, "2026-11-20")

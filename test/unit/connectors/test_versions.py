@@ -44,3 +44,9 @@ def test_what_breaks_lies_between_two_versions_in_either_direction() -> None:
     assert [each.version for each in ads.breaks("1.0.0", "3.5.0")] == ["2.0.0", "3.0.0"]
     assert [each.version for each in ads.breaks("3.5.0", "1.0.0")] == ["2.0.0", "3.0.0"]
     assert ads.breaks("4.0.0", "4.2.0") == []
+
+
+def test_a_version_that_is_far_too_long_is_none_and_can_be_compared() -> None:
+    assert not fits("1" * 5000)
+    assert newest("1" * 5000, "0.0.1") == "0.0.1"
+    assert newest("1.0-" + "1" * 5000, "0.0.1") == "0.0.1"
