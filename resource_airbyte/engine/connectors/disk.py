@@ -132,23 +132,35 @@ def remove(target: Path, *, now: float | None = None) -> str:
 
     It is kept while somebody installs it, runs it, or was told a moment ago where it lies.
     """
-    lock = lock_of(target)
-    with open(lock, "ab") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return "it is being installed"
-        reason = in_use(target, time.time() if now is None else now)
-        if reason:
-            return reason
-        gone = target.with_name(f".{target.name}.{os.getpid()}")
-        if target.exists():
-            target.rename(gone)
-        for path in (gone, *halves(target)):
-            shutil.rmtree(path, ignore_errors=True)
-        lock.unlink(missing_ok=True)
-    with suppress(OSError):  # other versions lie there
-        target.parent.rmdir()
+    try:
+        with open(lock_of(target), "ab") as held:
+            reason = _remove(target, held.fileno(), time.time() if now is None else now)
+    except FileNotFoundError:
+        return ""  # somebody else has removed it meanwhile, with all that lay beside it
+    except OSError as error:
+        return f"it cannot be removed: {error.strerror or error}"
+    if not reason:
+        with suppress(OSError):  # other versions lie there
+            target.parent.rmdir()
+    return reason
+
+
+def _remove(target: Path, lock: int, now: float) -> str:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return "it is being installed"
+    if not _is_still(lock_of(target), lock):
+        return "it was just removed, and may be being installed again"
+    reason = in_use(target, now)
+    if reason:
+        return reason
+    gone = target.with_name(f".{target.name}.{os.getpid()}")
+    if target.exists():
+        target.rename(gone)
+    for path in (gone, *halves(target)):
+        shutil.rmtree(path, ignore_errors=True)
+    lock_of(target).unlink(missing_ok=True)
     return ""
 
 

@@ -104,6 +104,43 @@ def test_whoever_waited_for_a_lock_that_was_removed_takes_the_new_one(tmp_path: 
     assert inside == [True]
 
 
+def test_what_another_one_removed_meanwhile_is_gone(tmp_path: Path) -> None:
+    assert disk.remove(tmp_path / "source-x" / "1-abc") == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_installation_that_begins_after_another_removal_is_not_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever removes has opened the lock's file; before it is held, another one has removed that file with the
+    environment, and an installer has made a new one.
+    """
+    target = make(tmp_path / "source-x" / "1-abc")
+    half, lock_it = target.with_name(f".{target.name}.4711"), fcntl.flock
+
+    def flock(held: object, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock_it)
+        assert disk.remove(target) == ""
+        half.mkdir(parents=True)
+        disk.lock_of(target).touch()
+        lock_it(held, how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert "installed again" in disk.remove(target)
+    assert half.exists()
+    assert disk.lock_of(target).exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is denied to root")
+def test_what_cannot_be_removed_is_kept_and_told(tmp_path: Path) -> None:
+    target = make(tmp_path / "source-x" / "1-abc")
+    target.parent.chmod(0o500)
+    try:
+        assert disk.remove(target) == "it cannot be removed: Permission denied"
+    finally:
+        target.parent.chmod(0o700)
+
+
 def test_a_record_that_cannot_be_marked_does_no_harm(tmp_path: Path) -> None:
     disk.touch(tmp_path / "none")
     assert disk.used(tmp_path / "none") == 0.0
