@@ -211,12 +211,16 @@ def _exactly(channel: socket.socket, size: int) -> bytes:
 def _fork(request: dict[str, Any], descriptors: list[int], running: dict[int, int], ours: list[int]) -> None:
     """Start a child. The first descriptor is the pipe to tell of it, the others are its own, at `request["at"]`."""
     report, given = descriptors[0], descriptors[1:]
+    alone, leads = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _be_child(request, given, [report, *running.values(), *ours])
-    for descriptor in given:
+        os.setsid()
+        _be_child(request, given, [alone, leads, report, *running.values(), *ours])
+    for descriptor in (*given, leads):
         os.close(descriptor)
     running[pid] = report
+    os.read(alone, 1)  # nothing comes: it ends when the child leads its own session, which whoever ends it kills
+    os.close(alone)
     _tell(report, pid)
 
 
@@ -244,10 +248,9 @@ def _kill(pid: int) -> None:
 
 
 def _be_child(request: dict[str, Any], given: list[int], close: list[int]) -> NoReturn:
-    """Everything that a cold start would find: a session, signals, descriptors, and a random state of its own."""
+    """Everything that a cold start would find: signals, descriptors, and a random state of its own."""
     code = 1
     try:
-        os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for descriptor in close:
