@@ -510,6 +510,22 @@ def test_composite_and_nested_keys_and_cursors(warehouse: Warehouse) -> None:
     assert [row[0] for row in warehouse.rows(USERS, "name")] == ["new", "other"]
 
 
+@pytest.mark.parametrize("name", ['qu"ote', "späce", "back\\slash", "dotted.name", "a'b", "{0}"])
+@pytest.mark.parametrize("kind", ["string", "integer"])
+def test_a_nested_key_may_have_any_name(warehouse: Warehouse, name: str, kind: str) -> None:
+    deeper = {"type": "object", "properties": {name: {"type": kind}}}
+    nested = {"type": "object", "properties": {name: deeper}}
+    setup = deduped(json_schema={"properties": {"id": {"type": "integer"}, "n": nested}}, cursor=())
+    with Attempt(warehouse, replace(setup, primary_key=(("n", name, name),)), commit_interval=0.0) as attempt:
+        values = [1, 2] if kind == "integer" else ["1", "2"]
+        for number in (1, 2):
+            attempt.write([{"id": 10 * number + at, "n": {name: {name: value}}} for at, value in enumerate(values)])
+            attempt.state(number)
+        attempt.write([{"id": 31, "n": {name: "no object"}}, {"id": 32, "n": {name: {name: None}}}, {"id": 33}])
+        attempt.finish()
+    assert ids(warehouse) == [20, 21, 33]
+
+
 def test_a_deletion_takes_the_row_out_unless_it_is_older(warehouse: Warehouse) -> None:
     schema = {"properties": {**SCHEMA["properties"], "_ab_cdc_deleted_at": {"type": "string"}}}  # type: ignore[dict-item]
     with Attempt(warehouse, deduped(json_schema=schema), commit_interval=0.0) as attempt:

@@ -173,13 +173,18 @@ class SQLite(File, Database):
         return str(self._raw_ids.column(1)[0])
 
     def nested(self, column: str, steps: Sequence[str], kind: AirbyteType) -> str:
-        path = literal("$" + "".join(f'."{step}"' for step in steps))
-        value = f"json_extract({column}, {path})"
+        """By json_each, since a JSON path finds no name that is written with an escape, there or in the JSON."""
+        for step in steps[:-1]:
+            column = _member("value", column, step, "type = 'object'")
         if kind in (AirbyteType.INTEGER, AirbyteType.NUMBER):
-            return f"CASE WHEN json_type({column}, {path}) IN ('integer', 'real') THEN {value} END"
-        if kind in (AirbyteType.TIMESTAMP, AirbyteType.TIMESTAMP_TZ):
-            return f"strftime('%Y-%m-%dT%H:%M:%f', {value})"
-        return value
+            return _member("value", column, steps[-1], "type IN ('integer', 'real')")
+        moments = (AirbyteType.TIMESTAMP, AirbyteType.TIMESTAMP_TZ)
+        value = "strftime('%Y-%m-%dT%H:%M:%f', value)" if kind in moments else "value"
+        return _member(value, column, steps[-1], "true")
+
+
+def _member(value: str, column: str, name: str, test: str) -> str:
+    return f"(SELECT {value} FROM json_each({column}) WHERE key = {literal(name)} AND {test} LIMIT 1)"
 
 
 @contextmanager
