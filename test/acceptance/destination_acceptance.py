@@ -633,6 +633,15 @@ def test_a_type_that_holds_the_old_values_replaces_the_narrower_one(
     assert warehouse.rows(USERS, "id") == [(type(after)(1),), (after,)]
 
 
+def test_a_column_of_numbers_takes_whole_ones_however_large(warehouse: Warehouse) -> None:
+    for fence, (kind, value) in enumerate([("number", 0.5), ("integer", 2**53 + 1)], 1):
+        schema = {"properties": {"id": {"type": kind}}}
+        with Attempt(warehouse, stream(json_schema=schema), fence=fence) as attempt:
+            attempt.write([{"id": value}])
+            assert attempt.finish() == {USERS: 1}
+    assert [row[0] for row in warehouse.rows(USERS, "id")] == [0.5, pytest.approx(2**53)]
+
+
 def test_a_type_that_would_lose_values_is_refused_by_name(warehouse: Warehouse) -> None:
     with Attempt(warehouse):
         pass

@@ -38,8 +38,8 @@ def _width(batch: Batch) -> int:
 
 
 def _values(column: Any, have: AirbyteType, want: AirbyteType) -> list[Any]:
-    if want is not have and SQL_TYPES[want] != SQL_TYPES[have]:
-        column = jsontext.widened(column, have, want)
+    if want is not have and SQL_TYPES[want] != SQL_TYPES[have] and want is not AirbyteType.NUMBER:
+        column = jsontext.widened(column, have, want)  # a whole number SQLite itself makes a REAL, as near as it can
     if want is AirbyteType.BOOLEAN:
         return list(column.cast(pa.int8()).to_pylist())
     return list((column if want in NUMBERS else jsontext.texts(column, want)).to_pylist())
