@@ -17,7 +17,9 @@ from .mend import change
 
 # s: the value as text, without the quotes and escapes of a JSON string; j: its JSON text.
 _QUOTED = "left({j}, 1) = '\"'"
-_DATED = _QUOTED + " AND regexp_matches({s}, '^[0-9]')"
+# Of years that are farther away Arrow makes no text.
+_YEAR = "coalesce(TRY_CAST(regexp_extract({s}, '^([0-9]+)[^0-9:]', 1) AS UBIGINT) <= 32767, true)"
+_DATED = _QUOTED + " AND regexp_matches({s}, '^[0-9]') AND " + _YEAR
 _CLOCK = r"[0-9]{{1,2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]+)?)?"
 _OFFSET = "([zZ]|[+-][0-9]{{2}}(:?[0-9]{{2}})?)?"
 _TIME = _QUOTED + " AND regexp_full_match({s}, '" + _CLOCK + "[zZ]?')"
