@@ -80,12 +80,13 @@ def perform(client: Airbyte, upgrade: Upgrade, *, check: bool, report: Report) -
         actors.upgrade(upgrade.actor.actor_id, upgrade.after)
     if upgrade.side == "destination" or not check:
         return []
-    with _stays(upgrade):
-        try:
-            return _refreshed(client, upgrade, report)
-        except ResourceError:
-            actors.upgrade(upgrade.actor.actor_id, upgrade.before)
-            raise
+    touched: list[ConnectionRead] = []
+    try:
+        with _stays(upgrade):
+            return _refreshed(client, upgrade, touched, report)
+    except BaseException:  # Ctrl-C, too
+        _take_back(client, upgrade, touched)
+        raise
 
 
 @contextmanager
@@ -102,6 +103,23 @@ def _stays(upgrade: Upgrade) -> Iterator[None]:
         ) from None
     except ResourceError as error:
         error.message = f"{upgrade.what} stays at {upgrade.before}: {error.message}"
+        raise
+
+
+def _take_back(client: Airbyte, upgrade: Upgrade, touched: Sequence[ConnectionRead]) -> None:
+    """Undo what was done; an error says how far that came."""
+    actors: Any = client.sources if upgrade.side == "source" else client.destinations
+    try:
+        actors.upgrade(upgrade.actor.actor_id, upgrade.before)
+        for connection in touched:
+            _sync(client, connection, connection.sync_catalog)
+    except ResourceError as error:
+        names = "".join(f", connection {each.name}" for each in touched)
+        error.message = (
+            f"the upgrade of {upgrade.what} to {upgrade.after} failed, and what was done of it could not be taken back "
+            f"({upgrade.what}{names}): {error.message}"
+        )
+        error.hint = upgrade.back
         raise
 
 
@@ -129,8 +147,10 @@ def _judge(checked: Any, upgrade: Upgrade) -> None:
     )
 
 
-def _refreshed(client: Airbyte, upgrade: Upgrade, report: Report) -> list[str]:
-    """Bring the connections of a source up to the streams that its new version has."""
+def _refreshed(client: Airbyte, upgrade: Upgrade, touched: list[ConnectionRead], report: Report) -> list[str]:
+    """Bring the connections of a source up to the streams that its new version has; those that it changes are added to
+    `touched`, as they were.
+    """
     report(f"discovering the streams of {upgrade.actor.name}")
     answer = client.sources.discover(upgrade.actor.actor_id)
     if answer.catalog is None:
@@ -140,21 +160,27 @@ def _refreshed(client: Airbyte, upgrade: Upgrade, report: Report) -> list[str]:
     changes = []
     for connection in client.connections.list(client.workspace_id):
         if connection.source_id == upgrade.actor.actor_id:
-            changes += _connection(client, connection, answer.catalog)
+            catalog = _renewed(client, connection, answer.catalog)
+            found = [
+                *streams.differences(connection.sync_catalog, catalog),
+                *streams.field_differences(connection.sync_catalog, catalog),
+            ]
+            changes += [f"connection {connection.name}: {change}" for change in found]
+            if catalog != connection.sync_catalog:
+                touched.append(connection)  # first: it may be changed although no answer comes
+                _sync(client, connection, catalog)
     return changes
 
 
-def _connection(client: Airbyte, connection: ConnectionRead, discovered: AirbyteCatalog) -> list[str]:
+def _renewed(client: Airbyte, connection: ConnectionRead, discovered: AirbyteCatalog) -> AirbyteCatalog:
     destination = client.destinations.get(connection.destination_id)
     of = destination.definition_id, client.workspace_id, destination.docker_image_tag
     specification: Any = client.destination_definitions.specification(*of)
-    modes = set(specification.supported_destination_sync_modes or ())
-    catalog = streams.renewed(connection.sync_catalog, discovered, modes)
-    changes = [
-        *streams.differences(connection.sync_catalog, catalog),
-        *streams.field_differences(connection.sync_catalog, catalog),
-    ]
-    if catalog != connection.sync_catalog:
-        body = {"connectionId": connection.connection_id, "syncCatalog": catalog.wire()}
-        client.connections.update(ConnectionUpdate.model_validate(body))
-    return [f"connection {connection.name}: {change}" for change in changes]
+    return streams.renewed(
+        connection.sync_catalog, discovered, set(specification.supported_destination_sync_modes or ())
+    )
+
+
+def _sync(client: Airbyte, connection: ConnectionRead, catalog: AirbyteCatalog) -> None:
+    body = {"connectionId": connection.connection_id, "syncCatalog": catalog.wire()}
+    client.connections.update(ConnectionUpdate.model_validate(body))

@@ -137,7 +137,11 @@ class FakeAirbyte:
         if verb == "delete":
             del known[identity]
             return httpx.Response(204)
+        if verb == "get":
+            return self._masked(known[identity])
         before = known[identity]
+        if verb == "partial_update":
+            body = {"connectionConfiguration": dict(before["connectionConfiguration"]), **body}
         kept = {
             k: before["connectionConfiguration"].get(k) for k, v in body["connectionConfiguration"].items() if v == MASK
         }
