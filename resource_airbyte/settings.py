@@ -329,5 +329,6 @@ def _as_text(value: Any) -> str:
 
 
 def _without_password(url: str) -> str:
-    masked = re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:**********@", url)
+    # Beyond a first @ as well: it may be one of the password.
+    masked = re.sub(r"(?<=://)([^:/@]*):[^@]*@([^/?#@]*@)*", r"\1:**********@", url)
     return re.sub(r"(?i)([?&]password=)[^&]*", r"\1**********", masked)

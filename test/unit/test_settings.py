@@ -152,6 +152,13 @@ def test_iteration_shows_every_setting_and_masks_a_password(tmp_path: Path) -> N
     assert settings.database_url.startswith("postgresql://me:hunter2@")
 
 
+@pytest.mark.parametrize("password", ["hunter2", "hun@ter2", "hun/ter2", "h@un@ter2"])
+def test_no_part_of_a_password_is_shown_however_it_is_written(password: str, tmp_path: Path) -> None:
+    settings = load(tmp_path, AIRBYTE_REGISTRY_URL=f"https://me:{password}@example.com/files")
+    shown = {setting.name: setting.value for setting in settings}
+    assert shown["registry_url"] == "https://me:**********@example.com/files"
+
+
 def test_a_child_given_the_environment_loads_the_same_values(tmp_path: Path) -> None:
     settings = load(tmp_path, {"offline": True, "retry_backoff": [1, 2.5], "data_dir": "d"}, AIRBYTE_WEBAPP_PORT="81")
     child = Settings.load(environ={"HOME": "/nowhere", **settings.environment()}, cwd=Path("/"))
