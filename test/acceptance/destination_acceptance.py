@@ -312,6 +312,28 @@ def test_a_state_whose_checkpoint_is_gone_is_refused(warehouse: Warehouse) -> No
     assert "refresh=true" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("complete", [frozenset(), ALL])
+def test_a_stream_that_is_to_go_on_where_it_was_not_loaded_last_is_refused(
+    warehouse: Warehouse, complete: frozenset[StreamDescriptor]
+) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(1, 2))
+        attempt.state(1)
+        attempt.finish()
+    with Attempt(warehouse, truncating(namespace="elsewhere"), fence=2) as attempt:  # a new epoch may begin anywhere
+        attempt.write(people(1, 4))
+        attempt.state(1, generation=2, epoch=2)
+        attempt.finish(complete)
+    back = truncating(), replace(truncating(), minimum_generation=0)
+    for setup in back:  # here is a table, but of what came before
+        with pytest.raises(CheckpointLost, match="elsewhere"), Attempt(warehouse, setup, fence=3):
+            pass
+    with Attempt(warehouse, truncating(generation=3), fence=4) as attempt:
+        attempt.write(people(1, 4))
+        attempt.finish()
+    assert ids(warehouse) == [1, 2, 3, 4]
+
+
 def test_a_checkpoint_older_than_the_stored_state_is_refused(warehouse: Warehouse) -> None:
     with Attempt(warehouse) as attempt:
         attempt.state(3)

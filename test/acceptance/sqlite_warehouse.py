@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from resource_airbyte.native import destination
+from resource_airbyte.native.sql.ledger import TABLES as LEDGER
 from resource_airbyte.native.sql.names import quoted
 from resource_airbyte.protocol.messages import StreamDescriptor
 from resource_airbyte.protocol.seams import Destination
@@ -35,10 +36,10 @@ class SQLiteWarehouse:
         return self.query(f"SELECT {chosen} FROM {quoted(name)} ORDER BY {order}")
 
     def tables(self) -> set[str]:
-        own = ("_airbyte_fences", "_airbyte_checkpoints", "_airbyte_stages", "_airbyte_tables")
+        own = [f"_airbyte_{name}" for name in (*LEDGER, "tables")]
         names = {row[0] for row in self.query("SELECT name FROM sqlite_master WHERE type = 'table'")}
         return {f"main.{name}" for name in names.difference(own)}
 
     def forget(self, connection_id: str) -> None:
-        for name in ("fences", "checkpoints", "stages"):
+        for name in LEDGER:
             self.query(f"DROP TABLE _airbyte_{name}")

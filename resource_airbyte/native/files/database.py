@@ -28,6 +28,7 @@ CREATE TABLE stages (connection_id TEXT, namespace TEXT, name TEXT, generation I
 CREATE TABLE parts (id INTEGER PRIMARY KEY, name TEXT NOT NULL, directory TEXT NOT NULL, stage TEXT, source TEXT,
     rows INTEGER, bytes INTEGER, connection_id TEXT, sync_id INTEGER, covered INTEGER, dead INTEGER DEFAULT 0);
 CREATE INDEX parts_of_directory ON parts (directory);
+CREATE TABLE targets (connection_id TEXT, namespace TEXT, name TEXT, generation INTEGER, epoch INTEGER, directory TEXT);
 CREATE TABLE swaps (id INTEGER PRIMARY KEY AUTOINCREMENT, directory TEXT NOT NULL, place TEXT NOT NULL);
 CREATE TABLE removals (path TEXT NOT NULL);
 """

@@ -118,6 +118,20 @@ class Ledger:
         named = stream.namespace, stream.name
         self.database.execute(f"DELETE FROM stages WHERE {_OF_STREAM}", self.connection_id, *named)
 
+    def target(self, setup: StreamSetup) -> str | None:
+        """The directory that the states of this generation and epoch speak of; None while there are none."""
+        sql = f"SELECT generation, epoch, directory FROM targets WHERE {_OF_STREAM}"
+        rows = self.database.rows(sql, self.connection_id, setup.stream.namespace, setup.stream.name)
+        return rows[0][2] if rows and rows[0][:2] == (setup.generation, setup.epoch) else None
+
+    def save_target(self, setup: StreamSetup, directory: str) -> None:
+        """From now on they speak of this one."""
+        of = self.connection_id, setup.stream.namespace, setup.stream.name
+        self.database.execute(f"DELETE FROM targets WHERE {_OF_STREAM}", *of)
+        self.database.execute(
+            "INSERT INTO targets VALUES (?, ?, ?, ?, ?, ?)", *of, setup.generation, setup.epoch, directory
+        )
+
     def places(self) -> set[str]:
         """The staged directories that this connection still needs."""
         sql = "SELECT place FROM stages WHERE connection_id = ? AND NOT published UNION SELECT place FROM swaps"

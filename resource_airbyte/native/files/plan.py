@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ...protocol.seams import StreamSetup
 from ..sql.failure import refused
+from ..sql.ledger import moved
 from .directories import Directories, Directory, refuse_foreign, usable
 from .layout import Layout
 from .ledger import Columns, Ledger, Part, Stage
@@ -38,6 +39,9 @@ class Planner:
         in_the_way = usable(self._layout, directory)
         if in_the_way:
             raise in_the_way
+        loaded = self._ledger.target(setup)
+        if loaded and loaded != directory.path:
+            raise moved(setup.stream, str(self._layout.path), loaded, directory.path)
         stage = self._ledger.stage(setup.stream)
         going_on = stage is not None and stage.covered and stage.belongs_to(setup)
         if stage and going_on and not stage.published and self._layout.staged(stage.place).is_dir():

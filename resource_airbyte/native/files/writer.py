@@ -47,7 +47,7 @@ class StreamWriter:
     ) -> None:
         self.plan = plan
         self.received = self.sealed = self.written = self.committed = 0
-        self._whole = self._tail = self._repeated = False
+        self._whole = self._tail = self._repeated = self._told = False
         self._layout, self._ledger, self._configuration, self._typing = layout, ledger, configuration, typing
         self._typist = Typist(plan.shape.fields)
         self._records: list[Record] = []
@@ -191,6 +191,9 @@ class StreamWriter:
 
     def cover(self) -> None:
         """A state of this stream is being committed: from now on its staged generation can be gone on with."""
+        if not self._told:
+            self._ledger.save_target(self.plan.setup, self.plan.directory)
+            self._told = True
         stage = self.plan.stage
         if stage and not stage.covered:
             stage = replace(stage, covered=True)

@@ -12,6 +12,7 @@ from ...errors import CheckpointLost, Fenced
 from ...protocol.messages import StreamDescriptor
 from ...protocol.seams import Checkpoint, StateKey, StreamSetup
 from .database import Database
+from .names import TableName
 
 REFRESH = "Run the sync with --options refresh=true: it reads everything again"
 TABLES = {
@@ -23,6 +24,10 @@ TABLES = {
     "stages": (
         "connection_id VARCHAR, namespace VARCHAR, name VARCHAR, generation BIGINT, epoch BIGINT, sync_id BIGINT, "
         "schema_name VARCHAR, table_name VARCHAR, covered BOOLEAN, published BOOLEAN, since VARCHAR"
+    ),
+    "targets": (
+        "connection_id VARCHAR, namespace VARCHAR, name VARCHAR, generation BIGINT, epoch BIGINT, schema_name VARCHAR, "
+        "table_name VARCHAR"
     ),
 }
 
@@ -138,6 +143,20 @@ class Ledger:
     def forget_stage(self, stream: StreamDescriptor) -> None:
         self._run(f"DELETE FROM {{stages}} WHERE {self._of_stream}", *self._stream(stream))
 
+    def target(self, setup: StreamSetup) -> TableName | None:
+        """The table that the states of this generation and epoch speak of; None while there are none."""
+        sql = f"SELECT generation, epoch, schema_name, table_name FROM {{targets}} WHERE {self._of_stream}"
+        rows = self._rows(sql, *self._stream(setup.stream))
+        if not rows or rows[0][:2] != (setup.generation, setup.epoch):
+            return None
+        return self._database.located(*rows[0][2:])
+
+    def save_target(self, setup: StreamSetup, table: TableName) -> None:
+        """From now on they speak of this one."""
+        self._run(f"DELETE FROM {{targets}} WHERE {self._of_stream}", *self._stream(setup.stream))
+        entry = setup.generation, setup.epoch, table.schema, table.name
+        self._run("INSERT INTO {targets} VALUES (?, ?, ?, ?, ?, ?, ?)", *self._stream(setup.stream), *entry)
+
     def _key(self, key: StateKey) -> tuple[Any, ...]:
         stream = key.stream
         return self._connection_id, stream.namespace if stream else None, stream.name if stream else None, key.kind
@@ -173,4 +192,12 @@ def lost(expected: Checkpoint, place: str, why: str) -> CheckpointLost:
         f"{place} {why} ({of}, checkpoint {expected.sequence}): it was removed, replaced, restored or edited, "
         "or the configuration (schema, namespace, prefix) names another place now",
         hint=REFRESH,
+    )
+
+
+def moved(stream: StreamDescriptor, place: str, before: object, now: object) -> CheckpointLost:
+    """The error of a stream that is to go on in another place: what was loaded before would be missing there."""
+    return CheckpointLost(
+        f"{place}: what the stream {stream} has loaded so far is in {before}, and now it is to go on in {now}",
+        hint=f"{REFRESH} into the new place; or give the connection its old namespace, prefix and schema again",
     )

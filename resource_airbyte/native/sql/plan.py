@@ -9,7 +9,7 @@ from ...protocol.seams import StreamSetup
 from . import tables
 from .database import VIEW, Database, Shape, Table
 from .failure import refused
-from .ledger import Ledger, Stage
+from .ledger import Ledger, Stage, moved
 from .names import TableName, quoted
 
 
@@ -35,6 +35,9 @@ def plan(database: Database, ledger: Ledger, connection_id: str, setup: StreamSe
             f"is neither 0 nor the current generation {setup.generation}"
         )
     final = database.table(setup.namespace, setup.name)
+    loaded = ledger.target(setup)
+    if loaded and database.dialect.fold(loaded.sql) != database.dialect.fold(final.sql):
+        raise moved(setup.stream, database.place, loaded, final)
     wanted = tables.shape(setup, database.dialect)
     stage = ledger.stage(setup.stream)
     going_on = stage is not None and stage.covered and stage.belongs_to(setup)

@@ -56,6 +56,7 @@ class StreamWriter:
         self._size = 0
         self._typed: deque[Typed] = deque()
         self._spill = Spill(database.private)
+        self._told = False
         self._delta, self._delta_made = database.dialect.temporary(f"_airbyte_delta_{number}"), False
         self._newest = Newest(database, plan.setup, plan.table) if plan.dedups else None
         self._repeated = None if plan.stage or plan.dedups else _repeated(ledger, plan)
@@ -150,6 +151,9 @@ class StreamWriter:
 
     def cover(self) -> None:
         """A state of this stream is being committed: from now on its staged table can be gone on with."""
+        if not self._told:
+            self._ledger.save_target(self.plan.setup, self.plan.final)
+            self._told = True
         stage = self.plan.stage
         if stage and not stage.covered:
             self.plan = replace(self.plan, stage=replace(stage, covered=True))
