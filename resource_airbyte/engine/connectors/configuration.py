@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft7Validator
-from jsonschema.exceptions import ValidationError
+from jsonschema.exceptions import UnknownType, ValidationError
 from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
@@ -116,8 +116,8 @@ def _faults(
     kind: Any, configuration: Mapping[str, Any], written: Mapping[str, Any], schema: Mapping[str, Any], connector: str
 ) -> Iterator[str]:
     validator = kind(schema, registry=Registry())  # an empty registry: nothing is fetched from anywhere
-    shown = masked(written, schema)
     try:
+        shown = masked(written, schema)
         for error in sorted(validator.iter_errors(configuration), key=lambda each: [str(part) for part in each.path]):
             for leaf in _leaves(error):
                 yield f"{_path(leaf.absolute_path)}: {_message(leaf, shown)}"
@@ -125,6 +125,15 @@ def _faults(
         raise ConnectorFailed(
             f"the specification of {connector} refers to something outside of it: {error.ref}"
         ) from error
+    except UnknownType as error:
+        raise _no_schema(connector, f"there is no type {error.type!r}") from None
+    except (re.error, RecursionError, TypeError, AttributeError) as error:  # what a schema without its form comes to
+        raise _no_schema(connector, f"{type(error).__name__}") from None
+
+
+def _no_schema(connector: str, why: str) -> ConnectorFailed:
+    """Without the library's words, which quote the configuration, secrets and all."""
+    return ConnectorFailed(f"the specification of {connector} is no JSON schema ({why})")
 
 
 def _leaves(error: ValidationError) -> Iterator[ValidationError]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,22 @@ def test_what_a_reference_stood_for_becomes_what_the_specification_wants(schema:
 
 def test_a_text_without_a_reference_is_not_converted() -> None:
     assert converted({"a": "5"}, {"a": "5"}, {"properties": {"a": {"type": "integer"}}}) == {"a": "5"}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "nonsense"},
+        {"properties": {"token": {"type": "String", "airbyte_secret": True}}},
+        {"patternProperties": {"(?<name>^t)": {"type": "string"}}},
+        {"properties": [1]},
+        {"oneOf": 3},
+        [1],
+        {"$ref": "#"},
+    ],
+)
+def test_a_specification_that_is_no_schema_is_the_connectors_failure_and_quotes_no_secret(schema: Any) -> None:
+    secret = "hunter" * 2  # not as it stands in this file, of which a traceback quotes lines
+    with pytest.raises(ConnectorFailed, match="no JSON schema") as caught:
+        validate({"token": secret}, {"connectionSpecification": schema}, "source-x")
+    assert secret not in "".join(traceback.format_exception(caught.value))
