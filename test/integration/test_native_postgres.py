@@ -370,6 +370,25 @@ def test_two_connections_that_make_the_same_schema_at_once_both_succeed(warehous
     assert warehouse.tables() == {"main.users", "shop.orders"}
 
 
+@pytest.mark.parametrize("loading", [True, False])
+def test_closing_ends_whoever_waits_for_the_server(warehouse: PostgresWarehouse, loading: bool) -> None:
+    locked = "main.users" if loading else "airbyte_internal._airbyte_fences"
+    with Attempt(warehouse) as attempt, ThreadPoolExecutor(1) as thread:
+        other = Attempt(warehouse, stream(ORDERS), fence=2).__enter__().destination._database  # type: ignore[attr-defined]
+        other.begin()
+        other.execute(f"LOCK TABLE {locked}")
+        attempt.write(people(1, 1))
+        attempt.state(1)
+        flushing = thread.submit(attempt.flush)
+        while not warehouse.query("SELECT 1 FROM pg_locks WHERE NOT granted"):
+            assert not flushing.done()
+        attempt.destination.close()
+        with pytest.raises(ConnectorError, match="was lost"):
+            flushing.result(20)
+        other.close()
+    assert ids(warehouse) == []
+
+
 def test_a_connection_that_is_lost_is_worth_another_attempt(warehouse: PostgresWarehouse) -> None:
     with Attempt(warehouse) as attempt:
         attempt.write(people(1, 3))

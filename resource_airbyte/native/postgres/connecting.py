@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -43,6 +44,14 @@ class Link:
 
     def __init__(self, connection: psycopg.Connection, tunnel: OpenTunnel | None) -> None:
         self.connection, self._tunnel = connection, tunnel
+
+    def interrupt(self) -> None:
+        """Give up what the server is doing for us: whoever waits for it, in whatever thread, gets an error now."""
+        with suppress(psycopg.Error, OSError):  # it may be lost already
+            pgconn = self.connection.pgconn
+            if pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                with socket.socket(fileno=os.dup(pgconn.socket)) as ours:
+                    ours.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of both."""

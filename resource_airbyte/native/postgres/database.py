@@ -70,6 +70,7 @@ class Postgres(Database):
                 self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
+        self._link.interrupt()
         self._give_up_loading()
         self._link.close()
 
