@@ -115,8 +115,8 @@ _Tolerant = extend(  # type: ignore[no-untyped-call]
 def _faults(
     kind: Any, configuration: Mapping[str, Any], written: Mapping[str, Any], schema: Mapping[str, Any], connector: str
 ) -> Iterator[str]:
-    validator = kind(schema, registry=Registry())  # an empty registry: nothing is fetched from anywhere
     try:
+        validator = kind(schema, registry=Registry())  # an empty registry: nothing is fetched from anywhere
         shown = masked(written, schema)
         for error in sorted(validator.iter_errors(configuration), key=lambda each: [str(part) for part in each.path]):
             for leaf in _leaves(error):
