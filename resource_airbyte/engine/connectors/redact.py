@@ -94,6 +94,8 @@ def _secrets(value: Any, marked: frozenset[str], secret: bool = False) -> Iterat
     if isinstance(value, str) and secret:
         if not bare(value):  # as long as it has not been filled in, a reference is what to tell a person
             yield value
+    elif isinstance(value, int | float) and secret and not isinstance(value, bool):
+        yield str(value)
     elif isinstance(value, Mapping):
         for name, part in value.items():
             yield from _secrets(part, marked, secret or name in marked or _named_secret(name, part))

@@ -111,3 +111,10 @@ def test_a_reference_is_told_as_it_was_written() -> None:
 )
 def test_half_a_secret_is_found_where_a_text_was_cut(text: str, told: str) -> None:
     assert Redactor({"password": "s3cr3t-t0ken", "token": 'a"b"c"d"e'})(text) == told
+
+
+def test_a_number_that_the_specification_calls_a_secret_is_one() -> None:
+    redact = Redactor(
+        {"pin": 471147, "port": 5432, "max_tokens": 1000}, {"properties": {"pin": {"airbyte_secret": True}}}
+    )
+    assert redact("pin 471147 for port 5432, 1000 tokens") == f"pin {MASK} for port 5432, 1000 tokens"
