@@ -204,11 +204,16 @@ class Run:
             conversation = Conversation(opened.assignment, lambda text: lines.line("ERROR", "replication", text))
             self._conversation = conversation
         saved_at = 0.0
-        for batch in conversation.messages():
-            self._handle(batch, opened, conversation, lines, heard)
-            if heard.stats is not None and time.monotonic() - saved_at >= SAVE_STATS:
-                self._save_stats(opened.assignment, heard.stats)
-                saved_at = time.monotonic()
+        try:
+            for batch in conversation.messages():
+                self._handle(batch, opened, conversation, lines, heard)
+                if heard.stats is not None and time.monotonic() - saved_at >= SAVE_STATS:
+                    self._save_stats(opened.assignment, heard.stats)
+                    saved_at = time.monotonic()
+        except BaseException:  # what it says could not be stored: nothing of it may run beside the next attempt
+            conversation.kill()
+            conversation.end()
+            raise
         code, words = conversation.end()
         if heard.finished is not None:
             heard.failures += heard.finished.failures
