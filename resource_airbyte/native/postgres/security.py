@@ -55,6 +55,11 @@ class Security:
 
 def security(ssl: bool | None, ssl_mode: dict[str, Any] | None, more: Parameters) -> Security:
     """What ssl, ssl_mode and the parameters say together; ConnectorError when they contradict each other."""
+    if more.ssl and not ssl and ssl_mode is None and more.sslmode is None:
+        raise refused(  # to the Java driver that means verify-full, and less is not what was asked for
+            "ssl=true in jdbc_url_params does not say whose certificate is believed",
+            hint="Give ssl_mode verify-full with its ca_certificate, or add sslmode=require to jdbc_url_params",
+        )
     ssl = more.ssl if ssl is None else ssl
     if ssl_mode is None:
         return Security(_agreed(ssl, more.sslmode))

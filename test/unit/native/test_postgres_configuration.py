@@ -78,6 +78,8 @@ def test_what_is_left_out_has_the_public_connectors_defaults() -> None:
         ({"ssl": False, "ssl_mode": {"mode": "require"}}, "ssl is false"),
         ({"ssl": True, "ssl_mode": {"mode": "disable"}}, "ssl is true"),
         ({"ssl": True, "jdbc_url_params": "sslmode=disable"}, "ssl is true"),
+        ({"jdbc_url_params": "ssl=true"}, "whose certificate is believed"),
+        ({"jdbc_url_params": "ssl=true&sslmode=disable"}, "ssl is true"),
         (
             {"ssl_mode": {"mode": "require"}, "jdbc_url_params": "sslmode=allow"},
             "sslmode in jdbc_url_params says allow",
