@@ -158,6 +158,7 @@ def test_neither_pip_nor_ensurepip_names_the_package_to_install(machine: Machine
     assert machine.leftovers() == machine.environments() == []
 
 
+@pytest.mark.slow
 def test_pip_alone_will_do(machine: Machine) -> None:
     machine.python(without=("ensurepip",))
     done = machine.run("help")

@@ -16,7 +16,7 @@ from resource_airbyte import process
 
 MB = 1_000_000
 # What an attempt takes of itself, and how many times the line on its way into a child, and into DuckDB.
-ITSELF, INTO_A_CHILD, INTO_DUCKDB = 200 * MB, 2.5, 6.0
+ITSELF, INTO_A_CHILD, INTO_DUCKDB = 250 * MB, 2.5, 6.0
 
 
 @pytest.fixture

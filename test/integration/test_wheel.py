@@ -136,6 +136,7 @@ def test_the_wheel_names_its_dependencies_and_its_command(wheel: Path) -> None:
         assert "LICENSE" in info
 
 
+@pytest.mark.slow
 def test_an_ordinary_user_moves_data_away_from_the_sources(installed: Installed) -> None:
     (installed.home / "people.yaml").write_text(PIPELINE)
     installed.run("status", code=2)

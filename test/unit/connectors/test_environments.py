@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors import uv
+from resource_airbyte.engine.connectors import package, uv
 from resource_airbyte.engine.connectors.catalog import Catalog, Connector
 from resource_airbyte.engine.connectors.install_failures import explained
 from resource_airbyte.engine.connectors.launch import Launchers
@@ -241,3 +241,19 @@ def test_a_local_connector_is_told_apart_by_its_sources(tmp_path: Path) -> None:
 def test_a_directory_without_a_project_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no Python package in"):
         Package.local(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["project = 3", "tool = 3", "[tool]\npoetry = 3", "[project]\nscripts = ['x']"])
+def test_a_project_file_without_its_form_says_nothing_and_is_left_to_the_build(text: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    found = Package.local(tmp_path)
+    assert (found.name, found.version, found.script) == (tmp_path.name, "0", tmp_path.name)
+
+
+def test_a_file_that_goes_while_sources_are_looked_at_is_no_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'source-mine'\n")
+    listed = package._sources
+    monkeypatch.setattr(package, "_sources", lambda directory: [*listed(directory), tmp_path / "gone"])
+    assert Package.local(tmp_path).content()

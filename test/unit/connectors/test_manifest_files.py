@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import random
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from resource_airbyte.engine.connectors import cdk
 from resource_airbyte.engine.connectors.catalog import Catalog, Connector
 from resource_airbyte.engine.connectors.cdk import SHARED, Choice
 from resource_airbyte.engine.connectors.declarative import Declarative
-from resource_airbyte.engine.connectors.manifest import Manifest, Manifests
+from resource_airbyte.engine.connectors.manifest import Manifest, Manifests, _unpacked
 from resource_airbyte.engine.connectors.venv import Environments
 from resource_airbyte.errors import (
     CustomCodeNotAllowed,
@@ -115,6 +117,19 @@ def test_an_archive_that_cannot_be_used_is_told_and_nothing_is_kept(tmp_path: Pa
     with pytest.raises(InstallFailed, match=said):
         get(tmp_path, Registry(manifest__yaml=MANIFEST, components__zip=archive))
     assert not (tmp_path / "source-pokeapi").exists()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_that_is_damaged_anywhere_is_told_as_one(method: int) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as archive:
+        archive.writestr("components.py", CODE * 20)
+        archive.writestr("ü.txt", b"")
+    whole, chosen = content.getvalue(), random.Random(7)
+    for at in range(len(whole)):
+        damaged = whole[:at] + bytes([chosen.randrange(256)]) + whole[at + 1 :]
+        with contextlib.suppress(InstallFailed):
+            _unpacked(POKEAPI, damaged, "source-pokeapi 1")
 
 
 def test_an_archive_that_swells_is_not_unpacked(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 from typing import Any
 
 import duckdb
@@ -229,9 +230,10 @@ fitting = st.fixed_dictionaries(
         "other": nested,
     },
 )
+EXAMPLES = int(os.environ.get("TYPED_EXAMPLES", "20"))
 anything = st.fixed_dictionaries({}, optional={kind.value: nested | st.floats() for kind in AirbyteType})
 QUIET = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
