@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import os
 import re
 import shutil
+import struct
 import tempfile
 import time
 import zipfile
@@ -34,6 +36,11 @@ Fetch = Callable[[str], bytes]
 PATH = "metadata/airbyte/{name}/{version}/{file}"
 MANIFEST, COMPONENTS, METADATA, ORIGIN = "manifest.yaml", "components.py", "metadata.yaml", "origin.json"
 ARCHIVE = "components.zip"
+# What zipfile and the libraries below it raise of archives that are damaged, or made by somebody who means harm.
+UNPACKABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(KeyError, OSError, RuntimeError, EOFError, ValueError),
+)
 LARGEST_MANIFEST, LARGEST_ARCHIVE, LARGEST_COMPONENTS = 32 << 20, 4 << 20, 4 << 20
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
 # The version of airbyte-cdk that the image is made of, in a connector's metadata.
@@ -208,7 +215,7 @@ def _unpacked(connector: Connector, archive: bytes, label: str) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened, opened.open(COMPONENTS) as file:
             code = file.read(LARGEST_COMPONENTS + 1)
-    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, RuntimeError, NotImplementedError, EOFError) as error:
+    except UNPACKABLE as error:
         raise _unfit(connector, f"the {ARCHIVE} of {label} cannot be unpacked: {error}") from error
     if len(code) > LARGEST_COMPONENTS:
         raise _unfit(connector, f"the {COMPONENTS} of {label} is larger than {LARGEST_COMPONENTS >> 20} MB")
