@@ -9,7 +9,8 @@ import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -112,8 +113,14 @@ def _project(directory: Path) -> dict[str, Any]:
         raise UsageError(
             f"{directory / 'pyproject.toml'} cannot be read: {error}", hint="Correct that file."
         ) from error
-    poetry = document.get("tool", {}).get("poetry", {})
-    return {**poetry, **document.get("project", {})}
+    found = {**_table(_table(document, "tool"), "poetry"), **_table(document, "project")}
+    return {**found, "scripts": _table(found, "scripts")}
+
+
+def _table(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A table of it; what should be one and is none says nothing, and the build will complain of it."""
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _sources(directory: Path) -> Iterator[Path]:
@@ -132,8 +139,9 @@ def _stamp(directory: Path) -> tuple[tuple[str, int, int], ...]:
     """Names, sizes and times of change: enough to know that nothing has to be read again."""
     found = []
     for path in _sources(directory):
-        status = path.lstat()
-        found.append((str(path), status.st_size, status.st_mtime_ns))
+        with suppress(FileNotFoundError):  # an editor's own file, say, that is gone by now
+            status = path.lstat()
+            found.append((str(path), status.st_size, status.st_mtime_ns))
     return tuple(found)
 
 
@@ -144,5 +152,6 @@ def _content(directory: Path, stamp: tuple[tuple[str, int, int], ...]) -> str:
     for name, size, _ in stamp:
         path = Path(name)
         digest.update(f"{path.relative_to(directory)} {size} ".encode())
-        digest.update(path.read_bytes() if path.is_file() else b"")
+        with suppress(FileNotFoundError):
+            digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()
