@@ -187,8 +187,7 @@ class Replication:
                 if self._stopped.is_set() or (self._drain.is_set() and isinstance(event, SourceState)):
                     self._cut = True
                     return
-            if not taken:
-                self._busy(self._idle)
+            self._idle()
             if time.monotonic() - last_report >= TICK:
                 self._report.progress(self._counts)
                 last_report = time.monotonic()
@@ -202,9 +201,9 @@ class Replication:
             self._busy_since = None
 
     def _idle(self) -> None:
-        """Nothing comes: make durable what is covered by a state, if it has been waiting long enough."""
-        if self._unsaved and time.monotonic() - self._belt.last_put >= self._setup.commit_interval:
-            self._flush()
+        """No record comes, and no state: make durable what one covers, if it has been waiting long enough."""
+        if self._unsaved and time.monotonic() - self._last_data >= self._setup.commit_interval:
+            self._busy(self._flush)
 
     def _flush(self) -> None:
         self._opened.flush()

@@ -17,6 +17,7 @@ from resource_airbyte.protocol.messages import (
     ConfiguredCatalog,
     ConfiguredStream,
     ErrorTrace,
+    Log,
     Record,
     Stream,
     StreamDescriptor,
@@ -90,6 +91,7 @@ class MemoryDestination:
     rows: dict[StreamDescriptor, int] = field(default_factory=dict)
     complete: frozenset[StreamDescriptor] | None = None
     closed: bool = False
+    flushed: threading.Event = field(default_factory=threading.Event)
     writes: int = 0
 
     def open(self, setup: WriteSetup) -> list[Checkpoint]:
@@ -109,6 +111,7 @@ class MemoryDestination:
 
     def flush(self) -> None:
         """Everything is committed at once here."""
+        self.flushed.set()
 
     def finish(self, complete: frozenset[StreamDescriptor]) -> dict[StreamDescriptor, int | None]:
         self.complete = complete
@@ -149,11 +152,13 @@ def replication(
     notes: Notes,
     *,
     stored: tuple[Checkpoint, ...] = (),
+    interval: float = 10.0,
     **options: Any,
 ) -> Replication:
     catalog = ConfiguredCatalog([ConfiguredStream(Stream(s.name), "incremental", "append") for s in (A, B)])
     streams = tuple(StreamSetup(s, s.name, None, {}, "append", (), (), 0, 0, 1, 0, 0) for s in (A, B))
-    return Replication(source, lambda: destination, catalog, WriteSetup("c", 1, streams), stored, notes, **options)
+    setup = WriteSetup("c", 1, streams, commit_interval=interval)
+    return Replication(source, lambda: destination, catalog, setup, stored, notes, **options)
 
 
 def run(
@@ -323,6 +328,18 @@ def test_stopping_ends_now() -> None:
     made = replication(source, MemoryDestination(), Notes())
     source.steps = [lambda: made.stop(drain=False), *[records(A, 1)] * 3]
     assert made.run().stopped
+
+
+def test_a_source_that_only_talks_does_not_keep_a_state_from_being_committed() -> None:
+    destination, flushed = MemoryDestination(), list[bool]()
+
+    def pause() -> None:
+        destination.flushed.wait(0.02)
+
+    talk: list[Step] = [Log("INFO", "waiting"), pause]
+    steps: list[Step] = [records(A, 1), state(A, 1), *talk * 100, lambda: flushed.append(destination.flushed.is_set())]
+    run(ScriptedSource(steps), destination, interval=0.2)
+    assert flushed == [True]
 
 
 def test_a_silent_source_is_ended_and_named() -> None:
