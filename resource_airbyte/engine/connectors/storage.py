@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ...errors import UsageError
 from ...settings import Settings, shipped
 from . import cdk, disk
 from .catalog import Connector
@@ -67,18 +68,30 @@ class Storage:
         return [_told(item) if dry_run else _removed(item) for item in unneeded]
 
     def _environment_items(self, needs: list[tuple[Connector, str]]) -> Iterator[Item]:
-        stay = {self._environments.path(each, version) for each, version in needs if each.launcher == "venv"}
+        stay, unclear = self._needed([(each, version) for each, version in needs if each.launcher == "venv"])
         shared = any(each.launcher == "manifest" for each, _ in needs)
         for found in disk.installed(self._environments.root):
             if found.name == cdk.PACKAGE and shared:
                 stay.add(self._environments.package_path(cdk.package(found.version)))
-            if found.path not in stay:
+            if found.path not in stay and found.name not in unclear:
                 yield Item("environment", found.name, found.version, found.path, found.own, found.used)
         for path in self._environments.root.glob("*/.*"):
             half = HALF.match(path.name)
             if half and path.is_dir() and not path.with_name(half["target"]).exists():
                 target = path.with_name(half["target"])
                 yield Item("remains", target.parent.name, target.name, target, disk.measure(path)[1], 0.0)
+
+    def _needed(self, needs: list[tuple[Connector, str]]) -> tuple[set[Path], set[str]]:
+        """The environments that these need, and the names of those that cannot be told apart now: the sources of a
+        user's own connector may be in the middle of a change.
+        """
+        stay, unclear = set[Path](), set[str]()
+        for each, version in needs:
+            try:
+                stay.add(self._environments.path(each, version))
+            except UsageError:
+                unclear.add(each.directory.name if each.directory else each.short)
+        return stay, unclear
 
     def _file_items(self, needs: list[tuple[Connector, str]]) -> Iterator[Item]:
         stay = {(each.short, version) for each, version in needs}

@@ -11,6 +11,7 @@ import pytest
 
 from resource_airbyte.engine.connectors import cdk, disk, storage
 from resource_airbyte.engine.connectors.catalog import Catalog
+from resource_airbyte.engine.connectors.custom import custom
 from resource_airbyte.engine.connectors.storage import Item, Storage
 from resource_airbyte.engine.connectors.venv import Environments
 from resource_airbyte.settings import shipped
@@ -81,6 +82,19 @@ def test_the_library_of_manifests_stays_while_one_of_them_is_needed(
     stale = file(tmp_path / "manifests" / "source-pokeapi" / "0.0.1" / "manifest.yaml").parent
     assert gone(kept.prune([(POKEAPI, POKEAPI.version)])) == [stale]
     assert set(gone(kept.prune([(FAKER, "7.2.1")]))) == {library, manifest}
+
+
+def test_a_project_that_cannot_be_read_now_keeps_its_environments_and_the_rest_goes(
+    environments: Environments, kept: Storage, tmp_path: Path
+) -> None:
+    sources = tmp_path / "source-mine"
+    sources.mkdir()
+    (sources / "pyproject.toml").write_text("[project]\nname = 'source-mine'\n")
+    mine = custom("source", "1", "Mine", f"file://{sources}", "local")
+    needed, other = make(environments.path(mine, "local")), make(environments.path(FAKER, "7.2.0"))
+    (sources / "pyproject.toml").write_text("[proj")
+    assert gone(kept.prune([(mine, "local")])) == [other]
+    assert needed.exists()
 
 
 def test_specifications_of_what_is_not_needed_go(kept: Storage, tmp_path: Path) -> None:
