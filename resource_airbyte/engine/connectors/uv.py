@@ -7,13 +7,14 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from ... import process
 from ...errors import InstallFailed
+from .redact import Redactor
 
 Report = Callable[[str], None]
 
@@ -27,6 +28,7 @@ NAMES = [
 # Where systems keep the certificates that they trust. uv brings its own, which know nothing of a company's proxy.
 CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 CREDENTIALS = re.compile(r"UV_INDEX_\w+_(USERNAME|PASSWORD)\Z")
+PASSWORD = re.compile(r"://[^:/@\s]*:([^@]+)@")
 PROGRESS = ("Resolved", "Downloading", "Building", "Prepared", "Installed")
 
 
@@ -61,7 +63,7 @@ class Uv:
             child.end(grace=0)
             said = tail.text()
             child.stderr.close()
-        return code, said
+        return code, Redactor(None, also=_passwords())(said)
 
     def say(self, text: str) -> None:
         """Tell what takes long or is out of the ordinary."""
@@ -71,6 +73,15 @@ class Uv:
     def _heard(self, line: str) -> None:
         if line.lstrip().startswith(PROGRESS):
             self.say(line.strip())
+
+
+def _passwords() -> Iterator[str]:
+    """Those of package registries. uv itself hides them, but not in an address that it cannot read."""
+    for name, value in os.environ.items():
+        if CREDENTIALS.match(name):
+            yield value
+        elif name in NAMES:
+            yield from PASSWORD.findall(value)
 
 
 def environment(mark: str) -> dict[str, str]:

@@ -257,3 +257,13 @@ def test_a_file_that_goes_while_sources_are_looked_at_is_no_source(
     listed = package._sources
     monkeypatch.setattr(package, "_sources", lambda directory: [*listed(directory), tmp_path / "gone"])
     assert Package.local(tmp_path).content()
+
+
+def test_what_uv_says_of_a_mistyped_registry_is_told_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://me:hun ter2@[mistyped/simple")
+    code, said = uv.Uv("", tmp_path, process.deadline(20)).run("pip", "list")
+    assert code != 0
+    assert "mistyped" in said
+    assert "ter2" not in said
