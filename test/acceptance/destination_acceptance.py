@@ -642,6 +642,19 @@ def test_new_fields_get_columns_and_fields_that_went_keep_theirs(warehouse: Ware
     assert warehouse.rows(USERS, "id", "name", "extra") == [(1, "n1", None), (2, None, True)]
 
 
+def test_a_field_keeps_its_column_when_one_comes_that_differs_in_case_alone(warehouse: Warehouse) -> None:
+    upper = {"type": "object", "properties": {"KEY": {"type": "string"}}}
+    both = {"type": "object", "properties": {"key": {"type": "string"}, **upper["properties"]}}
+    with Attempt(warehouse, stream(json_schema=upper)) as attempt:
+        attempt.write([{"KEY": "a"}])
+        attempt.finish()
+    for fence in (2, 3):
+        with Attempt(warehouse, stream(json_schema=both), fence=fence) as attempt:
+            attempt.write([{"key": "-", "KEY": "b"}])
+            attempt.finish()
+    assert warehouse.rows(USERS, "KEY") == [("a",), ("b",), ("b",)]
+
+
 @pytest.mark.parametrize(("kind", "after"), [("string", "2"), ("number", 2.0)])
 def test_a_type_that_holds_the_old_values_replaces_the_narrower_one(
     warehouse: Warehouse, kind: str, after: Any

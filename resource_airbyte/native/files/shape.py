@@ -83,7 +83,7 @@ def fit(known: Columns, setup: StreamSetup) -> tuple[Shape, Columns]:
     No column goes; raises (config_error) when the schema now asks for one that cannot hold the values of before.
     """
     fields = columns(setup.json_schema)
-    named = column_names((field.name for field in fields), Dialect())
+    named = column_names((field.name for field in fields), Dialect(), {name for name, _ in known})
     layout = {name.casefold(): (name, kind) for name, kind in known}
     read: list[Column] = []
     sources: dict[str, int] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,8 +41,11 @@ class TableName:
         return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
-def column_names(fields: Iterable[str], dialect: Dialect) -> dict[str, str]:
-    """Field -> column. Of fields that would share a column, the first in lower-before-upper order keeps its name.
+def column_names(fields: Iterable[str], dialect: Dialect, there: Collection[str] = ()) -> dict[str, str]:
+    """Field -> column.
+
+    Of fields that would share a column, the one whose column is `there` already keeps its name, else the first in
+    lower-before-upper order.
 
     The order does not depend on the schema's, so that a source which lists its fields anew keeps its columns.
     """
@@ -50,7 +53,7 @@ def column_names(fields: Iterable[str], dialect: Dialect) -> dict[str, str]:
     taken = {*map(dialect.fold, META), *dialect.reserved}
     spoken_for = {dialect.fold(field) for field in fields}
     found: dict[str, str] = {}
-    for field in sorted(fields, key=str.swapcase):
+    for field in sorted(fields, key=lambda field: (dialect.identifier(field) not in there, field.swapcase())):
         name = plain = dialect.identifier(field)
         number = 0
         while dialect.fold(name) in taken or (number and dialect.fold(name) in spoken_for):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ...protocol.seams import StreamSetup
 from . import tables
-from .database import VIEW, Database, Shape, Table
+from .database import VIEW, Database, Table
 from .failure import refused
 from .ledger import Ledger, Stage, moved
 from .names import TableName, quoted
@@ -38,19 +38,20 @@ def plan(database: Database, ledger: Ledger, connection_id: str, setup: StreamSe
     loaded = ledger.target(setup)
     if loaded and database.dialect.fold(loaded.sql) != database.dialect.fold(final.sql):
         raise moved(setup.stream, database.place, loaded, final)
-    wanted = tables.shape(setup, database.dialect)
     stage = ledger.stage(setup.stream)
     going_on = stage is not None and stage.covered and stage.belongs_to(setup)
     if stage and going_on and not stage.published and _there(database, stage):
         # Begun by an earlier attempt, with states that speak of its rows: it goes on, also when the sync after a failed
         # refresh no longer says that it truncates, since those states know nothing of the rows of the old table.
-        return Plan(setup, tables.ensure(database, _name(database, stage), wanted), final, stage)
+        begun = _name(database, stage)
+        return Plan(setup, tables.ensure(database, begun, tables.shape(setup, database, begun)), final, stage)
     if going_on or not setup.truncates:  # published already, or never to be staged
         _forget_unfinished(database, ledger, setup, stage)
+        wanted = tables.shape(setup, database, final)
         table = tables.ensure(database, final, wanted)
         tables.index(database, final, wanted, setup)
         return Plan(setup, table, final, None)
-    return _staged(database, ledger, connection_id, setup, final, wanted, stage)
+    return _staged(database, ledger, connection_id, setup, final, stage)
 
 
 def _staged(
@@ -59,7 +60,6 @@ def _staged(
     connection_id: str,
     setup: StreamSetup,
     final: TableName,
-    wanted: Shape,
     stale: Stage | None,
 ) -> Plan:
     if database.kind(final) == VIEW:
@@ -69,7 +69,7 @@ def _staged(
     mark = hashlib.sha256(f"{connection_id}\0{setup.stream.namespace}\0{setup.stream.name}".encode()).hexdigest()[:10]
     name = replace(final, name=database.dialect.identifier(f"_airbyte_tmp_{mark}_{final.name[:80]}"))
     tables.drop(database, name)
-    table = tables.create(database, name, wanted)
+    table = tables.create(database, name, tables.shape(setup, database))
     stage = Stage(setup.generation, setup.epoch, setup.sync_id, name.schema, name.name, covered=False, published=False)
     ledger.save_stage(setup.stream, stage)
     return Plan(setup, table, final, stage)

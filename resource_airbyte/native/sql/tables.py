@@ -10,10 +10,11 @@ from .failure import refused
 from .names import META, TableName, column_names, quoted
 
 
-def shape(setup: StreamSetup, dialect: Dialect) -> Shape:
-    """The columns of a stream."""
+def shape(setup: StreamSetup, database: Database, table: TableName | None = None) -> Shape:
+    """The columns of a stream, in a new table or in this one."""
     fields = tuple(columns(setup.json_schema))
-    named = column_names((field.name for field in fields), dialect)
+    there = database.described(table) if table else ()
+    named = column_names((field.name for field in fields), database.dialect, there)
     return Shape(fields, tuple(named[field.name] for field in fields))
 
 
