@@ -54,6 +54,8 @@ class Settings:
     log_max_bytes: int
     log_files: int
     max_concurrent_jobs: int
+    schedule_missed: str
+    schedule_jitter: float
     spec_timeout: float
     check_timeout: float
     discover_timeout: float

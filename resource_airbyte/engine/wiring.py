@@ -17,6 +17,7 @@ from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.control.definitions import known
 from resource_airbyte.engine.orchestrator.base import Orchestrator
 from resource_airbyte.engine.orchestrator.local import LocalOrchestrator
+from resource_airbyte.engine.schedule import Schedule
 from resource_airbyte.engine.secrets import Box, Token
 from resource_airbyte.engine.server import create_app
 from resource_airbyte.engine.store import Database
@@ -32,6 +33,7 @@ class Engine:
 
     app: FastAPI
     control: Control
+    schedule: Schedule
     orchestrator: Orchestrator
     db: Database
     registry: Registry
@@ -39,7 +41,8 @@ class Engine:
     mark: str
 
     def close(self) -> None:
-        """Let go of the database, and of the processes that stay between two uses."""
+        """Start nothing any more; let go of the database, and of the processes that stay between two uses."""
+        self.schedule.close()
         self.launchers.close()
         self.db.close()
 
@@ -47,7 +50,7 @@ class Engine:
 def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
     """The engine of this data directory, its database brought up to date; `ports`: of the web app, of the server.
 
-    Nothing runs yet: that begins with `orchestrator.recover()`.
+    Nothing runs yet: that begins with `orchestrator.recover()` and `schedule.run()`.
     """
     data = settings.data_dir
     box, token = Box.load(data / "master.key"), Token(data / "token")
@@ -65,6 +68,12 @@ def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
         log_dir=log_dir,
         mark=mark,
     )
+    schedule = Schedule(
+        db,
+        lambda connection_id: control.connections.sync(connection_id),
+        missed=settings.schedule_missed,
+        jitter=settings.schedule_jitter,
+    )
     control = Control(
         db=db,
         box=box,
@@ -76,10 +85,11 @@ def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
         installed=lambda: installed(settings.cache_dir),
         token=token,
         storage=Storage.of(settings),
+        changed=schedule.change,
     )
     control.keys.finish()
     app = create_app(control, token=lambda: token.text, ports=ports)
-    return Engine(app, control, orchestrator, db, registry, launchers, mark)
+    return Engine(app, control, schedule, orchestrator, db, registry, launchers, mark)
 
 
 def open_database(settings: Settings) -> Database:

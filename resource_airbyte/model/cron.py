@@ -1,6 +1,6 @@
 """Quartz's cron expressions: seconds, minutes, hours, day of the month, month, day of the week, and perhaps a year.
 
-Only what could never come is found here (a minute 61, a month "foo"), not when an expression comes next.
+Only what could never come is found here (a minute 61, a month "foo"); `moments` says when an expression comes next.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 FIELDS = (6, 7)
+_ANY = ("*", "?")
 
 
-class _Field(NamedTuple):
+class Field(NamedTuple):
     what: str
     low: int
     high: int
@@ -23,25 +24,29 @@ class _Field(NamedTuple):
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-_QUARTZ = (
-    _Field("second", 0, 59),
-    _Field("minute", 0, 59),
-    _Field("hour", 0, 23),
-    _Field("day of the month", 1, 31, special=r"L|LW|L-\d+|\d+W"),
-    _Field("month", 1, 12, _MONTHS),
-    _Field("day of the week", 1, 7, _DAYS, special=r"L|[1-7]L|[1-7]#[1-5]|[A-Z]{3}L|[A-Z]{3}#[1-5]"),
-    _Field("year", 1970, 2199),
+_DAY = "|".join((*_DAYS, "[1-7]"))
+QUARTZ = (
+    Field("second", 0, 59),
+    Field("minute", 0, 59),
+    Field("hour", 0, 23),
+    Field("day of the month", 1, 31, special=r"L|LW|L-([12]?\d|30)|(0?[1-9]|[12]\d|3[01])W"),
+    Field("month", 1, 12, _MONTHS),
+    Field("day of the week", 1, 7, _DAYS, special=rf"L|({_DAY})L|({_DAY})#[1-5]"),
+    Field("year", 1970, 2199),
 )
 
 
 def faults(expression: str) -> Iterator[str]:
     """What in an expression of 6 or 7 fields could never come, a sentence for each."""
-    for field, text in zip(_QUARTZ, expression.upper().split(), strict=False):
+    days = expression.split()
+    if days[3] not in _ANY and days[5] not in _ANY:
+        yield "it names days of the month and of the week; only one of them can be said, the other one is ?"
+    for field, text in zip(QUARTZ, expression.upper().split(), strict=False):
         for part in text.split(","):
             yield from _part(field, part)
 
 
-def _part(field: _Field, part: str) -> Iterator[str]:
+def _part(field: Field, part: str) -> Iterator[str]:
     span, slash, step = part.partition("/")
     if slash and not (step.isdigit() and int(step) >= 1):
         yield f"a step is at least 1, not {step!r}"

@@ -34,6 +34,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "engine.notify": GROUND,
     "engine.metrics": GROUND,
     "engine.store": GROUND,
+    "engine.schedule": ("engine.store", *GROUND),
     "engine.connectors": ("protocol", *GROUND),
     "engine.replication": ("protocol", *GROUND),
     "engine.orchestrator": ("engine.store", "engine.secrets", "engine.connectors", "protocol", *GROUND),

@@ -15,6 +15,7 @@ class Content(Group):
         "remove": ("resource_airbyte.cli.content.remove", "remove one thing"),
         "upgrade": ("resource_airbyte.cli.content.upgrade", "newer versions of connectors"),
         "execute": ("resource_airbyte.cli.content.execute", "sync a connection"),
+        "schedule": ("resource_airbyte.cli.content.schedule", "when connections sync next"),
         "cancel": ("resource_airbyte.cli.content.cancel", "cancel a running sync"),
     }
     examples = (

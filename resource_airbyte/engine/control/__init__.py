@@ -50,12 +50,13 @@ class Control:
         installed: Callable[[], Mapping[str, Sequence[str]]] = dict,
         token: Token | None = None,
         storage: Storage | None = None,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         """`log_dir` holds <job>/<attempt>.log, `url` is where a browser finds this instance. `installed`: the versions
         that are installed, by the short names of connectors. `token` is that of the API, if it can be replaced here,
-        `storage` the cache on this machine, if connectors run here.
+        `storage` the cache on this machine, if connectors run here. `changed` is told of every change of a connection.
         """
-        context = Context(db, box, catalog, orchestrator, log_dir, __version__, url, installed)
+        context = Context(db, box, catalog, orchestrator, log_dir, __version__, url, installed, changed)
         self.public_connectors = PublicConnectors(registry)
         self.source_versions = ActorVersions(context, "source")
         self.destination_versions = ActorVersions(context, "destination")

@@ -67,7 +67,9 @@ class Connections:
                 options=_options(body),
             )
             _check_namespace(connection)
-            return _read(store.create(tx, connection))
+            made = _read(store.create(tx, connection))
+        self._context.changed()
+        return made
 
     def get(self, connection_id: str) -> ConnectionRead:
         with self._context.db.read() as tx:
@@ -103,7 +105,9 @@ class Connections:
             connection.options = {**connection.options, **_options(body)}
             connection.updated_at = now()
             _check_namespace(connection)
-            return _read(connection)
+            updated = _read(connection)
+        self._context.changed()
+        return updated
 
     def delete(self, connection_id: str) -> None:
         """A tombstone stays, with its jobs; what the destination holds stays too. An unfinished job is cancelled."""
@@ -111,6 +115,7 @@ class Connections:
             store.locked(tx, connection_id)
             store.delete(tx, connection_id)
             running = [job.id for job in jobs.unfinished(tx, connection_id)]
+        self._context.changed()
         for job_id in running:
             self._context.orchestrator.cancel(job_id)
 

@@ -36,6 +36,8 @@ class Context:
     version: str
     url: str
     installed: Callable[[], Mapping[str, Sequence[str]]] = dict
+    # Told after every change of a connection, when it is stored.
+    changed: Callable[[], None] = lambda: None
 
     def workspace_id(self) -> str:
         """The workspace that everything lies in; made the first time."""

@@ -1,4 +1,4 @@
-"""The daemon of the embedded runtime: the API on three sockets, and the jobs.
+"""The daemon of the embedded runtime: the API on three sockets, the jobs, and the clock that starts some of them.
 
     python -m resource_airbyte.engine.main.daemon --socket PATH [--ready-fd N]
 
@@ -129,6 +129,7 @@ async def _serve(settings: Settings, engine: Engine, doors: Doors, parent: Paren
         loop.add_signal_handler(number, ending.ask)
     loop.add_signal_handler(signal.SIGQUIT, ending.insist)
     await asyncio.to_thread(engine.orchestrator.recover)
+    engine.schedule.run()
     await server.serve(list(doors.sockets))
 
 
@@ -175,6 +176,7 @@ class _Ending:
 
     async def _end(self, timeout: float) -> None:
         try:
+            await asyncio.to_thread(self._engine.schedule.close)
             await asyncio.to_thread(self._engine.orchestrator.drain, timeout)
         finally:
             self._server.should_exit = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -38,6 +38,17 @@ class Connection(Base):
     fence: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[float] = mapped_column(default=now)
     updated_at: Mapped[float] = mapped_column(default=now)
+
+
+class Scheduled(NamedTuple):
+    """What the clock needs to know of a connection: `kind` and `data` are the type and data of its schedule."""
+
+    id: str
+    name: str
+    kind: str
+    data: dict[str, Any] | None
+    created_at: float
+    updated_at: float
 
 
 def create(tx: Session, connection: Connection) -> Connection:
@@ -78,6 +89,23 @@ def listed(tx: Session, workspace_id: str, *, deleted: bool = False) -> list[Con
     if not deleted:
         found = found.where(Connection.status != DELETED)
     return list(tx.scalars(found.order_by(Connection.created_at, Connection.id)))
+
+
+def scheduled(tx: Session) -> list[Scheduled]:
+    """The active connections that sync by the clock, oldest first, whichever workspace they are in."""
+    found = (
+        select(
+            Connection.id,
+            Connection.name,
+            Connection.schedule_type,
+            Connection.schedule_data,
+            Connection.created_at,
+            Connection.updated_at,
+        )
+        .where(Connection.status == "active", Connection.schedule_type != "manual")
+        .order_by(Connection.created_at, Connection.id)
+    )
+    return [Scheduled(*row) for row in tx.execute(found)]
 
 
 def using(tx: Session, actor_id: str) -> list[Connection]:
