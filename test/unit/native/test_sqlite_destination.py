@@ -230,13 +230,18 @@ def test_a_check_leaves_an_existing_file_as_it_is(tmp_path: Path) -> None:
         ({"destination_path": "."}, "is a directory"),
         ({"destination_path": "/proc/x/y.db"}, "cannot be made"),
         ({"destination_path": __file__ + "/x.db"}, "cannot be made"),
-        ({"destination_path": __file__}, "is no SQLite file"),
     ],
 )
 def test_a_configuration_that_cannot_work_is_refused_with_the_reason(given: dict[str, Any], words: str) -> None:
     found = check(given)
     assert found["status"] == "FAILED"
     assert words in found["message"]
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "notes.txt"
+    other.write_text("not a database\n" * 100)
+    assert "is no SQLite file" in check({"destination_path": str(other)})["message"]
 
 
 def test_a_preview_shows_rows_that_json_can_hold(warehouse: SQLiteWarehouse) -> None:
