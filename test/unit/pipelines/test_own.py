@@ -11,7 +11,7 @@ from resource_airbyte.errors import ConnectorFailed, InvalidDocument, UsageError
 from resource_airbyte.pipelines import own
 from resource_airbyte.pipelines.apply import plan
 
-BASE = Path("/work")
+BASE = Path("/home/me")
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,9 @@ def test_names_and_images_are_no_paths(text: str) -> None:
 @pytest.mark.parametrize(
     ("parts", "repository", "version", "name", "side"),
     [
-        ({"path": "./source-x/"}, "file:///work/source-x", "local", "source-x", "source"),
-        ({"path": "api/manifest.yaml"}, "file:///work/api/manifest.yaml", "local", "api", "source"),
-        ({"path": "people.yaml"}, "file:///work/people.yaml", "local", "people", "source"),
+        ({"path": "./source-x/"}, "file:///home/me/source-x", "local", "source-x", "source"),
+        ({"path": "api/manifest.yaml"}, "file:///home/me/api/manifest.yaml", "local", "api", "source"),
+        ({"path": "people.yaml"}, "file:///home/me/people.yaml", "local", "people", "source"),
         ({"path": "/opt/destination-y.py"}, "file:///opt/destination-y.py", "local", "destination-y", "destination"),
         ({"package": "airbyte-source-x==1.2"}, "pypi:airbyte-source-x", "1.2", "source-x", "source"),
         ({"package": "airbyte-source-x", "version": "1.2"}, "pypi:airbyte-source-x", "1.2", "source-x", "source"),
