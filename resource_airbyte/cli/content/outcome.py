@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 # A preview is a glance: what does not fit on a screen is left out, and said to be.
 MOST_COLUMNS = 8
+SHORTEST = 0.05  # seconds; what is less is shown as 0.0
 
 
 @dataclass
@@ -31,7 +32,8 @@ class StreamOutcome:
 
     @property
     def rate(self) -> float | None:
-        return self.records / self.seconds if self.seconds > 0 and self.records else None
+        """Records per second; None for a time so short that it says nothing."""
+        return self.records / self.seconds if self.seconds >= SHORTEST and self.records else None
 
 
 def streams(info: JobInfoRead, connection: ConnectionRead | None, watched: Watched) -> list[StreamOutcome]:

@@ -141,3 +141,9 @@ def test_an_attempt_that_a_stop_ended_has_not_failed_and_nothing_is_tried_again(
 )
 def test_a_stream_may_have_blanks_in_its_name(words: list[str], streams: tuple[str, ...]) -> None:
     assert options.parse(words).streams == streams
+
+
+def test_a_time_that_is_shown_as_none_gives_no_rate() -> None:
+    quick = outcome.StreamOutcome("orders", 1000, 1000, 1, 0.001, "synced")
+    slow = outcome.StreamOutcome("orders", 1000, 1000, 1, 0.1, "synced")
+    assert (quick.rate, slow.rate) == (None, 10_000)
