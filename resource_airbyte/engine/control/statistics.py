@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from resource_airbyte.engine.store.counts import bytes_committed
 from resource_airbyte.engine.store.jobs import Attempt
 from resource_airbyte.model.jobs import AttemptStats, AttemptStreamStats, JobAggregatedStats, StreamStats
 
@@ -69,22 +70,13 @@ def _stream(key: Key, attempts: list[Counts]) -> StreamStats | None:
         return None
     earlier, last = attempts[:-1], attempts[-1]
     again = sum(counts["recordsCommitted"] for counts in earlier)
-    again_bytes = sum(_bytes_committed(counts) for counts in earlier)
+    again_bytes = sum(bytes_committed(counts) for counts in earlier)
     return StreamStats(
         stream_name=key[1],
         stream_namespace=key[0],
         records_emitted=again + (last.get("recordsEmitted") or 0),
         bytes_emitted=again_bytes + (last.get("bytesEmitted") or 0),
         records_committed=again + last["recordsCommitted"],
-        bytes_committed=again_bytes + _bytes_committed(last),
+        bytes_committed=again_bytes + bytes_committed(last),
         records_rejected=sum(counts.get("recordsRejected") or 0 for counts in attempts),
     )
-
-
-def _bytes_committed(counts: Counts) -> int:
-    """As counted, else in proportion to the records: whoever counts committed records need not weigh them."""
-    known: int | None = counts.get("bytesCommitted")
-    emitted = counts.get("recordsEmitted") or 0
-    if known is not None or not emitted:
-        return known or 0
-    return int((counts.get("bytesEmitted") or 0) * min(1.0, counts["recordsCommitted"] / emitted))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, or_, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
+from resource_airbyte.engine.store.actors import Actor
 from resource_airbyte.engine.store.base import Base, new_id, now
 from resource_airbyte.errors import NotFound
 
@@ -81,6 +82,19 @@ def locked(tx: Session, connection_id: str) -> Connection:
             f"no connection has the id {connection_id!r}", hint="resource-airbyte content list --type connections"
         )
     return connection
+
+
+def connectors(tx: Session, connection_id: str) -> tuple[str, str]:
+    """The definition ids of the source and the destination, also of a deleted connection."""
+    source, destination = aliased(Actor), aliased(Actor)
+    found = (
+        select(source.definition_id, destination.definition_id)
+        .join_from(Connection, source, Connection.source_id == source.id)
+        .join(destination, Connection.destination_id == destination.id)
+        .where(Connection.id == connection_id)
+    )
+    first, second = tx.execute(found).one()
+    return first, second
 
 
 def listed(tx: Session, workspace_id: str, *, deleted: bool = False) -> list[Connection]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from resource_airbyte.engine.store import migrate
+from resource_airbyte.engine.store import migrate, tallies
 from resource_airbyte.errors import DatabaseMismatch, DataDirUnusable, RuntimeFault, UsageError
 
 BUSY_SECONDS = 30
@@ -42,6 +42,7 @@ class Database:
         """One transaction that may write: committed at the end, rolled back by any exception."""
         with self._faults(), self._writer.begin() as tx:
             yield tx
+            tallies.write(tx)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, Select, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from resource_airbyte.engine.store import connections
+from resource_airbyte.engine.store import connections, counts, tallies
 from resource_airbyte.engine.store.base import Base, now
 from resource_airbyte.errors import NotFound, SyncRunning
 
@@ -153,6 +153,9 @@ def set_status(tx: Session, job_id: int, status: Status) -> bool:
         return False
     job.status, job.updated_at = status, now()
     tx.flush()
+    if job.finished:
+        tallies.add(tx, "jobs", [job.config_type, status])
+        tallies.observe(tx, "job", [job.config_type, status], job.updated_at - job.created_at)
     return True
 
 
@@ -165,7 +168,9 @@ def open_attempt(tx: Session, job_id: int) -> Attempt:
     attempt = Attempt(job_id=job_id, number=count, fence=connection.fence)
     tx.add(attempt)
     job.status, job.updated_at = "running", now()
-    job.started_at = job.started_at or job.updated_at
+    if job.started_at is None:
+        job.started_at = job.updated_at
+        tallies.observe(tx, "wait", [job.config_type], job.started_at - job.created_at)
     tx.flush()
     return attempt
 
@@ -189,6 +194,8 @@ def close_attempt(
 ) -> None:
     """The end of an attempt; `stats` of None leaves the last counts. The job's own status is set apart."""
     attempt = _attempt(tx, job_id, number)
+    if attempt.status == "running":
+        _tally(tx, attempt, status, stats, failures or [])
     attempt.status, attempt.ended_at = status, now()
     attempt.updated_at = attempt.ended_at
     attempt.failures = failures or None
@@ -196,6 +203,18 @@ def close_attempt(
         attempt.stats = stats
     get(tx, job_id).updated_at = attempt.ended_at
     tx.flush()
+
+
+def _tally(
+    tx: Session, attempt: Attempt, status: str, stats: dict[str, Any] | None, failures: list[dict[str, Any]]
+) -> None:
+    ends = connections.connectors(tx, get(tx, attempt.job_id).connection_id)
+    reason = failures[0] if failures else {}
+    tallies.add(tx, "attempts", [*ends, status, reason.get("failureOrigin") or "", reason.get("failureType") or ""])
+    records, size = counts.committed(attempt.stats, stats)
+    tallies.add(tx, "records", ends, records)
+    tallies.add(tx, "bytes", ends, size)
+    tallies.observe(tx, "attempt", [status], now() - attempt.created_at)
 
 
 def _attempt(tx: Session, job_id: int, number: int) -> Attempt:

@@ -10,6 +10,7 @@ from resource_airbyte.engine.store import (
     jobs,
     specifications,
     states,
+    tallies,
     workspaces,
 )
 from resource_airbyte.engine.store.base import Base
@@ -23,6 +24,7 @@ __all__ = [
     "metadata",
     "specifications",
     "states",
+    "tallies",
     "workspaces",
 ]
 

@@ -44,12 +44,12 @@ def test_an_older_database_is_copied_beside_itself_and_migrated(
 ) -> None:
     with db.begin() as tx:
         workspace_id = workspaces.default(tx).id
-    upgraded = []
-    monkeypatch.setattr(migrate, "head", lambda: "0002")
+    upgraded, before = [], migrate.head()
+    monkeypatch.setattr(migrate, "head", lambda: "9999")
     monkeypatch.setattr(migrate, "upgrade", lambda connection: upgraded.append(connection.engine.url.database))
     db.prepare()
     assert upgraded == [str(path)]
-    copy = path.with_name("airbyte.db.schema-0001")
+    copy = path.with_name(f"airbyte.db.schema-{before}")
     assert copy.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(copy)) as stored:
         assert stored.execute("SELECT id FROM workspaces").fetchall() == [(workspace_id,)]
