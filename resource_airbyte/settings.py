@@ -26,7 +26,7 @@ KINDS = {
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
-    "array": "a list of numbers",
+    "array": "a list",
 }
 
 
@@ -54,6 +54,10 @@ class Settings:
     log_max_bytes: int
     log_files: int
     max_concurrent_jobs: int
+    max_jobs_in_all: int
+    max_jobs_per_workspace: int
+    jobs_per_connector: tuple[str, ...]
+    max_concurrent_probes: int
     schedule_missed: str
     schedule_jitter: float
     spec_timeout: float
@@ -248,7 +252,8 @@ def _known(name: str, where: str) -> None:
 
 def _parse(name: str, text: str, where: str) -> Any:
     """A value from text, as the environment and flags give it."""
-    kind = properties()[name]["type"]
+    entry = properties()[name]
+    kind = entry["type"]
     try:
         if kind == "integer":
             return int(text)
@@ -257,9 +262,10 @@ def _parse(name: str, text: str, where: str) -> Any:
         if kind == "boolean":
             return BOOLEANS[text.strip().lower()]
         if kind == "array":
-            return [float(part) for part in text.strip("[] ").replace(",", " ").split()]
+            parts = text.strip("[] ").replace(",", " ").split()
+            return parts if entry["items"]["type"] == "string" else [float(part) for part in parts]
     except (ValueError, KeyError):
-        raise _unfit(name, text, where, f"is not {KINDS[kind]}") from None
+        raise _unfit(name, text, where, f"is not {_kind(entry)}") from None
     return text
 
 
@@ -285,15 +291,24 @@ def _problem(entry: Mapping[str, Any], value: Any) -> str | None:
         "array": (list, tuple),
     }
     if not isinstance(value, types[kind]) or (isinstance(value, bool) and kind != "boolean"):
-        return f"is not {KINDS[kind]}"
+        return f"is not {_kind(entry)}"
     if isinstance(value, list | tuple):
         problems = (_problem(entry["items"], item) for item in value)
-        return next((problem for problem in problems if problem), None) or (None if value else "is empty")
+        found = next((problem for problem in problems if problem), None)
+        return found or ("is empty" if len(value) < entry.get("minItems", 0) else None)
     if isinstance(value, float) and value != value:
         return "is not a number"
     if "enum" in entry and value not in entry["enum"]:
         return f"is not one of {', '.join(entry['enum'])}"
+    if "pattern" in entry and not re.search(entry["pattern"], str(value)):
+        return f"is not like {entry['examples'][0]}"
     return _bounds(entry, value)
+
+
+def _kind(entry: Mapping[str, Any]) -> str:
+    """The type, for a message: "a whole number", "a list of texts"."""
+    kind: str = KINDS[entry["type"]]
+    return f"{kind} of {entry['items']['type'].replace('string', 'text')}s" if entry["type"] == "array" else kind
 
 
 def _bounds(entry: Mapping[str, Any], value: Any) -> str | None:
@@ -327,7 +342,9 @@ def _expand(value: str, environ: Mapping[str, str]) -> Path:
 def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return ",".join(f"{part:g}" for part in value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ",".join(part if isinstance(part, str) else f"{part:g}" for part in value)
+    return str(value)
 
 
 def _without_password(url: str) -> str:

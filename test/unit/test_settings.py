@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import sys
+import types
 import typing
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -38,11 +40,14 @@ def test_the_defaults_fit_their_own_schema() -> None:
 
 
 def test_the_attributes_are_those_of_the_schema() -> None:
-    kinds = {"string": str, "integer": int, "number": float, "boolean": bool, "array": tuple[float, ...]}
+    kinds = {"string": str, "integer": int, "number": float, "boolean": bool}
     hints = typing.get_type_hints(Settings)
-    expected = {
-        name: Path if entry.get("format") == "path" else kinds[entry["type"]] for name, entry in properties().items()
-    }
+    expected: dict[str, Any] = {}
+    for name, entry in properties().items():
+        if entry["type"] == "array":
+            expected[name] = types.GenericAlias(tuple, (kinds[entry["items"]["type"]], ...))
+        else:
+            expected[name] = Path if entry.get("format") == "path" else kinds[entry["type"]]
     assert hints == expected
 
 
@@ -89,6 +94,7 @@ def test_relative_paths_start_where_they_were_written(tmp_path: Path) -> None:
         ("AIRBYTE_RETRY_BACKOFF", "1, 2.5 3", (1, 2.5, 3)),
         ("AIRBYTE_RETRY_BACKOFF", "[0]", (0,)),
         ("AIRBYTE_CHECK_TIMEOUT", "0.5", 0.5),
+        ("AIRBYTE_JOBS_PER_CONNECTOR", "source-github=1, *=4", ("source-github=1", "*=4")),
         ("AIRBYTE_RUNTIME", "compose", "compose"),
     ],
 )
@@ -106,6 +112,9 @@ def test_variables_are_read_by_type(tmp_path: Path, variable: str, text: str, va
         ("AIRBYTE_RETRY_BACKOFF", "[]", "is empty"),
         ("AIRBYTE_RETRY_BACKOFF", "1,-1", "is less than 0"),
         ("AIRBYTE_CHECK_TIMEOUT", "0", "is not more than 0"),
+        ("AIRBYTE_JOBS_PER_CONNECTOR", "source-github=x", "is not like source-github=1"),
+        ("AIRBYTE_JOBS_PER_CONNECTOR", "source-github=0", "is not like source-github=1"),
+        ("AIRBYTE_JOBS_PER_CONNECTOR", "4", "is not like source-github=1"),
         ("AIRBYTE_CHECK_TIMEOUT", "nan", "is not a number"),
     ],
 )
@@ -160,10 +169,11 @@ def test_no_part_of_a_password_is_shown_however_it_is_written(password: str, tmp
 
 
 def test_a_child_given_the_environment_loads_the_same_values(tmp_path: Path) -> None:
-    settings = load(tmp_path, {"offline": True, "retry_backoff": [1, 2.5], "data_dir": "d"}, AIRBYTE_WEBAPP_PORT="81")
+    given = {"offline": True, "retry_backoff": [1, 2.5], "data_dir": "d", "jobs_per_connector": ["a=1", "*=2"]}
+    settings = load(tmp_path, given, AIRBYTE_WEBAPP_PORT="81")
     child = Settings.load(environ={"HOME": "/nowhere", **settings.environment()}, cwd=Path("/"))
     assert (child.offline, child.retry_backoff, child.webapp_port) == (True, (1, 2.5), 81)
-    assert child.data_dir == tmp_path / "d"
+    assert (child.data_dir, child.jobs_per_connector) == (tmp_path / "d", ("a=1", "*=2"))
 
 
 def test_loading_without_files_imports_no_library() -> None:
