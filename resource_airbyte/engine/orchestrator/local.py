@@ -30,10 +30,9 @@ from .base import Probe
 from .doing import Doing
 from .probes import run_probe
 from .ready import value_of
-from .reasons import PLATFORM
 from .renewal import folded
-from .retry import Failed, Limits, delay
 from .run import Result, Run, Tools
+from .settling import fail, interrupt, settle
 
 log = logging.getLogger("worker")
 
@@ -149,11 +148,7 @@ class LocalOrchestrator:
         with self._tools.db.begin() as tx:
             left = jobs.unfinished(tx)
             for job in left:
-                for attempt in jobs.attempts(tx, [job.id])[job.id]:
-                    if attempt.status == "running":
-                        stats = {"streams": [], **(attempt.stats or {}), "interrupted": True}
-                        jobs.close_attempt(tx, job.id, attempt.number, "failed", stats, [_interrupted()])
-                        jobs.set_status(tx, job.id, "incomplete")
+                interrupt(tx, job.id)
         for job in left:
             log.info("taking up job %d, which was left %s", job.id, job.status)
             self.submit(job.id)
@@ -247,15 +242,8 @@ class LocalOrchestrator:
             return run.run()
         except Exception as error:
             log.exception("job %d", run.job_id)
-            reason = {
-                **_interrupted(),
-                "externalMessage": f"{type(error).__name__}: {error}",
-                "failureType": "config_error",
-            }
             with self._tools.db.begin() as tx:
-                for attempt in jobs.attempts(tx, [run.job_id])[run.job_id]:
-                    if attempt.status == "running":
-                        jobs.close_attempt(tx, run.job_id, attempt.number, "failed", failures=[reason])
+                fail(tx, run.job_id, error)
             return Result()
 
     def _settle(self, run: Run, result: Result | None) -> None:
@@ -270,54 +258,18 @@ class LocalOrchestrator:
             log.info("job %d was stopped; the next start goes on from its last checkpoint", run.job_id)
             self._set(run.job_id, "incomplete")  # the next start takes it up
             return
-        pause = delay(self._failed(run.job_id), self._limits())
-        if pause is None:
-            self._set(run.job_id, "failed")
-            log.warning("job %d failed", run.job_id)
-        elif self._set(run.job_id, "incomplete"):
+        with self._tools.db.begin() as tx:
+            pause = settle(tx, run.job_id, self._tools.settings)
+            failed = jobs.get(tx, run.job_id).status == "failed"
+        if pause is not None:
             log.info("job %d is tried again in %g s", run.job_id, pause)
             self._enqueue(run.job_id, time.monotonic() + pause)
+        elif failed:
+            log.warning("job %d failed", run.job_id)
 
     def _set(self, job_id: int, status: jobs.Status) -> bool:
         with self._tools.db.begin() as tx:
             return jobs.set_status(tx, job_id, status)
-
-    def _failed(self, job_id: int) -> list[Failed]:
-        with self._tools.db.read() as tx:
-            attempts = jobs.attempts(tx, [job_id])[job_id]
-        return [Failed(_partial(attempt), _types(attempt)) for attempt in attempts]
-
-    def _limits(self) -> Limits:
-        settings = self._tools.settings
-        return Limits(
-            settings.retry_backoff,
-            settings.retry_max_successive_failures,
-            settings.retry_max_failures,
-            settings.retry_max_partial_failures,
-        )
-
-
-def _partial(attempt: jobs.Attempt) -> bool:
-    """Whether it committed something.
-
-    One that was interrupted by a stop or a crash of ours is nobody's failure either.
-    """
-    stats = attempt.stats or {}
-    return bool(stats.get("interrupted") or stats.get("checkpoints"))
-
-
-def _types(attempt: jobs.Attempt) -> frozenset[str]:
-    return frozenset(str(failure.get("failureType")) for failure in attempt.failures or [])
-
-
-def _interrupted() -> dict[str, Any]:
-    message = "Airbyte ended while this attempt was running; the next one goes on from the last checkpoint"
-    return {
-        "failureOrigin": PLATFORM,
-        "failureType": "system_error",
-        "externalMessage": message,
-        "timestamp": int(time.time() * 1000),
-    }
 
 
 def _probe_line(level: str, text: str) -> None:

@@ -1,0 +1,86 @@
+"""What becomes of a job after an attempt: the same rules for every orchestrator.
+
+They read everything from the store and may be asked again at any time, so that whoever takes over from a killed process
+decides as that one would have.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from ...settings import Settings
+from ..store import jobs
+from .reasons import PLATFORM
+from .retry import Failed, Limits, delay
+
+INTERRUPTED = "Airbyte ended while this attempt was running; the next one goes on from the last checkpoint"
+
+
+def settle(tx: Session, job_id: int, settings: Settings) -> float | None:
+    """The job's status now that its last attempt has failed, and the seconds until the next one; None when there is
+    none, because the job has failed with it, or was over before.
+    """
+    pause = delay(_failed(tx, job_id), _limits(settings))
+    if not jobs.set_status(tx, job_id, "failed" if pause is None else "incomplete"):
+        return None
+    return pause
+
+
+def interrupt(tx: Session, job_id: int) -> bool:
+    """Close what a process that is gone left running of this job; whether there was something.
+
+    An unfinished job then waits for its next attempt.
+    """
+    left = [attempt for attempt in jobs.attempts(tx, [job_id])[job_id] if attempt.status == "running"]
+    for attempt in left:
+        stats = {"streams": [], **(attempt.stats or {}), "interrupted": True}
+        jobs.close_attempt(tx, job_id, attempt.number, "failed", stats, [_reason(INTERRUPTED, "system_error")])
+    if left:
+        jobs.set_status(tx, job_id, "incomplete")
+    return bool(left)
+
+
+def fail(tx: Session, job_id: int, error: Exception) -> None:
+    """Close the running attempt with a fault of ours, which trying again cannot mend."""
+    reason = _reason(f"{type(error).__name__}: {error}", "config_error")
+    for attempt in jobs.attempts(tx, [job_id])[job_id]:
+        if attempt.status == "running":
+            jobs.close_attempt(tx, job_id, attempt.number, "failed", failures=[reason])
+
+
+def _failed(tx: Session, job_id: int) -> list[Failed]:
+    return [Failed(_partial(attempt), _types(attempt)) for attempt in jobs.attempts(tx, [job_id])[job_id]]
+
+
+def _partial(attempt: jobs.Attempt) -> bool:
+    """Whether it committed something.
+
+    One that was interrupted by a stop or a crash of ours is nobody's failure either.
+    """
+    stats = attempt.stats or {}
+    return bool(stats.get("interrupted") or stats.get("checkpoints"))
+
+
+def _types(attempt: jobs.Attempt) -> frozenset[str]:
+    return frozenset(str(failure.get("failureType")) for failure in attempt.failures or [])
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        settings.retry_backoff,
+        settings.retry_max_successive_failures,
+        settings.retry_max_failures,
+        settings.retry_max_partial_failures,
+    )
+
+
+def _reason(message: str, kind: str) -> dict[str, Any]:
+    return {
+        "failureOrigin": PLATFORM,
+        "failureType": kind,
+        "externalMessage": message,
+        "timestamp": int(time.time() * 1000),
+    }
