@@ -31,6 +31,7 @@ def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterat
         patch.setenv("AIRBYTE_WEBAPP_PORT", "0")
         patch.setenv("AIRBYTE_SERVER_PORT", "0")
         patch.setenv("AIRBYTE_REGISTRY_REFRESH_HOURS", "0")  # a test that wants a registry brings one
+        patch.setenv("AIRBYTE_SCHEMA_REFRESH_HOURS", "0")  # one that is about schemas says how old they may be
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield
 
