@@ -122,7 +122,7 @@ def test_what_every_command_loads_has_no_heavy_library(module: str) -> None:
 
 
 def test_every_room_of_the_table_is_used_or_planned() -> None:
-    planned = {"engine.notify", "engine.metrics", "__main__"}
+    planned = {"engine.notify", "__main__"}
     assert set(TABLE) - {room(module) for module in modules()} <= planned
 
 

@@ -12,6 +12,7 @@ from resource_airbyte.engine.control.checks import Checks
 from resource_airbyte.engine.control.connections import Connections
 from resource_airbyte.engine.control.context import Context
 from resource_airbyte.engine.control.definitions import Definitions
+from resource_airbyte.engine.control.figures import Counts
 from resource_airbyte.engine.control.instance import Instance
 from resource_airbyte.engine.control.jobs import Jobs
 from resource_airbyte.engine.control.keys import Keys
@@ -76,3 +77,4 @@ class Control:
         self.state = State(context)
         self.preview = Preview(context)
         self.overview = Overview(context)
+        self.counts = Counts(context)

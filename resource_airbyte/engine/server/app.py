@@ -15,6 +15,7 @@ from resource_airbyte.engine.server import (
     faults,
     instance,
     jobs,
+    metrics,
     page,
     sources,
     state,
@@ -25,9 +26,11 @@ from resource_airbyte.engine.server import (
 from resource_airbyte.engine.server.gate import Gate
 
 
-def create_app(control: Control, *, token: Callable[[], str], ports: tuple[int, int]) -> FastAPI:
+def create_app(
+    control: Control, *, token: Callable[[], str], ports: tuple[int, int], counting: metrics.Metrics | None = None
+) -> FastAPI:
     """`token` opens every route but health, and is asked for each time, as it can be replaced; `ports` are the web
-    port, which has the status page, and the API's own.
+    port, which has the status page, and the API's own. `counting` is told of every request, and shown on /metrics.
     """
     # The interactive documentation is off: its pages load scripts from elsewhere.
     app = FastAPI(
@@ -42,6 +45,9 @@ def create_app(control: Control, *, token: Callable[[], str], ports: tuple[int, 
     for noun in (instance, storage, workspaces, definitions, versions, sources, destinations, connections, jobs, state):
         noun.routes(app.router, control)
     page.routes(app.router, control, ports[0])
+    if counting is not None:
+        metrics.routes(app.router, counting)
     faults.install(app)
-    app.add_middleware(Gate, token=token, ports=ports, open_paths=frozenset({"/api/v1/health"}))
+    observe = counting.request if counting is not None else None
+    app.add_middleware(Gate, token=token, ports=ports, open_paths=frozenset({"/api/v1/health"}), observe=observe)
     return app

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hmac
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -35,19 +36,31 @@ SECURITY = {
 log = logging.getLogger(__name__)
 
 
+# Told of every request: the template of its route, its method, the status of the answer, and how many seconds it took.
+Observe = Callable[[str, str, int, float], None]
+# The status, in what is told, of a request whose client went away.
+UNANSWERED = 499
+
+
 class Gate:
     def __init__(
-        self, app: ASGIApp, *, token: Callable[[], str], ports: tuple[int, int], open_paths: frozenset[str]
+        self,
+        app: ASGIApp,
+        *,
+        token: Callable[[], str],
+        ports: tuple[int, int],
+        open_paths: frozenset[str],
+        observe: Observe | None = None,
     ) -> None:
         """`open_paths` need no token."""
-        self._app, self._token, self._open = app, token, open_paths
+        self._app, self._token, self._open, self._observe = app, token, open_paths, observe
         self._hosts = {f"{name}:{port}" for name in LOCAL_NAMES for port in ports}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        out = _Out(send)
+        out, began = _Out(send), time.perf_counter()
         # Clients differ over the last slash, and many do not repeat a POST when they are redirected.
         path = scope["path"].rstrip("/") or "/"
         scope = {**scope, "path": path, "raw_path": path.encode()}
@@ -66,6 +79,9 @@ class Gate:
             await refusal(error)(scope, receive, out)
         except Exception as error:
             await self._unexpected(error, scope, receive, out)
+        finally:
+            if self._observe is not None:
+                self._observe(_template(scope), scope["method"], out.status, time.perf_counter() - began)
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
         """Requests come from this machine, and not from another site's page in a browser on it."""
@@ -99,15 +115,20 @@ class _Out:
     """Sends, with the security headers on every answer."""
 
     def __init__(self, send: Send) -> None:
-        self._send, self.started = send, False
+        self._send, self.started, self.status = send, False, UNANSWERED
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
+            self.started, self.status = True, message["status"]
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY.items():
                 headers.setdefault(name, value)
         await self._send(message)
+
+
+def _template(scope: Scope) -> str:
+    """A name of what was asked for out of a few: paths that no route has are all one."""
+    return getattr(scope.get("route"), "path", "(none)")
 
 
 def _by_unix_socket(scope: Scope) -> bool:

@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet
 from resource_airbyte.engine.connectors.registry import Registry
 from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.control.definitions import known
+from resource_airbyte.engine.metrics import Metrics
 from resource_airbyte.engine.secrets import Box
 from resource_airbyte.engine.server import create_app
 from resource_airbyte.engine.store import Database
@@ -59,7 +60,7 @@ def app(db: Database, orchestrator: FakeOrchestrator, log_dir: Path) -> Any:
         url="http://localhost:8000",
         registry=Registry("http://127.0.0.1:1", log_dir.parent / "registry", offline=True),
     )
-    return create_app(control, token=lambda: TOKEN, ports=PORTS)
+    return create_app(control, token=lambda: TOKEN, ports=PORTS, counting=Metrics(control.counts.read))
 
 
 @pytest.fixture(scope="session")
