@@ -15,6 +15,7 @@ from resource_airbyte.engine.connectors.specs import Specs
 from resource_airbyte.engine.connectors.storage import Storage
 from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.control.definitions import known
+from resource_airbyte.engine.metrics import Metrics
 from resource_airbyte.engine.orchestrator.base import Orchestrator
 from resource_airbyte.engine.orchestrator.local import LocalOrchestrator
 from resource_airbyte.engine.schedule import Schedule
@@ -88,7 +89,7 @@ def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
         changed=schedule.change,
     )
     control.keys.finish()
-    app = create_app(control, token=lambda: token.text, ports=ports)
+    app = create_app(control, token=lambda: token.text, ports=ports, counting=Metrics(control.counts.read))
     return Engine(app, control, schedule, orchestrator, db, registry, launchers, mark)
 
 

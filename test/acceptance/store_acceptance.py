@@ -20,6 +20,7 @@ from resource_airbyte.engine.store import (
     actors,
     catalogs,
     connections,
+    figures,
     jobs,
     migrate,
     schema,
@@ -438,3 +439,38 @@ def test_eight_first_starts_at_once_make_one_workspace(db: Database) -> None:
 def test_of_eight_syncs_asked_for_at_once_one_runs(db: Database, connection_id: str) -> None:
     raised = together(8, lambda _: new_job(db, connection_id) and None)
     assert [type(error) for error in raised] == [SyncRunning] * 7
+
+
+def test_what_many_count_at_once_adds_up_and_is_read_with_what_runs(db: Database) -> None:
+    connection_ids = [add_connection(db, f"counted {number}") for number in range(4)]
+    stats = {"streams": [{"name": "users", "recordsEmitted": 10, "bytesEmitted": 100, "recordsCommitted": 10}]}
+
+    def sync(connection_id: str) -> None:
+        for _ in range(3):
+            with db.begin() as tx:
+                job = jobs.create(tx, connection_id, "sync").id
+                jobs.open_attempt(tx, job)
+            with db.begin() as tx:
+                jobs.close_attempt(tx, job, 0, "succeeded", stats)
+                jobs.set_status(tx, job, "succeeded")
+
+    threads = [threading.Thread(target=sync, args=(each,)) for each in connection_ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with db.begin() as tx:
+        running = jobs.create(tx, connection_ids[0], "refresh").id
+        jobs.open_attempt(tx, running)
+        jobs.save_stats(tx, running, 0, stats)
+        jobs.create(tx, connection_ids[1], "sync")
+    with db.read() as tx:
+        found = figures.read(tx, lambda definition_id: definition_id)
+    assert found.jobs == {("sync", "succeeded"): 12}
+    assert found.attempts == {("d", "d", "succeeded", "", ""): 12}
+    assert (found.records, found.bytes) == ({("d", "d"): 130}, {("d", "d"): 1300})
+    assert found.queue == {"pending": 1, "waiting": 0, "running": 1}
+    assert found.oldest is not None
+    assert found.connections == {"active": 4, "inactive": 0}
+    assert sum(found.job["sync", "succeeded"].counts) == sum(found.attempt["succeeded",].counts) == 12
+    assert {labels: sum(each.counts) for labels, each in found.wait.items()} == {("sync",): 12, ("refresh",): 1}
