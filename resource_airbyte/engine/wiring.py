@@ -16,6 +16,7 @@ from resource_airbyte.engine.connectors.storage import Storage
 from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.control.definitions import known
 from resource_airbyte.engine.metrics import Metrics
+from resource_airbyte.engine.orchestrator import limits
 from resource_airbyte.engine.orchestrator.base import Orchestrator
 from resource_airbyte.engine.orchestrator.local import LocalOrchestrator
 from resource_airbyte.engine.schedule import Schedule
@@ -59,6 +60,7 @@ def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
     db.prepare()
     mark, log_dir = mark_of(data), data / "logs" / "jobs"
     launchers, registry = Launchers.of(settings, mark=f"{mark}:warm."), Registry.of(settings)
+    limits.check(settings, lambda: known(db, registry.catalog()))
     orchestrator = LocalOrchestrator(
         settings=settings,
         db=db,

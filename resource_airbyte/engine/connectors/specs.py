@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ... import errors
+from ... import errors, process
 from . import probe
 from .catalog import Connector
 from .launch import Launchers, Report
@@ -25,9 +26,15 @@ class Specs:
         self._root, self._launchers, self._timeout = root, launchers, timeout
 
     def get(
-        self, connector: Connector, version: str | None = None, *, report: Report | None = None, ears: Ears = DEAF
+        self,
+        connector: Connector,
+        version: str | None = None,
+        *,
+        report: Report | None = None,
+        ears: Ears = DEAF,
+        mark: str = "",
     ) -> dict[str, Any]:
-        """The specification; the first time the connector is installed and started for it.
+        """The specification; the first time the connector is installed and started for it. Its process bears `mark`.
 
         Raises ConnectorError, and NotExecutable for a connector that cannot run here.
         """
@@ -35,6 +42,7 @@ class Specs:
         if known is not None:
             return known
         launch = self._launchers.prepare(connector, version, report or ears.waiting)
+        launch = replace(launch, env={**launch.env, process.MARK: mark})
         payload = probe.spec(launch, self._timeout, ears=ears).payload
         self._store(self._path(connector, version), payload)
         return payload

@@ -48,6 +48,10 @@ class Orchestrator(Protocol):
     def wait(self, job_id: int, seconds: float) -> None:
         """Until nothing more is to be done for this job here, at most so many seconds."""
 
+    def waits(self) -> dict[int, str]:
+        """Why the jobs that wait do so, by their ids: what each waits for, in a few words."""
+        ...
+
     def probe(self, probe: Probe) -> dict[str, Any]:
         """Ask and wait for the answer.
 

@@ -6,7 +6,7 @@ Nothing here knows who runs them: an orchestrator holds what a job wants against
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,11 +87,12 @@ def fits(wanted: Claims, running: Sequence[Claims], capacity: Capacity) -> bool:
     return obstacle(wanted, running, capacity) is None
 
 
-def check(settings: Settings, catalog: Catalog) -> None:
+def check(settings: Settings, catalog: Callable[[], Catalog]) -> None:
     """UsageError when a limit names a connector that there is not: it would keep nothing from running."""
-    known = {connector.short for connector in catalog}
-    for name, _ in _pairs(settings):
-        if name != ANY and name not in known:
+    named = [name for name, _ in _pairs(settings) if name != ANY]
+    known = {connector.short for connector in catalog()} if named else set()
+    for name in named:
+        if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"Did you mean {near[0]}?" if near else "resource-airbyte content list --type connectors"
             raise _wrong(settings, f"there is no connector {name!r}", hint)

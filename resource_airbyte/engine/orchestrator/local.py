@@ -1,7 +1,8 @@
 """The orchestrator of one machine: a queue, a few slots, and a process per attempt.
 
-A job waits while there is no free slot, while its back-off has not passed, and while another job writes to the same
-file. Jobs and attempts live in the store, so a daemon that is killed loses nothing: `recover` takes up what was left.
+A job waits until its back-off has passed and there is room for it (see `limits`); whoever came first starts first, but
+one that has to wait does not hold up the others. Jobs and attempts live in the store, so a daemon that is killed loses
+nothing: `recover` takes up what was left.
 """
 
 from __future__ import annotations
@@ -9,41 +10,42 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from ... import process
-from ...errors import ConnectorCrashed, ConnectorError, NotFound
+from ...errors import RuntimeFault
 from ...settings import Settings
 from ..connectors import scratch
 from ..connectors.catalog import Catalog
 from ..connectors.launch import Launchers
 from ..connectors.specs import Specs
 from ..secrets import Box
-from ..store import actors, connections, jobs
+from ..store import jobs
 from ..store.database import Database
+from .asking import Asking
 from .base import Probe
-from .doing import Doing
-from .probes import run_probe
-from .ready import value_of
-from .renewal import folded
+from .limits import Capacity, Claims, claims, obstacle
 from .run import Result, Run, Tools
 from .settling import fail, interrupt, settle
 
+# Seconds between two tries to store how an attempt ended, while the store cannot be used.
+FIRST_TRY, LAST_TRY = 1.0, 30.0
 log = logging.getLogger("worker")
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A job in the queue: not to be started before `after` (monotonic), nor while another one writes to `file`."""
+    """A job in the queue: not to be started before `after` (monotonic), nor while there is no room for its claims."""
 
     job: int
     after: float
-    file: str | None
+    claims: Claims
 
 
 class LocalOrchestrator:
@@ -67,9 +69,13 @@ class LocalOrchestrator:
         self._queue: list[Waiting] = []
         self._running: dict[Waiting, Run] = {}
         self._closing = False
-        self._doing = Doing()
+        self._capacity = Capacity.of(settings, slots=settings.max_concurrent_jobs)
+        self._asking = Asking(self._tools)
 
     def submit(self, job_id: int) -> None:
+        with self.changed:
+            if self._has(job_id):
+                return
         self._enqueue(job_id, after=0.0)
 
     def cancel(self, job_id: int) -> None:
@@ -90,54 +96,24 @@ class LocalOrchestrator:
         waiting = any(each.job == job_id for each in self._queue)
         return waiting or any(run.job_id == job_id for run in self._running.values())
 
+    def waits(self) -> dict[int, str]:
+        with self.changed:
+            running, now = self._claimed(), time.monotonic()
+            reasons = {each.job: self._reason(each, running, now) for each in self._queue}
+        return {job: reason for job, reason in reasons.items() if reason is not None}
+
+    def _reason(self, waiting: Waiting, running: list[Claims], now: float) -> str | None:
+        if self._closing:
+            return "Airbyte is being stopped"
+        if waiting.after > now:
+            return f"the next attempt begins in {waiting.after - now:.0f} s"
+        return obstacle(waiting.claims, running, self._capacity)
+
     def probe(self, probe: Probe) -> dict[str, Any]:
-        tools = self._tools
-        known = None if probe.configuration is None else tools.box.open(probe.configuration)
-
-        def keep(renewed: dict[str, Any]) -> None:
-            nonlocal known
-            if probe.actor_id is not None and known is not None:
-                with tools.db.begin() as tx:  # sealed inside: a key that is replaced meanwhile leaves nothing behind
-                    actor = actors.get(tx, probe.actor_id)
-                    stored = tools.box.open(actor.configuration)
-                    after = folded(stored, known, renewed)
-                    if after != stored:
-                        actors.configure(tx, actor.id, tools.box.seal(after))
-                    else:
-                        log.warning("%s renewed what is not stored", probe.connector.short)
-                known = renewed
-
-        with (
-            self._doing.one(f"{probe.connector.short} {probe.version} {probe.kind}: under way") as tell,
-            self._told_of_an_end(probe),
-        ):
-            return run_probe(
-                probe,
-                launchers=tools.launchers,
-                specs=tools.specs,
-                box=tools.box,
-                settings=tools.settings,
-                log=_probe_line,
-                keep=keep,
-                waiting=tell,
-                mark=f"{tools.mark}:probe.{uuid.uuid4().hex}.",  # its own: it is swept by it when it has answered
-            )
-
-    @contextmanager
-    def _told_of_an_end(self, probe: Probe) -> Iterator[None]:
-        try:
-            yield
-        except ConnectorCrashed as error:
-            if not self._closing:
-                raise
-            sentence = (
-                f"{probe.connector.short} {probe.version} was ended during {probe.kind}: Airbyte is being stopped."
-            )
-            hint = "Start it and try again: resource-airbyte manage start"
-            raise ConnectorError(sentence, hint=hint, origin=error.origin) from error
+        return self._asking.ask(probe)
 
     def doing(self) -> list[str]:
-        return self._doing.sentences()
+        return self._asking.doing()
 
     def recover(self) -> None:
         """End what a killed daemon left running, take up its jobs, and begin to work."""
@@ -158,13 +134,12 @@ class LocalOrchestrator:
         try:
             self._drain_jobs(timeout)
         finally:
-            # Connectors that are being asked something. Whoever waits is told, and nothing outlives us.
-            if self._tools.mark:
-                process.sweep(f"{self._tools.mark}:")
+            self._asking.close()  # whoever waits is told, and nothing outlives us
 
     def _drain_jobs(self, timeout: float) -> None:
         with self.changed:
             self._closing = True
+            self._asking.closing()
             runs = list(self._running.values())
             self.changed.notify_all()
         for run in runs:
@@ -180,21 +155,18 @@ class LocalOrchestrator:
             self.changed.wait_for(lambda: not self._running, 10.0)
 
     def _enqueue(self, job_id: int, after: float) -> None:
-        waiting = Waiting(job_id, after, self._file(job_id))
+        with self._tools.db.read() as tx:
+            wanted = claims(tx, job_id, box=self._tools.box, catalog=self._tools.catalog())
+        waiting = Waiting(job_id, after, wanted)
         with self.changed:
             self._queue.append(waiting)
             self.changed.notify_all()
-
-    def _file(self, job_id: int) -> str | None:
-        """The file that a job writes to, when its destination is one file: only one sync may have it at a time."""
         with self._tools.db.read() as tx:
-            connection = connections.locked(tx, jobs.get(tx, job_id).connection_id)
-            try:
-                actor = actors.get(tx, connection.destination_id)
-            except NotFound:
-                return None  # deleted meanwhile: the attempt will say so
-            path = value_of(self._tools.box.open(actor.configuration), "destination_path")
-        return str(Path(path).expanduser().resolve()) if isinstance(path, str) else None
+            if not jobs.get(tx, job_id).finished:
+                return
+        with self.changed:  # cancelled before it was in the queue
+            self._queue = [each for each in self._queue if each is not waiting]
+            self.changed.notify_all()
 
     def _dispatch(self) -> None:
         while True:
@@ -216,11 +188,11 @@ class LocalOrchestrator:
 
     def _next(self) -> Waiting | None:
         """The first job that may start now."""
-        if len(self._running) >= self._tools.settings.max_concurrent_jobs:
-            return None
-        busy = {waiting.file for waiting in self._running if waiting.file}
-        now = time.monotonic()
-        return next((w for w in self._queue if w.after <= now and w.file not in busy), None)
+        running, now = self._claimed(), time.monotonic()
+        return next((each for each in self._queue if self._reason(each, running, now) is None), None)
+
+    def _claimed(self) -> list[Claims]:
+        return [each.claims for each in self._running]
 
     def _pause(self) -> float | None:
         """Seconds until the next back-off has passed; None when only a change can bring work."""
@@ -230,21 +202,44 @@ class LocalOrchestrator:
 
     def _work(self, waiting: Waiting, run: Run) -> None:
         try:
-            self._settle(run, self._guarded(run))
+            result = self._guarded(run)
+            self._insist(run.job_id, lambda: self._settle(run, result))
         finally:
             with self.changed:
                 del self._running[waiting]
                 self.changed.notify_all()
 
     def _guarded(self, run: Run) -> Result | None:
-        """A fault of ours ends the job with a message, instead of leaving it running for ever."""
+        """A fault of ours ends the attempt with a message, instead of leaving it running for ever."""
         try:
             return run.run()
         except Exception as error:
-            log.exception("job %d", run.job_id)
-            with self._tools.db.begin() as tx:
-                fail(tx, run.job_id, error)
-            return Result()
+            fault = error  # the name in the clause does not outlive it
+        log.error("job %d: %s", run.job_id, _told(fault, run))
+        self._insist(run.job_id, lambda: self._fail(run, fault))
+        return Result()
+
+    def _insist(self, job_id: int, store: Callable[[], None]) -> None:
+        """Do what must not be left undone, or the job would be called running for ever: until the store can be used
+        again, or we end; then the next start sees to it.
+        """
+        pause = FIRST_TRY
+        while True:
+            try:
+                return store()
+            except (RuntimeFault, SQLAlchemyError, OSError) as error:
+                words = (
+                    error if isinstance(error, RuntimeFault) else type(error).__name__
+                )  # others may quote what is stored
+                log.error("job %d: its end cannot be stored (%s); trying again in %g s", job_id, words, pause)
+            with self.changed:
+                if self.changed.wait_for(lambda: self._closing, pause):
+                    return None
+            pause = min(pause * 2, LAST_TRY)
+
+    def _fail(self, run: Run, error: Exception) -> None:
+        with self._tools.db.begin() as tx:
+            fail(tx, run.job_id, error, run.redact)
 
     def _settle(self, run: Run, result: Result | None) -> None:
         """What becomes of the job after an attempt."""
@@ -256,7 +251,8 @@ class LocalOrchestrator:
             return
         if result.stopped:
             log.info("job %d was stopped; the next start goes on from its last checkpoint", run.job_id)
-            self._set(run.job_id, "incomplete")  # the next start takes it up
+            with self._tools.db.begin() as tx:
+                jobs.set_status(tx, run.job_id, "incomplete")  # the next start takes it up
             return
         with self._tools.db.begin() as tx:
             pause = settle(tx, run.job_id, self._tools.settings)
@@ -267,10 +263,10 @@ class LocalOrchestrator:
         elif failed:
             log.warning("job %d failed", run.job_id)
 
-    def _set(self, job_id: int, status: jobs.Status) -> bool:
-        with self._tools.db.begin() as tx:
-            return jobs.set_status(tx, job_id, status)
 
-
-def _probe_line(level: str, text: str) -> None:
-    log.log(logging.getLevelNamesMapping().get(level, logging.INFO), "%s", text)
+def _told(error: Exception, run: Run) -> str:
+    """Where it happened and what it says, the latter only where secrets can be taken out of it."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    if run.redact is None:
+        return f"{type(error).__name__}\n{where}"
+    return run.redact(f"{type(error).__name__}: {error}\n{where}")

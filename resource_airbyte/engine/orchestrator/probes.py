@@ -53,7 +53,7 @@ def run_probe(
 
     ears = Ears(log=lambda level, text: log(level, f"{connector.short}: {text}"), waiting=wait)
     if probe.kind == "spec":
-        return specs.get(connector, version, ears=ears)
+        return specs.get(connector, version, ears=ears, mark=mark)
     launch = launchers.prepare(connector, version, ears.waiting)
     launch = replace(launch, env={**launch.env, process.MARK: mark})
     written = box.open(probe.configuration) if probe.configuration is not None else {}

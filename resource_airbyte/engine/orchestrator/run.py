@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+from sqlalchemy.orm import Session
 
-from ...errors import NotFound, ResourceError
+from ...errors import DatabaseUnreachable, Fenced, NotFound, ResourceError
 from ...protocol.messages import ConfiguredStream
 from ...settings import Settings
 from ..connectors.catalog import Catalog, Connector
@@ -32,6 +33,8 @@ from .renewal import folded, outdated
 
 SAVE_STATS = 0.5  # seconds between two writes of an attempt's statistics
 KILL_AFTER = 5.0  # seconds that a cancelled attempt has to end by itself
+PATIENCE, PAUSE = 30.0, 0.25  # seconds that the database may be away, as when it is started anew, and between two tries
+T = TypeVar("T")
 log = logging.getLogger("worker")
 
 
@@ -86,22 +89,28 @@ class Heard:
     finished: wire.Finished | None = None
     stats: wire.Stats | None = None
     saved: int = 0
+    lost_store: bool = False
     failures: list[wire.Failure] = field(default_factory=list)
 
 
 class Run:
     """One attempt. `run` blocks; `cancel` and `drain` come from other threads."""
 
-    def __init__(self, tools: Tools, job_id: int, moved: Callable[[], None]) -> None:
-        """`moved` is called whenever something of it was stored."""
-        self._tools, self.job_id, self._moved = tools, job_id, moved
+    def __init__(self, tools: Tools, job_id: int, moved: Callable[[], None], number: int | None = None) -> None:
+        """`moved` is called whenever something of it was stored. `number`: which attempt it is to be; one that comes
+        when the job is further already does nothing.
+        """
+        self._tools, self.job_id, self._moved, self._number = tools, job_id, moved, number
         self._conversation: Conversation | None = None
         self._lock = threading.Lock()
+        # Takes the secrets of both configurations out of a text; None as long as they are not all known.
+        self.redact: Callable[[str], str] | None = None
+        self._hurried = threading.Event()
         self.cancelled = False
         self.draining = False
 
     def run(self) -> Result | None:
-        """The result, None when the job was over before it began."""
+        """The result; None when the job was over before it began, or somebody else has closed the attempt."""
         opened = self._open()
         if opened is None:
             return None
@@ -111,7 +120,11 @@ class Run:
         with JobLog(self._tools.log_dir, job.job, job.attempt, redact=opened.redact, level=level) as lines:
             try:
                 self._prepare(opened, lines)
+                self.redact = opened.redact
                 self._converse(opened, lines, heard)
+            except DatabaseUnreachable as error:
+                heard.lost_store = True
+                lines.line("ERROR", "platform", error.told())
             except ResourceError as error:
                 heard.failures.append(reasons.from_error(error))
                 lines.line("ERROR", "platform", error.told())
@@ -119,6 +132,7 @@ class Run:
 
     def cancel(self) -> None:
         """End it now: it is asked, and killed when it has not ended a little later."""
+        self._hurried.set()
         with self._lock:
             self.cancelled = True
             conversation = self._conversation
@@ -137,30 +151,41 @@ class Run:
             conversation.stop(drain=True)
 
     def kill(self) -> None:
+        self._hurried.set()
         conversation = self._conversation
         if conversation is not None:
             conversation.kill()
 
+    def _transaction(self, work: Callable[[Session], T]) -> T:
+        """One transaction. While the database is away it is tried again, unless the attempt is to end at once."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with self._tools.db.begin() as tx:
+                    return work(tx)
+            except DatabaseUnreachable:
+                if time.monotonic() > deadline or self._hurried.wait(PAUSE):
+                    raise
+
     def _open(self) -> Opened | None:
-        tools, catalog = self._tools, self._tools.catalog()
-        with tools.db.begin() as tx:
-            job = jobs.get(tx, self.job_id)
-            if job.finished:
-                return None
-            attempt = jobs.open_attempt(tx, job.id)
-            connection = connections.get(tx, job.connection_id)
-            source = catalog.get(actors.get(tx, connection.source_id).definition_id)
-            destination = catalog.get(actors.get(tx, connection.destination_id).definition_id)
-            mark = f"{tools.mark}:{job.id}:{attempt.number}."
-            told = assignment(
-                tx,
-                job,
-                attempt,
-                box=tools.box,
-                settings=tools.settings,
-                mark=mark,
-                generations=refreshes(destination),
-            )
+        catalog = self._tools.catalog()
+        return self._transaction(lambda tx: self._opened(tx, catalog))
+
+    def _opened(self, tx: Session, catalog: Catalog) -> Opened | None:
+        tools, job = self._tools, jobs.get(tx, self.job_id)
+        connection = connections.locked(tx, job.connection_id)
+        earlier = jobs.attempts(tx, [job.id])[job.id]
+        if job.finished or (self._number is not None and len(earlier) != self._number):
+            return None
+        if any(each.status == "running" for each in earlier):
+            raise Fenced(f"job {job.id} has an attempt that runs already")
+        attempt = jobs.open_attempt(tx, job.id)
+        source = catalog.get(actors.get(tx, connection.source_id).definition_id)
+        destination = catalog.get(actors.get(tx, connection.destination_id).definition_id)
+        mark = f"{tools.mark}:{job.id}:{attempt.number}."
+        told = assignment(
+            tx, job, attempt, box=tools.box, settings=tools.settings, mark=mark, generations=refreshes(destination)
+        )
         return Opened(told, source, destination, connection.source_id, told.source.configuration)
 
     def _prepare(self, opened: Opened, lines: JobLog) -> None:
@@ -231,7 +256,7 @@ class Run:
         """One batch: its checkpoints are stored in one transaction, then acknowledged together."""
         saved = [message for message in batch if isinstance(message, wire.Saved)]
         if saved:
-            self._store(opened.assignment.connection_id, saved, lines)
+            self._store(opened.assignment, saved, lines)
             heard.saved += len(saved)
         for message in batch:
             if isinstance(message, wire.Line):
@@ -252,10 +277,19 @@ class Run:
         opened.redactors.append(self._redactor(opened.source, opened.assignment.source.version, configuration))
         kept = opened.filled["source"].kept(configuration)
         box = self._tools.box
-        with self._tools.db.begin() as tx:
+
+        def store(tx: Session) -> None:
+            self._check_fence(tx, opened.assignment)
             stored = box.open(actors.get(tx, opened.source_id).configuration)
             actors.configure(tx, opened.source_id, box.seal(folded(stored, opened.written, kept)))
+
+        self._transaction(store)
         opened.written = kept
+
+    def _check_fence(self, tx: Session, job: wire.Assignment) -> None:
+        """An attempt that somebody has closed stores nothing any more, and ends: another one may be at work."""
+        if not jobs.is_running(tx, job.job, job.attempt):
+            raise Fenced(f"attempt {job.attempt + 1} of job {job.job} was taken for dead, and is ended")
 
     def _is_outdated(self, opened: Opened) -> bool:
         """Whether the source's configuration is another one by now, and not by this attempt's own doing."""
@@ -266,37 +300,28 @@ class Run:
                 return False
         return bool(self._tools.box.open(actor.configuration) != opened.written)
 
-    def _store(self, connection_id: str, saved: Iterable[wire.Saved], lines: JobLog) -> None:
+    def _store(self, job: wire.Assignment, saved: Iterable[wire.Saved], lines: JobLog) -> None:
         latest = {(m.position.kind, m.position.stream): m.position for m in saved}
-        with self._tools.db.begin() as tx:
-            for position in latest.values():
-                stream = position.stream
-                key = states.StateKey(
-                    position.kind,  # type: ignore[arg-type]
-                    stream.namespace if stream else None,
-                    stream.name if stream else "",
-                )
-                stored = states.save(
-                    tx,
-                    connection_id,
-                    key,
-                    generation=position.generation,
-                    epoch=position.epoch,
-                    sequence=position.sequence,
-                    state=position.state,
-                )
-                if not stored:
-                    lines.line(
-                        "WARN",
-                        "platform",
-                        f"did not store checkpoint {position.sequence} of {stream}: it was overtaken",
-                    )
+
+        def store(tx: Session) -> list[wire.Position]:
+            self._check_fence(tx, job)
+            return [each for each in latest.values() if not _save(tx, job.connection_id, each)]
+
+        for position in self._transaction(store):
+            lines.line(
+                "WARN",
+                "platform",
+                f"did not store checkpoint {position.sequence} of {position.stream}: it was overtaken",
+            )
 
     def _save_stats(self, job: wire.Assignment, stats: wire.Stats) -> None:
-        with self._tools.db.begin() as tx:
+        def store(tx: Session) -> None:
+            self._check_fence(tx, job)
             jobs.save_stats(tx, job.job, job.attempt, _stats(stats.streams))
 
-    def _close(self, opened: Opened, heard: Heard, lines: JobLog) -> Result:
+        self._transaction(store)
+
+    def _close(self, opened: Opened, heard: Heard, lines: JobLog) -> Result | None:
         job, finished = opened.assignment, heard.finished
         stopped = self.cancelled or (self.draining and (finished is None or finished.stopped))
         if self.cancelled:
@@ -307,27 +332,55 @@ class Run:
                     "system_error", "Airbyte was stopped; the next start goes on from the last checkpoint"
                 )
             )
+        elif heard.lost_store:
+            heard.failures.append(
+                reasons.from_platform(
+                    "system_error", "the metadata database was away; the next attempt goes on from the last checkpoint"
+                )
+            )
         elif heard.failures and self._is_outdated(opened):
             for failure in heard.failures:
                 outdated(failure)
-        progress = {"checkpoints": heard.saved, "interrupted": stopped}
         succeeded = finished is not None and not heard.failures and not stopped
         counts = finished.streams if finished is not None else heard.stats.streams if heard.stats is not None else None
-        with self._tools.db.begin() as tx:
-            jobs.close_attempt(
-                tx,
-                job.job,
-                job.attempt,
-                "succeeded" if succeeded else "failed",
-                stats={**(_stats(counts) if counts is not None else {"streams": []}), **progress},
-                failures=[reasons.to_wire(failure, lines.redact) for failure in heard.failures],
-            )
-            if succeeded:
-                jobs.set_status(tx, job.job, "succeeded")
-        lines.line(
-            "INFO", "platform", f"attempt {job.attempt + 1} of job {job.job} {'succeeded' if succeeded else 'failed'}"
-        )
+        stats = {**(_stats(counts) if counts is not None else {"streams": []}), "checkpoints": heard.saved}
+        stats["interrupted"] = stopped or heard.lost_store
+        failures = [reasons.to_wire(failure, lines.redact) for failure in heard.failures]
+        if not self._transaction(lambda tx: _closed(tx, job, succeeded, stats, failures)):
+            lines.line("WARN", "platform", f"attempt {job.attempt + 1} of job {job.job} had been closed already")
+            return None
+        how = "succeeded" if succeeded else "failed"
+        lines.line("INFO", "platform", f"attempt {job.attempt + 1} of job {job.job} {how}")
         return Result(succeeded, stopped)
+
+
+def _closed(
+    tx: Session, job: wire.Assignment, succeeded: bool, stats: dict[str, Any], failures: list[dict[str, Any]]
+) -> bool:
+    """Close the attempt, and its job with it when it has succeeded; False when somebody else has closed it."""
+    status: jobs.AttemptStatus = "succeeded" if succeeded else "failed"
+    closed = jobs.close_attempt(tx, job.job, job.attempt, status, stats=stats, failures=failures)
+    if closed and succeeded:
+        jobs.set_status(tx, job.job, "succeeded")
+    return closed
+
+
+def _save(tx: Session, connection_id: str, position: wire.Position) -> bool:
+    stream = position.stream
+    key = states.StateKey(
+        position.kind,  # type: ignore[arg-type]
+        stream.namespace if stream else None,
+        stream.name if stream else "",
+    )
+    return states.save(
+        tx,
+        connection_id,
+        key,
+        generation=position.generation,
+        epoch=position.epoch,
+        sequence=position.sequence,
+        state=position.state,
+    )
 
 
 def modes(streams: Sequence[ConfiguredStream], targets: Sequence[wire.Target]) -> str:

@@ -7,10 +7,13 @@ decides as that one would have.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from ...errors import ResourceError, RuntimeFault
 from ...settings import Settings
 from ..store import jobs
 from .reasons import PLATFORM
@@ -43,12 +46,26 @@ def interrupt(tx: Session, job_id: int) -> bool:
     return bool(left)
 
 
-def fail(tx: Session, job_id: int, error: Exception) -> None:
-    """Close the running attempt with a fault of ours, which trying again cannot mend."""
-    reason = _reason(f"{type(error).__name__}: {error}", "config_error")
-    for attempt in jobs.attempts(tx, [job_id])[job_id]:
-        if attempt.status == "running":
-            jobs.close_attempt(tx, job_id, attempt.number, "failed", failures=[reason])
+def fail(tx: Session, job_id: int, error: Exception, redact: Callable[[str], str] | None = None) -> None:
+    """Close the running attempt with an error that nobody foresaw.
+
+    Its words are told only where somebody can take the secrets out of them. Trying again mends what may have been a
+    database or a disk; a fault of the program ends the job.
+    """
+    if jobs.get(tx, job_id).finished:
+        return
+    running = [attempt for attempt in jobs.attempts(tx, [job_id])[job_id] if attempt.status == "running"]
+    # One that could not even be opened is told of all the same: without an attempt the job would have no reason.
+    for attempt in running or [jobs.open_attempt(tx, job_id)]:
+        jobs.close_attempt(tx, job_id, attempt.number, "failed", failures=[_fault(error, redact)])
+
+
+def _fault(error: Exception, redact: Callable[[str], str] | None) -> dict[str, Any]:
+    kind = "system_error" if isinstance(error, RuntimeFault | SQLAlchemyError | OSError) else "config_error"
+    if isinstance(error, ResourceError):
+        return _reason(error.told() if redact is None else redact(error.told()), kind)
+    words = type(error).__name__ if redact is None else redact(f"{type(error).__name__}: {error}")
+    return _reason(f"unexpected: {words} (resource-airbyte logs --service worker has more)", kind)
 
 
 def _failed(tx: Session, job_id: int) -> list[Failed]:

@@ -57,9 +57,9 @@ def test_the_settings_say_how_many_of_each_connector() -> None:
 
 
 def test_a_limit_of_a_connector_that_there_is_not_is_refused_with_the_nearest_name() -> None:
-    check(settings(jobs_per_connector=["source-github=1", "*=3"]), Catalog.load())
+    check(settings(jobs_per_connector=["source-github=1", "*=3"]), Catalog.load)
     with pytest.raises(UsageError, match=r"there is no connector 'source-gthub' \(flag --jobs-per-connector\)") as said:
-        check(settings(jobs_per_connector=["source-gthub=1"]), Catalog.load())
+        check(settings(jobs_per_connector=["source-gthub=1"]), Catalog.load)
     assert said.value.hint == "Did you mean source-github?"
 
 

@@ -87,6 +87,9 @@ class FakeOrchestrator:
             raise answer
         return copy.deepcopy(answer)
 
+    def waits(self) -> dict[int, str]:
+        return dict.fromkeys(self.submitted, "2 of 2 jobs run")
+
     def doing(self) -> list[str]:
         return ["asking source-slow 1: check"]
 
