@@ -21,6 +21,7 @@ from resource_airbyte.engine.store import (
     catalogs,
     connections,
     figures,
+    history,
     jobs,
     migrate,
     schema,
@@ -386,6 +387,90 @@ def test_replacing_the_state_begins_an_epoch_for_every_key_and_clears_those_left
     assert state_of(db, connection_id, ORDERS) == (0, 1, 0, None)
     assert state_of(db, connection_id, GLOBAL) == (0, 1, 0, "all")
     assert save(db, connection_id, ORDERS, generation=0, epoch=0, sequence=10, state="stale") is False
+
+
+def test_what_a_stream_owes_stays_until_it_is_settled_or_its_state_is_set(db: Database, connection_id: str) -> None:
+    def floors() -> tuple[int, int]:
+        found = {state.key: state.floor for state in store_states.load(tx, connection_id)}
+        return found[USERS], found[ORDERS]
+
+    with db.begin() as tx:
+        store_states.ensure(tx, connection_id, [USERS, ORDERS])
+        for key in (USERS, ORDERS):
+            store_states.begin_generation(tx, connection_id, key, replaces=True)
+        assert floors() == (1, 1)
+        store_states.settle(tx, connection_id, [USERS])
+        assert floors() == (0, 1)
+        store_states.replace(tx, connection_id, {USERS: "new"})
+        assert floors() == (0, 1), "a stream that still has to begin still has to replace its rows"
+        store_states.reset(tx, connection_id, ORDERS, "new")
+        assert floors() == (0, 0)
+        store_states.begin_generation(tx, connection_id, USERS, replaces=True)
+        assert store_states.begin_generation(tx, connection_id, USERS).floor == 0
+
+
+# ── what states were ──
+
+KEEP = history.Keep()
+
+
+def set_state(db: Database, connection_id: str, *, keep: history.Keep = KEEP, **cursors: int) -> None:
+    with db.begin() as tx:
+        texts = {
+            StateKey("stream", None, name): f'{{"stream": {{"at": {at}}}, "sourceStats": {{"recordCount": {at}}}}}'
+            for name, at in cursors.items()
+        }
+        store_states.replace(tx, connection_id, texts)
+        history.record(tx, connection_id, "set", keep=keep)
+
+
+def points(db: Database, connection_id: str) -> list[dict[str, int]]:
+    """The states of all points, newest first."""
+    with db.read() as tx:
+        found = history.listed(tx, connection_id)
+        return [{key.name: load["stream"]["at"] for key, load in each.payloads.items()} for each in found]
+
+
+def test_each_state_that_differs_from_the_one_before_is_a_point(db: Database, connection_id: str) -> None:
+    other = add_connection(db, "other")
+    for cursors in ({}, {"a": 1}, {"a": 1}, {"a": 1, "b": 2}, {"b": 2}, {}):
+        set_state(db, connection_id, **cursors)
+    assert points(db, connection_id) == [{}, {"b": 2}, {"a": 1, "b": 2}, {"a": 1}]
+    assert points(db, other) == []
+    with db.read() as tx:
+        newest = history.listed(tx, connection_id, 1)[0]
+        assert history.get(tx, connection_id, newest.id).cause == "set"
+        with pytest.raises(NotFound, match="no point"):
+            history.get(tx, other, newest.id)
+    with db.begin() as tx:
+        history.forget(tx, connection_id)
+    assert points(db, connection_id) == []
+
+
+def test_old_points_go_by_number_and_by_age_but_the_newest_stays(db: Database, connection_id: str) -> None:
+    for at in range(1, 6):
+        set_state(db, connection_id, keep=history.Keep(count=3), a=at)
+    assert points(db, connection_id) == [{"a": 5}, {"a": 4}, {"a": 3}]
+    set_state(db, connection_id, keep=history.Keep(days=0.0), a=6)
+    assert points(db, connection_id) == [{"a": 6}]
+
+
+def test_what_a_killed_attempt_left_is_its_jobs_point(db: Database, connection_id: str) -> None:
+    killed = new_job(db, connection_id)
+    with db.begin() as tx:
+        jobs.open_attempt(tx, killed)
+        store_states.replace(tx, connection_id, {USERS: '{"at": 1}'})
+        jobs.set_status(tx, killed, "failed")
+    following = new_job(db, connection_id)
+    with db.begin() as tx:
+        history.catch_up(tx, connection_id, KEEP, before=following)
+        store_states.replace(tx, connection_id, {USERS: '{"at": 2}'})
+        history.record_job(tx, following, KEEP)
+    with db.read() as tx:
+        assert [(each.cause, each.job_id) for each in history.listed(tx, connection_id)] == [
+            ("sync", following),
+            ("sync", killed),
+        ]
 
 
 # ── many at once ──

@@ -3,6 +3,10 @@
 A row belongs to one generation (it grows when the destination's data starts anew) and one epoch (it grows whenever
 someone other than the running sync sets the state). Within them, `sequence` grows with each checkpoint. A checkpoint of
 an earlier epoch or generation, or one that was overtaken, is not stored (rule 4 of the data).
+
+`floor` remembers what a stream still owes: rows of generations below it are to go when the stream is next complete; 0
+means that none are. A refresh or a clear that fails has forgotten the state, but not yet removed the rows. Whatever
+reads the stream next must replace them, or they would be there twice.
 """
 
 from __future__ import annotations
@@ -44,6 +48,7 @@ class StreamState:
     sequence: int
     state: str | None
     updated_at: float
+    floor: int = 0
 
     @property
     def key(self) -> StateKey:
@@ -64,6 +69,7 @@ class State(Base):
     sequence: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str | None] = mapped_column(Text)
     updated_at: Mapped[float]
+    floor: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 _states = cast(Table, State.__table__)
@@ -86,6 +92,7 @@ def load(tx: Session, connection_id: str) -> list[StreamState]:
             row.sequence,
             row.state,
             row.updated_at,
+            row.floor,
         )
         for row in rows
     ]
@@ -120,14 +127,24 @@ def save(
     return cast("CursorResult[Any]", changed).rowcount == 1
 
 
-def begin_generation(tx: Session, connection_id: str, key: StateKey | tuple[Kind, str | None, str]) -> StreamState:
-    """The stream starts anew: the next generation and epoch, sequence 0, no state."""
-    key = _normal(key)
+def begin_generation(
+    tx: Session, connection_id: str, key: StateKey | tuple[Kind, str | None, str], *, replaces: bool = False
+) -> StreamState:
+    """The stream starts anew: the next generation and epoch, sequence 0, no state.
+
+    `replaces`: the rows of the generations before are to go, now or whenever the stream is next complete.
+    """
+    key, following = _normal(key), _states.c.generation + 1
     changed = tx.execute(
         update(_states)
         .where(*_is(connection_id, key))
         .values(
-            generation=_states.c.generation + 1, epoch=_states.c.epoch + 1, sequence=0, state=None, updated_at=now()
+            generation=following,
+            epoch=_states.c.epoch + 1,
+            sequence=0,
+            state=None,
+            floor=following if replaces else 0,
+            updated_at=now(),
         )
     )
     if cast("CursorResult[Any]", changed).rowcount != 1:
@@ -144,11 +161,7 @@ def replace(
     wanted = {_normal(key): state for key, state in states.items()}
     known = {state.key for state in load(tx, connection_id)}
     for key in known:
-        tx.execute(
-            update(_states)
-            .where(*_is(connection_id, key))
-            .values(epoch=_states.c.epoch + 1, sequence=0, state=wanted.get(key), updated_at=now())
-        )
+        reset(tx, connection_id, key, wanted.get(key))
     for key in wanted.keys() - known:
         _insert(tx, connection_id, key, epoch=1, state=wanted[key])
 
@@ -184,9 +197,19 @@ def _insert(tx: Session, connection_id: str, key: StateKey, *, epoch: int, state
 
 
 def reset(tx: Session, connection_id: str, key: StateKey | tuple[Kind, str | None, str], state: str | None) -> None:
-    """Set one state from outside a sync: a new epoch, sequence 0."""
+    """Set one state from outside a sync: a new epoch, sequence 0.
+
+    Whoever says where a stream goes on says that the rows before that are there, so they may not be removed any more.
+    """
+    kept = {} if state is None else {"floor": 0}
     tx.execute(
         update(_states)
         .where(*_is(connection_id, _normal(key)))
-        .values(epoch=_states.c.epoch + 1, sequence=0, state=state, updated_at=now())
+        .values(epoch=_states.c.epoch + 1, sequence=0, state=state, updated_at=now(), **kept)
     )
+
+
+def settle(tx: Session, connection_id: str, keys: Iterable[StateKey | tuple[Kind, str | None, str]]) -> None:
+    """These streams owe nothing any more: what was to go from the destination is gone, or may stay."""
+    for key in keys:
+        tx.execute(update(_states).where(*_is(connection_id, _normal(key))).where(_states.c.floor != 0).values(floor=0))
