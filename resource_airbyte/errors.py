@@ -20,6 +20,7 @@
     │   ├── PortTaken              port_taken             1   503
     │   ├── DataDirUnusable        data_dir_unusable      1   503
     │   ├── DatabaseMismatch       database_mismatch      1   503
+    │   ├── DatabaseUnreachable    database_unreachable   1   503
     │   ├── RegistryUnreachable    registry_unreachable   1   503
     │   └── NotAvailable           not_available          1   501
     ├── ConnectorError             connector              1   502
@@ -180,6 +181,12 @@ class DatabaseMismatch(RuntimeFault):
     """The metadata database is older or newer than this program, or not its own."""
 
     code = "database_mismatch"
+
+
+class DatabaseUnreachable(RuntimeFault):
+    """The metadata database does not answer now; what was to be stored was not."""
+
+    code = "database_unreachable"
 
 
 class RegistryUnreachable(RuntimeFault):

@@ -172,13 +172,11 @@ class Run:
         return self._transaction(lambda tx: self._opened(tx, catalog))
 
     def _opened(self, tx: Session, catalog: Catalog) -> Opened | None:
-        tools, job = self._tools, jobs.get(tx, self.job_id)
+        tools, job = self._tools, jobs.locked(tx, self.job_id)
         connection = connections.locked(tx, job.connection_id)
-        earlier = jobs.attempts(tx, [job.id])[job.id]
-        if job.finished or (self._number is not None and len(earlier) != self._number):
+        earlier = len(jobs.attempts(tx, [job.id])[job.id])
+        if job.finished or (self._number is not None and earlier != self._number):
             return None
-        if any(each.status == "running" for each in earlier):
-            raise Fenced(f"job {job.id} has an attempt that runs already")
         attempt = jobs.open_attempt(tx, job.id)
         source = catalog.get(actors.get(tx, connection.source_id).definition_id)
         destination = catalog.get(actors.get(tx, connection.destination_id).definition_id)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from sqlalchemy.orm import Session, sessionmaker
 
 from resource_airbyte.engine.store import migrate, tallies
-from resource_airbyte.errors import DatabaseMismatch, DataDirUnusable, RuntimeFault, UsageError
+from resource_airbyte.errors import DatabaseMismatch, DatabaseUnreachable, DataDirUnusable, UsageError
 
 BUSY_SECONDS = 30
 
@@ -124,7 +124,7 @@ def _known_fault(engine: Engine, error: DBAPIError) -> Exception | None:
         if any(sign in text for sign in ("full", "readonly", "unable to open", "disk I/O", "locked")):
             return DataDirUnusable(f"cannot use the database {where}: {text}", hint="see to the disk, then try again")
     elif isinstance(error, OperationalError) and (error.connection_invalidated or "connection" in text):
-        return RuntimeFault(
+        return DatabaseUnreachable(
             f"cannot reach the database {where}: {text}", hint="start it, or correct AIRBYTE_DATABASE_URL"
         )
     return None

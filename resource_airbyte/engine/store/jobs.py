@@ -112,6 +112,12 @@ def get(tx: Session, job_id: int) -> Job:
     return job
 
 
+def locked(tx: Session, job_id: int) -> Job:
+    """The job. Until this transaction ends nobody else changes it."""
+    found = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
+    return tx.scalars(found).one()
+
+
 def unfinished(tx: Session, connection_id: str | None = None) -> list[Job]:
     """The jobs that are not over, oldest first."""
     found = select(Job).where(Job.status.in_(UNFINISHED)).order_by(Job.id)
@@ -147,8 +153,7 @@ def attempts(tx: Session, job_ids: Sequence[int]) -> dict[int, list[Attempt]]:
 
 def set_status(tx: Session, job_id: int, status: Status) -> bool:
     """Change a job's status. A finished job keeps the one it has: False then, and nothing is written."""
-    found = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
-    job = tx.scalars(found).one()
+    job = locked(tx, job_id)
     if job.finished:
         return False
     job.status, job.updated_at = status, now()
@@ -175,6 +180,12 @@ def open_attempt(tx: Session, job_id: int) -> Attempt:
     return attempt
 
 
+def is_running(tx: Session, job_id: int, number: int) -> bool:
+    """Whether this attempt still runs. Until this transaction ends nobody closes it."""
+    found = select(Attempt.status).where(Attempt.job_id == job_id, Attempt.number == number)
+    return tx.scalar(found.with_for_update(read=True)) == "running"
+
+
 def save_stats(tx: Session, job_id: int, number: int, stats: dict[str, Any]) -> None:
     """The counts of a running attempt so far; those that arrive after its end are dropped."""
     attempt = _attempt(tx, job_id, number)
@@ -191,11 +202,16 @@ def close_attempt(
     status: AttemptStatus,
     stats: dict[str, Any] | None = None,
     failures: list[dict[str, Any]] | None = None,
-) -> None:
-    """The end of an attempt; `stats` of None leaves the last counts. The job's own status is set apart."""
+) -> bool:
+    """The end of an attempt; `stats` of None leaves the last counts. The job's own status is set apart.
+
+    One that is over stays as it is: False then, and nothing is written.
+    """
     attempt = _attempt(tx, job_id, number)
-    if attempt.status == "running":
-        _tally(tx, attempt, status, stats, failures or [])
+    tx.refresh(attempt, with_for_update=True)
+    if attempt.status != "running":
+        return False
+    _tally(tx, attempt, status, stats, failures or [])
     attempt.status, attempt.ended_at = status, now()
     attempt.updated_at = attempt.ended_at
     attempt.failures = failures or None
@@ -203,6 +219,7 @@ def close_attempt(
         attempt.stats = stats
     get(tx, job_id).updated_at = attempt.ended_at
     tx.flush()
+    return True
 
 
 def _tally(
