@@ -60,15 +60,17 @@ def read(tx: Session, short: Callable[[str], str]) -> Figures:
 
 def _counted() -> Select[Any]:
     """In one statement: an attempt that ends meanwhile is in the tallies or among those that run, never in both."""
-    source, destination = aliased(Actor), aliased(Actor)
+    of, source, destination = aliased(Job), aliased(Actor), aliased(Actor)
     tallies = select(Tally.name, Tally.labels, Tally.value, cast(null(), Text).label("stats"))
     running = (
         select(source.definition_id, destination.definition_id, literal(0.0), cast(Attempt.stats, Text))
-        .join_from(Job, Attempt, Attempt.job_id == Job.id)
-        .join(Connection, Connection.id == Job.connection_id)
+        .join_from(Attempt, of, of.id == Attempt.job_id)
+        .join(Connection, Connection.id == of.connection_id)
         .join(source, source.id == Connection.source_id)
         .join(destination, destination.id == Connection.destination_id)
-        .where(_UNFINISHED, Attempt.status == "running", Attempt.stats.is_not(None))
+        # By a list of their ids, or SQLite looks through all attempts there ever were.
+        .where(Attempt.job_id.in_(select(Job.id).where(_UNFINISHED)))
+        .where(Attempt.status == "running", Attempt.stats.is_not(None))
     )
     return select(union_all(tallies, running).subquery())
 
@@ -110,4 +112,7 @@ def _durations(found: list[Counted], name: str) -> dict[Labels, Durations]:
 
 def _connections(tx: Session) -> dict[str, int]:
     found = select(Connection.status, func.count()).where(Connection.status != DELETED).group_by(Connection.status)
-    return {"active": 0, "inactive": 0, **dict(tuple(row) for row in tx.execute(found))}
+    counts = {"active": 0, "inactive": 0}
+    for status, count in tx.execute(found):
+        counts[status] = count
+    return counts
