@@ -152,7 +152,7 @@ class JobRefreshConfig(Wire):
 
 
 class JobRead(Wire):
-    """A job; `configId` is the id of its connection."""
+    """A job; `configId` is the id of its connection. `waits` is ours: what it waits for, in a few words."""
 
     id: int
     config_type: str
@@ -166,6 +166,7 @@ class JobRead(Wire):
     refresh_config: JobRefreshConfig | None = None
     aggregated_stats: JobAggregatedStats | None = None
     stream_aggregated_stats: list[StreamStats] | None = None
+    waits: str | None = None
 
 
 class JobInfoRead(Wire):

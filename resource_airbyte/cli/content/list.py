@@ -144,6 +144,7 @@ def _jobs(session: Session, filter: str | None) -> Result:
                 "connection": names.get(job.config_id, job.config_id),
                 "type": job.config_type,
                 "status": job.status,
+                "waits": job.waits,
                 "created": began,
                 "attempts": len(entry.attempts or ()),
             }

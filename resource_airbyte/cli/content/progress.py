@@ -210,12 +210,17 @@ def headline(info: JobInfoRead, watched: Watched) -> str:
     records = sum(seen.records for seen in watched.streams.values())
     count = sum(seen.bytes for seen in watched.streams.values())
     if not records:
-        return {"pending": "waiting for its turn", "incomplete": "waiting before the next attempt"}.get(
-            info.job.status, "starting the connectors"
-        )
+        return _beginning(info)
     rate = f", {records / watched.seconds:,.0f} records/s" if watched.seconds > 0 else ""
     names = ", ".join(f"{title(key)} {seen.records:,}" for key, seen in watched.streams.items())
     return f"{records:,} records, {size(count)}{rate} ({names})"
+
+
+def _beginning(info: JobInfoRead) -> str:
+    waits = f": {info.job.waits}" if info.job.waits else ""
+    if info.job.status == "pending":
+        return f"waiting for its turn{waits}"
+    return f"waiting before the next attempt{waits}" if info.job.status == "incomplete" else "starting the connectors"
 
 
 def title(key: Key) -> str:

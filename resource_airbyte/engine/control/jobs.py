@@ -37,6 +37,7 @@ LARGEST_PAGE = 200
 LONGEST_WAIT = 10.0
 # A log may be of any size, the daemon's memory and a client's patience are not: the end is what one looks for.
 LOG_BYTES = 1024 * 1024
+WAITING = ("pending", "incomplete")
 MOVING = ["sync", "refresh", "clear", "reset_connection"]
 
 
@@ -51,7 +52,15 @@ class Jobs:
         infos = [AttemptInfoRead(attempt=_attempt(each), log_type="formatted") for each in attempts] or [_first(job)]
         for info in infos:
             info.logs = LogRead(log_lines=[*self._log(job_id, info.attempt.id)] if logs else [])
-        return JobInfoRead(job=_job(job, attempts), attempts=infos)
+        return JobInfoRead(job=self._waiting([_job(job, attempts)])[0], attempts=infos)
+
+    def _waiting(self, read: list[JobRead]) -> list[JobRead]:
+        """The same jobs; those that wait say for what."""
+        if any(job.status in WAITING for job in read):
+            waits = self._context.orchestrator.waits()
+            for job in read:
+                job.waits = waits.get(job.id) if job.status in WAITING else None
+        return read
 
     def wait(self, job_id: int, seconds: float | None) -> None:
         """Until the job has ended, or for so many seconds: whoever waits need not ask again and again."""
@@ -64,7 +73,9 @@ class Jobs:
         with self._context.db.read() as tx:
             found, total = store.listed(tx, _filter(body), limit=limit, offset=(page and page.row_offset) or 0)
             attempts = store.attempts(tx, [job.id for job in found])
-        return JobReadList(jobs=[_with_attempts(job, attempts[job.id]) for job in found], total_job_count=total)
+        listed = [_with_attempts(job, attempts[job.id]) for job in found]
+        self._waiting([each.job for each in listed if each.job])
+        return JobReadList(jobs=listed, total_job_count=total)
 
     def last(self, connection_id: str) -> JobOptionalRead:
         """The newest job of a connection that moved data, if there is one."""

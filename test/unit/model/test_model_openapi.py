@@ -61,6 +61,7 @@ LENIENT = {
 # Fields of our own on official shapes.
 EXTRA = {
     "waitSeconds",
+    "waits",
     "configurationChanged",
     "onlyIfChanged",
     "details",

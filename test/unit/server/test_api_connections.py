@@ -173,6 +173,15 @@ def test_a_refresh_is_a_job_of_its_own_kind(api: Api, connection: Any, db: Datab
 # ── jobs ──
 
 
+def test_a_job_that_waits_says_for_what_and_one_that_is_over_does_not(
+    api: Api, connection: Any, orchestrator: FakeOrchestrator
+) -> None:
+    job = sync(api, connection)["job"]
+    assert job["waits"] == "2 of 2 jobs run"
+    assert api.post("jobs/list", {"configTypes": ["sync"]})["jobs"][0]["job"]["waits"] == "2 of 2 jobs run"
+    assert "waits" not in api.post("jobs/cancel", {"id": job["id"]})["job"]
+
+
 def run(db: Database, job_id: int, *streams: dict[str, Any], status: Any = "succeeded", failures: Any = None) -> None:
     """Let a job have one attempt with these counts."""
     with db.begin() as tx:
