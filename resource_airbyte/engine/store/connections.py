@@ -15,7 +15,12 @@ DELETED = "deprecated"
 
 
 class Connection(Base):
-    """`sync_catalog` and `schedule_data` are wire shapes; `options` holds the official fields nothing here reads."""
+    """`sync_catalog` and `schedule_data` are wire shapes; `options` holds the official fields nothing here reads.
+
+    `schema_change` is what its source's schema has changed and the connection has not taken over: `change`, `diff`,
+    `catalogId`, `at`, and the `reason` if it was paused for that. `schema_tried_at`: when a sync last asked for the
+    schema. `backfill`: streams, as {"name", "namespace"}, that the next sync is to read from their beginning.
+    """
 
     __tablename__ = "connections"
     __table_args__ = (
@@ -36,6 +41,9 @@ class Connection(Base):
     schedule_data: Mapped[dict[str, Any] | None]
     sync_catalog: Mapped[dict[str, Any]]
     options: Mapped[dict[str, Any]]
+    schema_change: Mapped[dict[str, Any] | None]
+    schema_tried_at: Mapped[float | None]
+    backfill: Mapped[list[Any] | None]
     fence: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[float] = mapped_column(default=now)
     updated_at: Mapped[float] = mapped_column(default=now)
