@@ -60,6 +60,8 @@ class Settings:
     max_concurrent_probes: int
     schedule_missed: str
     schedule_jitter: float
+    state_history_count: int
+    state_history_days: float
     spec_timeout: float
     check_timeout: float
     discover_timeout: float

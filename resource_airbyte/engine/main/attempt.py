@@ -21,6 +21,7 @@ from ..connectors import scratch
 from ..connectors.child import ChildDestination, ChildSource, Program
 from ..orchestrator import assignment as wire
 from ..replication.counts import Counts, Fault
+from ..replication.nothing import Nothing
 from ..replication.replicate import Replication
 
 
@@ -191,6 +192,8 @@ def destination_catalog(job: wire.Assignment) -> ConfiguredCatalog:
 
 
 def build_source(job: wire.Assignment, teller: Teller) -> Source:
+    if job.source.native == wire.NOTHING:
+        return Nothing()
     return ChildSource(
         _program(job, job.source, "source"), job.source.configuration, lambda text: teller.line("INFO", "source", text)
     )

@@ -12,15 +12,17 @@ from ...protocol.messages import ConfiguredCatalog, StreamDescriptor
 from ...settings import Settings
 from ..connectors.catalog import Connector
 from ..secrets import Box
-from ..store import actors, connections, jobs, states
+from ..store import actors, connections, history, jobs, states
 from . import assignment as wire
 from .naming import destination_name
 from .plan import PlannedStream, Work, planned, state_without
 
+CLEARING = ("clear", "reset_connection")
+
 
 def work_of(job: jobs.Job) -> Work:
     only = frozenset(StreamDescriptor(s["name"], s.get("namespace")) for s in job.streams) if job.streams else None
-    return Work(job.refresh_mode, only)
+    return Work(job.refresh_mode, only, job.config_type in CLEARING)
 
 
 def key_of(stream: StreamDescriptor) -> states.StateKey:
@@ -28,34 +30,42 @@ def key_of(stream: StreamDescriptor) -> states.StateKey:
 
 
 def begin(
-    tx: Session, connection_id: str, streams: Iterable[PlannedStream], attempt: int
+    tx: Session, connection: connections.Connection, streams: Iterable[PlannedStream], attempt: int
 ) -> tuple[dict[states.StateKey, states.StreamState], bool]:
     """Begin the generations that this attempt begins.
 
-    Returns all states by key, and whether every stream begins anew.
+    Returns all states by key, and whether none of them can matter to the source: every stream begins anew.
     """
     streams = list(streams)
-    states.ensure(tx, connection_id, [key_of(stream.descriptor) for stream in streams] + [states.GLOBAL, states.LEGACY])
-    begun = [stream.descriptor for stream in streams if stream.begins_generation(attempt)]
-    for descriptor in begun:
-        states.begin_generation(tx, connection_id, key_of(descriptor))
-    everything = len(begun) == len(streams)
+    keys = [key_of(stream.descriptor) for stream in streams]
+    states.ensure(tx, connection.id, [*keys, states.GLOBAL, states.LEGACY])
+    begun = [stream for stream in streams if stream.begins_generation(attempt)]
+    for stream in begun:
+        states.begin_generation(tx, connection.id, key_of(stream.descriptor), replaces=stream.truncates)
     if begun:
-        _forget(tx, connection_id, begun, everything)
-    return {state.key: state for state in states.load(tx, connection_id)}, everything
+        _forget(tx, connection, {stream.descriptor for stream in begun})
+    known = {state.key: state for state in states.load(tx, connection.id)}
+    shared = known[states.GLOBAL].state or known[states.LEGACY].state
+    return known, len(begun) == len(streams) and not shared
 
 
-def _forget(tx: Session, connection_id: str, begun: list[StreamDescriptor], everything: bool) -> None:
+def _forget(tx: Session, connection: connections.Connection, begun: set[StreamDescriptor]) -> None:
     """Take the streams that begin again out of the state that covers the whole connection, if there is one."""
-    found = {state.key: state for state in states.load(tx, connection_id)}
-    whole = found[states.GLOBAL]
+    found = {state.key: state for state in states.load(tx, connection.id)}
+    whole, everything = found[states.GLOBAL], _selected(connection) <= begun
     if everything or whole.state is None:
         kept = None
     else:
         kept = json.dumps(state_without(json.loads(whole.state), begun), separators=(",", ":"))
-    states.reset(tx, connection_id, states.GLOBAL, kept)
+    states.reset(tx, connection.id, states.GLOBAL, kept)
     if everything:  # a legacy state cannot be taken apart
-        states.reset(tx, connection_id, states.LEGACY, None)
+        states.reset(tx, connection.id, states.LEGACY, None)
+
+
+def _selected(connection: connections.Connection) -> set[StreamDescriptor]:
+    entries = connection.sync_catalog.get("streams", [])
+    chosen = (each["stream"] for each in entries if (each.get("config") or {}).get("selected", True))
+    return {StreamDescriptor(stream["name"], stream.get("namespace")) for stream in chosen}
 
 
 def assignment(
@@ -65,8 +75,10 @@ def assignment(
     empty).
     """
     connection = connections.get(tx, job.connection_id)
-    streams = planned(connection.sync_catalog, work_of(job), generations=generations)
-    known, fresh = begin(tx, connection.id, streams, attempt.number)
+    work = work_of(job)
+    streams = planned(connection.sync_catalog, work, generations=generations)
+    history.catch_up(tx, connection.id, kept(settings), before=None if attempt.number else job.id)
+    known, fresh = begin(tx, connection, streams, attempt.number)
     chosen = {key_of(stream.descriptor) for stream in streams} | {states.GLOBAL, states.LEGACY}
     return wire.Assignment(
         job=job.id,
@@ -74,7 +86,7 @@ def assignment(
         connection_id=connection.id,
         fence=attempt.fence,
         mark=mark,
-        source=_side(actors.get(tx, connection.source_id, "source"), box),
+        source=_nothing() if work.clear else _side(actors.get(tx, connection.source_id, "source"), box),
         destination=_side(actors.get(tx, connection.destination_id, "destination"), box),
         catalog=ConfiguredCatalog([stream.configured for stream in streams]),
         targets=[_target(stream, connection, known[key_of(stream.descriptor)]) for stream in streams],
@@ -91,17 +103,27 @@ def _side(actor: actors.Actor, box: Box) -> wire.Side:
     return wire.Side(actor.name, actor.version, [], {}, configuration)
 
 
+def _nothing() -> wire.Side:
+    return wire.Side("nothing", "", [], {}, {}, wire.NOTHING)
+
+
 def _target(stream: PlannedStream, connection: connections.Connection, state: states.StreamState) -> wire.Target:
     name, namespace = destination_name(
         stream.descriptor, connection.namespace_definition, connection.namespace_format, connection.prefix
     )
-    minimum = stream.minimum_generation(state.generation)
+    # A stream that still owes a replacement makes it now, whatever sort of job this is.
+    minimum = max(stream.minimum_generation(state.generation), state.floor)
     return wire.Target(stream.descriptor, name, namespace, state.generation, minimum, state.epoch, state.sequence)
 
 
 def _position(state: states.StreamState) -> wire.Position:
     stream = StreamDescriptor(state.name, state.namespace) if state.kind == "stream" else None
     return wire.Position(state.kind, stream, state.generation, state.epoch, state.sequence, state.state)
+
+
+def kept(settings: Settings) -> history.Keep:
+    """How much of what states were is kept."""
+    return history.Keep(settings.state_history_count, settings.state_history_days)
 
 
 def refreshes(connector: Connector) -> bool:

@@ -14,6 +14,9 @@ from msgspec import Struct
 
 from ...protocol.messages import ConfiguredCatalog, StreamDescriptor
 
+# In place of a source that is not asked: every stream of the job is to end up empty.
+NOTHING = "nothing"
+
 
 class Side(Struct):
     """One of the two connectors: how to start it and with which configuration. `native` names one that runs inside

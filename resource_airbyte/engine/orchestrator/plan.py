@@ -8,7 +8,7 @@ destination.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +27,19 @@ WITHOUT_GENERATIONS = {"overwrite_dedup": "overwrite", "update": "append", "soft
 
 @dataclass(frozen=True)
 class Work:
-    """What a job is to do: `refresh` is None, "truncate" or "merge"; `only` limits it to some streams (None: all)."""
+    """What a job is to do: `refresh` is None, "truncate" or "merge"; `only` limits it to some streams (None: all).
+
+    `clear`: nothing is read, and the streams end up empty; the named ones even if they are not selected any more.
+    """
 
     refresh: str | None = None
     only: frozenset[StreamDescriptor] | None = None
+    clear: bool = False
+
+    def covers(self, stream: StreamDescriptor, selected: bool) -> bool:
+        if self.only is None:
+            return selected
+        return stream in self.only and (selected or self.clear)
 
 
 @dataclass(frozen=True)
@@ -54,8 +63,12 @@ class PlannedStream:
 
     def minimum_generation(self, generation: int) -> int:
         """Rows of generations below this one go when the stream is complete; 0: none go."""
-        truncates = (self.configured.sync_mode == "full_refresh" and self.overwrites) or self.refresh == "truncate"
-        return generation if truncates else 0
+        return generation if self.truncates else 0
+
+    @property
+    def truncates(self) -> bool:
+        """Whether what was there before goes, once the stream is complete."""
+        return (self.configured.sync_mode == "full_refresh" and self.overwrites) or self.refresh == "truncate"
 
 
 def planned(sync_catalog: Mapping[str, Any], work: Work, *, generations: bool) -> list[PlannedStream]:
@@ -71,13 +84,14 @@ def _planned(entry: Mapping[str, Any], work: Work, generations: bool) -> Planned
     config = entry.get("config") or {}
     stream = _stream(entry["stream"], config)
     descriptor = StreamDescriptor(stream.name, stream.namespace)
-    if not config.get("selected", True) or (work.only is not None and descriptor not in work.only):
+    if not work.covers(descriptor, config.get("selected", True)):
         return None
-    mode = config.get("destinationSyncMode", "append")
+    sync, mode = config.get("syncMode", "full_refresh"), config.get("destinationSyncMode", "append")
+    if work.clear:  # an overwrite by no rows at all
+        sync, mode = "full_refresh", "overwrite"
     names = WITH_GENERATIONS if generations else WITHOUT_GENERATIONS
     cursor, key = _cursor(config, stream), config.get("primaryKey") or stream.source_defined_primary_key
-    told = names.get(mode, mode)
-    configured = ConfiguredStream(stream, config.get("syncMode", "full_refresh"), told, cursor, key or None)
+    configured = ConfiguredStream(stream, sync, names.get(mode, mode), cursor, key or None)
     return PlannedStream(configured, mode in OVERWRITES, work.refresh)
 
 
@@ -111,7 +125,7 @@ def _selected(schema: dict[str, Any], config: Mapping[str, Any]) -> dict[str, An
     return {**schema, "properties": properties}
 
 
-def state_without(state: dict[str, Any], begun: Sequence[StreamDescriptor]) -> dict[str, Any]:
+def state_without(state: dict[str, Any], begun: Collection[StreamDescriptor]) -> dict[str, Any]:
     """A GLOBAL state that no longer knows the streams that begin again."""
     gone = {(stream.name, stream.namespace) for stream in begun}
 

@@ -25,8 +25,9 @@ from ..store import actors, connections, jobs, states
 from ..store.database import Database
 from . import assignment as wire
 from . import reasons
-from .assign import assignment, refreshes
+from .assign import assignment, kept, refreshes
 from .conversation import Conversation
+from .ending import closed
 from .joblog import JobLog
 from .ready import ready
 from .renewal import folded, outdated
@@ -190,6 +191,8 @@ class Run:
         """Install what is not installed, fill in what the configurations refer to, and say how both are started."""
         job = opened.assignment
         for side, connector in ((job.source, opened.source), (job.destination, opened.destination)):
+            if side.native == wire.NOTHING:
+                continue
             opened.redactors.append(self._redactor(connector, side.version, side.configuration))
             launch = self._tools.launchers.prepare(
                 connector, side.version, lambda text: lines.line("INFO", "platform", text)
@@ -344,23 +347,13 @@ class Run:
         stats = {**(_stats(counts) if counts is not None else {"streams": []}), "checkpoints": heard.saved}
         stats["interrupted"] = stopped or heard.lost_store
         failures = [reasons.to_wire(failure, lines.redact) for failure in heard.failures]
-        if not self._transaction(lambda tx: _closed(tx, job, succeeded, stats, failures)):
+        keep = kept(self._tools.settings)
+        if not self._transaction(lambda tx: closed(tx, job, succeeded, stats, failures, keep)):
             lines.line("WARN", "platform", f"attempt {job.attempt + 1} of job {job.job} had been closed already")
             return None
         how = "succeeded" if succeeded else "failed"
         lines.line("INFO", "platform", f"attempt {job.attempt + 1} of job {job.job} {how}")
         return Result(succeeded, stopped)
-
-
-def _closed(
-    tx: Session, job: wire.Assignment, succeeded: bool, stats: dict[str, Any], failures: list[dict[str, Any]]
-) -> bool:
-    """Close the attempt, and its job with it when it has succeeded; False when somebody else has closed it."""
-    status: jobs.AttemptStatus = "succeeded" if succeeded else "failed"
-    closed = jobs.close_attempt(tx, job.job, job.attempt, status, stats=stats, failures=failures)
-    if closed and succeeded:
-        jobs.set_status(tx, job.job, "succeeded")
-    return closed
 
 
 def _save(tx: Session, connection_id: str, position: wire.Position) -> bool:
