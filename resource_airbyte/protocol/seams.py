@@ -142,7 +142,8 @@ class WriteSetup:
     """All that a destination must know before the first record.
 
     `fence` is greater than that of any earlier attempt for this connection (rule 5). `expected` are the checkpoints
-    that the store holds for this connection, with which a native destination compares its own.
+    that the store holds for this connection, with which a native destination compares its own. `progress` is called
+    whenever a destination has moved something in the middle of a call: a call without any may be taken for hung.
     """
 
     connection_id: str
@@ -152,6 +153,7 @@ class WriteSetup:
     commit_interval: float = 10.0
     committed: Callable[[Checkpoint], None] = field(default=lambda checkpoint: None)
     log: Callable[[str, str], None] = field(default=lambda level, message: None)
+    progress: Callable[[], None] = field(default=lambda: None)
 
 
 class Destination(Protocol):
@@ -191,6 +193,14 @@ class Destination(Protocol):
         """
         ...
 
+    def working(self) -> bool:
+        """Whether a call that takes long is at work, as far as can be seen; asked from another thread, and only when
+        there was no progress for long. False when nobody can see.
+        """
+        ...
+
     def close(self) -> None:
-        """Let go of files, processes and connections; never raises for one that failed before."""
+        """Let go of files, processes and connections; never raises for one that failed before. From another thread it
+        ends a call that hangs, if that can be ended.
+        """
         ...

@@ -40,6 +40,8 @@ from .handover import handed_over
 from .output import Output, widen
 from .scratch import scratch, variables
 
+# A destination takes its input in pieces of so many bytes: each that it takes is a sign of life.
+PIECE = 1 << 16
 # Seconds that a source may live on after it has closed its output: there is nothing left that it could do for us.
 FAREWELL = 30.0
 
@@ -169,6 +171,10 @@ class ChildDestination:
         self._raise(self._child.popen.wait())
         return {stream.stream: self._counts.get(stream.stream) for stream in self._setup.streams}
 
+    def working(self) -> bool:
+        """From outside nobody sees what it does, only what it takes and says."""
+        return False
+
     def close(self) -> None:
         if hasattr(self, "_child"):
             self._child.end(grace=0)
@@ -184,8 +190,11 @@ class ChildDestination:
         assert self._child.stdin is not None
         if self._error is not None:
             raise self._error
+        data = memoryview(b"\n".join(lines))
         try:
-            self._child.stdin.write(b"\n".join(lines))
+            for start in range(0, len(data), PIECE):
+                self._child.stdin.write(data[start : start + PIECE])
+                self._setup.progress()
             self._child.stdin.flush()
         except BrokenPipeError:
             code = self._child.end(grace=1)

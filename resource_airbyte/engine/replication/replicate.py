@@ -1,17 +1,16 @@
 """Moving chunks and checkpoints from a source to a destination: one attempt.
 
-Two threads. One reads the source and puts its events on a belt; the other, the caller's, takes them off and drives the
-destination. A third only looks at the clocks.
+Two threads. One reads the source and puts its events on a belt; the other takes them off and drives the destination.
+The caller's only looks at the clocks, so that the attempt ends even if a library never comes back.
 """
 
 from __future__ import annotations
 
-import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ...protocol.chunk import Chunk
 from ...protocol.messages import ConfiguredCatalog, ErrorTrace, Estimate, Log, StreamDescriptor
@@ -28,14 +27,20 @@ from ...protocol.seams import (
     WriteSetup,
 )
 from .belt import Belt
+from .clocks import Clock
 from .counts import Counts, Fault, Outcome, from_error, from_trace
 from .gate import complete, death, judge_counts, judge_source
 from .positions import reconcile, state_document
 
 TICK = 0.5
+# No tick counts as more: in the rest of it the machine slept, or this process was stopped.
+LONGEST_TICK = 2.0
+# Seconds that a destination which was silent has to let go, once it is closed.
+ENDING = 10.0
 SAMPLES = 5  # bad lines worth a line in the log; the rest is only counted
 # Seconds that a source may go on, after its last record or state, when it has called every stream complete.
 FAREWELL = 30.0
+T = TypeVar("T")
 
 
 class Report(Protocol):
@@ -78,11 +83,10 @@ class Replication:
         destination_silence: float = 3600.0,
     ) -> None:
         self._source, self._make, self._catalog, self._report = source, make, catalog, report
-        self._setup = replace(
-            setup, committed=report.committed, log=lambda level, text: report.line(level, "destination", text)
-        )
+        self._setup = replace(setup, committed=self._committed, log=self._said, progress=self._progressed)
         self._stored, self._fresh = stored, fresh
-        self._silence = {"source": source_silence, "destination": destination_silence}
+        self._source_clock, self._destination_clock = Clock(source_silence), Clock(destination_silence)
+        self._farewell = Clock(FAREWELL)
         self._counts = {stream.stream: Counts() for stream in setup.streams}
         self._destination: Destination | None = None
         self._belt = Belt()
@@ -97,34 +101,46 @@ class Replication:
         self._drain = threading.Event()
         self._stopped = threading.Event()
         self._over = threading.Event()
-        self._busy_since: float | None = None
+        self._silenced: set[str] = set()
+        self._closing = threading.Lock()
         self._last_data = time.monotonic()
 
     def run(self) -> Outcome:
         """Run the attempt to its end. Never raises for what a connector does: that is in the outcome."""
-        watch = threading.Thread(target=self._watch, daemon=True, name="watch")
-        watch.start()
+        threading.Thread(target=self._carry, daemon=True, name="destination writer").start()
+        self._watch()
+        return Outcome(self._counts, list(self._faults), stopped=self._cut or self._stopped.is_set())
+
+    def _carry(self) -> None:
         reader = threading.Thread(target=self._read, daemon=True, name="source reader")
         try:
-            if self._fresh:
-                reader.start()  # the source starts up while the destination opens
-            self._busy(self._open)
-            if not self._fresh:
-                reader.start()
-            self._move()
-            self._end()
+            with self._farewell.waiting():
+                if self._fresh:
+                    reader.start()  # the source starts up while the destination opens
+                self._drive(self._open)
+                if not self._fresh:
+                    reader.start()
+                self._move()
+                self._end()
         except Exception as error:  # whatever the destination raised, in its own words
-            self._fail(from_error("destination", error))
+            self._failed_by("destination", error)
         finally:
-            self._belt.drop()
-            self._source.stop()
-            if reader.ident is not None:
-                reader.join()
+            try:
+                self._let_go(reader)
+            finally:
+                self._over.set()
+
+    def _let_go(self, reader: threading.Thread) -> None:
+        self._belt.drop()
+        self._source.stop()
+        if reader.ident is not None:
+            reader.join()
+        self._close()
+
+    def _close(self) -> None:
+        with self._closing:
             if self._destination is not None:
                 self._destination.close()
-            self._over.set()
-            watch.join()
-        return Outcome(self._counts, self._faults, stopped=self._cut or self._stopped.is_set())
 
     def stop(self, *, drain: bool) -> None:
         """End soon: at the next checkpoint when draining, else now; from any thread."""
@@ -139,15 +155,26 @@ class Replication:
     def _read(self) -> None:
         try:
             document = None if self._fresh else state_document(self._ordered())
-            for event in self._source.read(self._catalog, document):
+            events = iter(self._source.read(self._catalog, document))
+            while (event := self._next(events)) is not None:
                 if isinstance(event, NewConfiguration):
                     self._report.reconfigured(event.configuration)  # rule 9: before the next event
                 else:
                     self._belt.put(event)
         except Exception as error:
-            self._fail(from_error("source", error))
+            self._failed_by("source", error)
         finally:
             self._belt.end()
+
+    def _next(self, events: Iterator[Event]) -> Event | None:
+        """What the source says next, its clock running; None at its end."""
+        with self._source_clock.waiting():
+            event = next(events, None)
+        if isinstance(event, Log):
+            self._source_clock.spoke()
+        elif not isinstance(event, BadLine):
+            self._source_clock.moved()
+        return event
 
     def _ordered(self) -> list[Checkpoint]:
         """The chosen checkpoints that hold a state: a global or legacy one stands alone, else the streams' in catalog
@@ -183,7 +210,7 @@ class Replication:
         last_report = time.monotonic()
         while (taken := self._belt.take(TICK)) is not None:
             for event in taken:
-                self._busy(self._handle, event)
+                self._handle(event)
                 if self._stopped.is_set() or (self._drain.is_set() and isinstance(event, SourceState)):
                     self._cut = True
                     return
@@ -192,28 +219,41 @@ class Replication:
                 self._report.progress(self._counts)
                 last_report = time.monotonic()
 
-    def _busy(self, call: Any, *arguments: Any) -> None:
+    def _drive(self, call: Callable[..., T], *arguments: Any) -> T:
         """Call the destination with its clock running."""
-        self._busy_since = time.monotonic()
-        try:
-            call(*arguments)
-        finally:
-            self._busy_since = None
+        with self._destination_clock.waiting():
+            done = call(*arguments)
+        self._destination_clock.moved()
+        return done
+
+    def _committed(self, checkpoint: Checkpoint) -> None:
+        self._destination_clock.moved()
+        with self._destination_clock.pause():  # whoever stores it is not the destination
+            self._report.committed(checkpoint)
+
+    def _said(self, level: str, text: str) -> None:
+        self._destination_clock.spoke()
+        with self._destination_clock.pause():
+            self._report.line(level, "destination", text)
+
+    def _progressed(self) -> None:
+        self._destination_clock.moved()
 
     def _idle(self) -> None:
         """No record comes, and no state: make durable what one covers, if it has been waiting long enough."""
         if self._unsaved and time.monotonic() - self._last_data >= self._setup.commit_interval:
-            self._busy(self._flush)
+            self._flush()
 
     def _flush(self) -> None:
-        self._opened.flush()
+        self._drive(self._opened.flush)
         self._unsaved = False
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Chunk | SourceState | Status):
-            self._last_data = math.inf
-            self._data(event)
+            with self._farewell.pause():
+                self._data(event)
             self._last_data = time.monotonic()
+            self._farewell.moved()
         elif isinstance(event, ErrorTrace):
             self._source_failed = True
             self._fail(from_trace("source", event))
@@ -240,7 +280,7 @@ class Replication:
         counts.touch()
         counts.read += len(chunk)
         counts.size += chunk.size
-        self._opened.write(chunk)
+        self._drive(self._opened.write, chunk)
         counts.handed += len(chunk)
 
     def _state(self, state: SourceState) -> None:
@@ -255,7 +295,7 @@ class Replication:
         if stream is not None:
             self._counts[stream].states += 1
             self._counts[stream].claimed += state.records or 0
-        self._opened.state(checkpoint)
+        self._drive(self._opened.state, checkpoint)
         self._unsaved = True
 
     def _status(self, event: Status) -> None:
@@ -298,16 +338,13 @@ class Replication:
                 self._report.line("WARN", "source", f"after every stream was complete, {death(ended)}")
             self._faults += found
         done = frozenset() if self._lost else complete(self._counts, ended_well=well)
-        self._busy(self._finish, done)
+        for stream, committed in self._drive(self._opened.finish, done).items():
+            self._counts[stream].committed = committed
         if self._garbage > SAMPLES:
             self._report.line("WARN", "source", f"{self._garbage} lines in all were not protocol messages")
         self._faults += judge_counts(self._counts, done)
         self._warn_of_claims()
         self._report.progress(self._counts)
-
-    def _finish(self, done: frozenset[StreamDescriptor]) -> None:
-        for stream, committed in self._opened.finish(done).items():
-            self._counts[stream].committed = committed
 
     def _warn_of_claims(self) -> None:
         for stream, counts in self._counts.items():
@@ -319,34 +356,60 @@ class Replication:
         self._faults.append(fault)
         self._report.line("ERROR", fault.origin, fault.message)
 
-    # The clocks' thread.
+    def _failed_by(self, origin: str, error: Exception) -> None:
+        """One side raised this. Of a side that we ended for its silence it says nothing new."""
+        if origin in self._silenced:
+            self._report.line("WARN", origin, str(error))
+        else:
+            self._fail(from_error(origin, error))
+
+    # The caller's thread: the clocks.
 
     def _watch(self) -> None:
-        """Each side's clock runs only while we wait for it; silence ends the attempt and says whose it was.
-
-        A source that does not end although everything is complete is ended: that is no failure.
-        """
+        """Until the attempt is over. Silence ends it, and is told with whose it was."""
+        last = time.monotonic()
         while not self._over.wait(TICK):
-            now, busy = time.monotonic(), self._busy_since
-            if busy is not None and now - busy > self._silence["destination"]:
-                self._silent("destination", "destination_timeout", now - busy)
-                if self._destination is not None:
-                    self._destination.close()
+            now = time.monotonic()
+            passed, last = min(now - last, LONGEST_TICK), now
+            for clock in (self._source_clock, self._destination_clock, self._farewell):
+                clock.advance(passed)
+            self._look_at_source()
+            if self._destination_is_silent():
+                self._over.wait(ENDING)
                 return
-            quiet = now - self._belt.last_put
-            if busy is None and quiet > self._silence["source"]:
-                self._silent("source", "heartbeat_timeout", quiet)
-                self._source_failed = True
-                self._source.stop()
-                return
-            if now - self._last_data > FAREWELL and self._counts and self._everything_complete():
-                self._report.line("WARN", "source", f"ended it: every stream is complete for {FAREWELL:.0f} s")
-                self._source.stop()
-                return
+
+    def _destination_is_silent(self) -> bool:
+        """Whether it is, and so was ended. It need not be waited for then: a library may hang for ever."""
+        if self._destination_clock.doubtful and self._destination is not None and self._destination.working():
+            self._destination_clock.moved()
+        if (quiet := self._destination_clock.silence) is None:
+            return False
+        self._silent("destination", "destination_timeout", quiet)
+        self._source.stop()
+        # In a thread of its own: letting go of what hangs may hang as well.
+        threading.Thread(target=self._close, daemon=True, name="closing").start()
+        return True
+
+    def _look_at_source(self) -> None:
+        """End it when it was silent for too long, or does not end although everything is complete."""
+        if "source" in self._silenced:
+            return
+        if (quiet := self._source_clock.silence) is not None:
+            self._silent("source", "heartbeat_timeout", quiet)
+            self._source_failed = True
+            self._source.stop()
+        elif self._farewell.silence is not None and self._counts and self._everything_complete():
+            self._farewell.moved()
+            self._report.line("WARN", "source", f"ended it: every stream is complete for {FAREWELL:.0f} s")
+            self._source.stop()
 
     def _everything_complete(self) -> bool:
         return all(count.status == "COMPLETE" for count in self._counts.values())
 
     def _silent(self, origin: str, kind: str, seconds: float) -> None:
+        """A source is silent when nothing comes of it, a destination when it takes nothing of what waits for it."""
+        self._silenced.add(origin)
+        what = "sent no record and no state" if origin == "source" else "took nothing of what waited for it"
         setting = f"AIRBYTE_{origin.upper()}_SILENCE_TIMEOUT"
-        self._fail(Fault(origin, kind, f"the {origin} was silent for {seconds:.0f} s; {setting} allows more"))
+        message = f"the {origin} was silent for {seconds:.0f} s ({what}) and was ended; {setting} allows more"
+        self._fail(Fault(origin, kind, message))

@@ -107,6 +107,8 @@ class DuckDB(File, Database):
 
     def close(self) -> None:
         with suppress(duckdb.Error):  # after a fatal error, whose message has been told already
+            if self.inside:  # closed in the middle of a call: by another thread, because it hangs
+                self.connection.interrupt()
             self.connection.close()
         shutil.rmtree(self.private, ignore_errors=True)
 

@@ -11,6 +11,7 @@ from ...errors import ConnectorError, ResourceError
 from ...protocol.chunk import Chunk
 from ...protocol.messages import StreamDescriptor
 from ...protocol.seams import Checkpoint, StateKey, WriteSetup
+from ..effort import Effort
 from ..sql.destination import LONGEST_PAUSE, PAUSE
 from ..sql.failure import refused
 from ..sql.ledger import compare, lost
@@ -35,6 +36,7 @@ class FilesDestination:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._typing = ThreadPoolExecutor(1, "typing")
+        self._effort = Effort()
         self._database: Database | None = None
         self._lock: Lock | None = None
         self._writers: dict[StreamDescriptor, StreamWriter] = {}
@@ -148,6 +150,7 @@ class FilesDestination:
         with self._explained():
             for stream in complete & self._writers.keys():
                 self._writers[stream].seal_whole()
+                self._setup.progress()
         self._commit(complete)
         return {stream: writer.committed for stream, writer in self._writers.items()}
 
@@ -157,11 +160,13 @@ class FilesDestination:
         with self._explained():
             for stream, writer in self._writers.items():
                 writer.before_commit(must_have_part=stream in (complete or ()) and self._needs_part(writer.plan))
+                self._setup.progress()
             with self._ledger.database.transaction():
                 self._ledger.check()
                 self._write_ledger(complete)
             for writer in self._writers.values():
                 writer.after_commit()
+                self._setup.progress()
             publish(self._layout, self._ledger)
         self._pending, self._last_commit = [], time.monotonic()
         self._commit_took = self._last_commit - began
@@ -195,6 +200,10 @@ class FilesDestination:
             with explained(self._configuration.path), self._ledger.database.transaction():
                 self._ledger.check()
             raise
+
+    def working(self) -> bool:
+        """See Destination.working."""
+        return self._effort.made()
 
     def close(self) -> None:
         """See Destination.close."""

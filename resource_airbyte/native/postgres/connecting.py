@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from ...errors import ConnectorError
 from .failures import refused_connection
 from .security import Security
 from .specification import Configuration
@@ -42,8 +43,26 @@ LIMITS = {
 class Link:
     """An open connection, with what it goes through."""
 
-    def __init__(self, connection: psycopg.Connection, tunnel: OpenTunnel | None) -> None:
-        self.connection, self._tunnel = connection, tunnel
+    def __init__(self, settings: Configuration, connection: psycopg.Connection, tunnel: OpenTunnel | None) -> None:
+        self._settings, self.connection, self._tunnel = settings, connection, tunnel
+        self._backend = connection.info.backend_pid
+
+    def working(self) -> bool | None:
+        """Whether the server works at a statement of ours, and does not only wait for somebody's lock. None: it is not
+        its turn. Another connection is made to ask, from any thread.
+        """
+        try:
+            port = self._tunnel.port if self._tunnel else None
+            with _connected(self._settings, port) as other:
+                found = other.execute(
+                    "SELECT state, wait_event_type FROM pg_catalog.pg_stat_activity WHERE pid = $1", [self._backend]
+                ).fetchone()
+        except (psycopg.Error, ConnectorError):
+            return False  # a server that does not answer is no sign of life
+        if found is None:
+            return False
+        state, waits_for = found
+        return None if state != "active" or waits_for == "Client" else waits_for != "Lock"
 
     def interrupt(self) -> None:
         """Give up what the server is doing for us: whoever waits for it, in whatever thread, gets an error now."""
@@ -70,7 +89,7 @@ def connect(settings: Configuration, log: Log) -> Link:
         if tunnel:
             tunnel.close()
         raise
-    return Link(connection, tunnel)
+    return Link(settings, connection, tunnel)
 
 
 def _tunnel(settings: Configuration, log: Log) -> OpenTunnel | None:

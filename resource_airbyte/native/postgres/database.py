@@ -69,6 +69,9 @@ class Postgres(Database):
             with suppress(psycopg.Error):  # a lost connection has ended it already; the first error is the one to tell
                 self._connection.execute("ROLLBACK")
 
+    def working(self) -> bool | None:
+        return self._link.working()
+
     def close(self) -> None:
         self._link.interrupt()
         self._give_up_loading()

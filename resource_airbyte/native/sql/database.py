@@ -200,3 +200,7 @@ class Database(Readable):
     def rest(self) -> None:
         """There is time now, and at the end somebody waits."""
         return
+
+    def working(self) -> bool | None:
+        """Whether it works at a statement of ours, asked from another thread; None: it does so in this process."""
+        return None

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ...protocol.chunk import Chunk
 from ...protocol.messages import StreamDescriptor
 from ...protocol.seams import Checkpoint, StateKey, StreamSetup, WriteSetup
+from ..effort import Effort
 from .database import Database
 from .failure import refused
 from .ledger import Ledger, compare, lost
@@ -31,6 +32,7 @@ class TableDestination:
     def __init__(self, connect: Callable[[WriteSetup], Database]) -> None:
         self._connect = connect
         self._typing = ThreadPoolExecutor(1, "typing")
+        self._effort = Effort()
         self._database: Database | None = None
         self._writers: dict[StreamDescriptor, StreamWriter] = {}
         self._pending: list[Checkpoint] = []
@@ -105,6 +107,7 @@ class TableDestination:
         while sum(writer.size for writer in self._writers.values()) > WAITING:
             largest = max(self._writers.values(), key=lambda writer: writer.size)
             largest.spill()
+            self._setup.progress()
 
     def state(self, checkpoint: Checkpoint) -> None:
         """See Destination.state. A global or legacy state covers every stream."""
@@ -140,8 +143,10 @@ class TableDestination:
         with self._opened.explained():
             for stream in complete & self._writers.keys():
                 self._writers[stream].seal_whole()
+                self._setup.progress()
             for writer in self._writers.values():
                 writer.advance(wait=True)
+                self._setup.progress()
         staged = [writer.plan.table.name for writer in self._writers.values() if writer.plan.stage]
         if not all(map(self._opened.settled, staged)):
             self._commit(None)
@@ -154,6 +159,7 @@ class TableDestination:
         with database.explained(), database.transaction():
             for writer in self._writers.values():
                 writer.before_commit()
+                self._setup.progress()
             for checkpoint in {checkpoint.key: checkpoint for checkpoint in pending}.values():
                 self._ledger.save(checkpoint)
                 for writer in self._covered(checkpoint.key):
@@ -161,6 +167,7 @@ class TableDestination:
             if complete is not None:
                 for stream, writer in self._writers.items():
                     writer.end(complete=stream in complete)
+                    self._setup.progress()
             self._ledger.check()
         self._pending, self._uncommitted, self._last_commit = [], 0, time.monotonic()
         self._commit_took = self._last_commit - began
@@ -170,6 +177,12 @@ class TableDestination:
             writer.after_commit()
         for checkpoint in pending:  # only now: its records are durable (rule 1)
             self._setup.committed(checkpoint)
+
+    def working(self) -> bool:
+        """See Destination.working."""
+        database = self._database
+        seen = database.working() if database is not None else None
+        return self._effort.made() if seen is None else seen
 
     def close(self) -> None:
         """See Destination.close."""

@@ -116,6 +116,8 @@ class SQLite(File, Database):
 
     def close(self) -> None:
         with suppress(sqlite3.Error):  # after an error that has been told already
+            if self.inside:  # closed in the middle of a call: by another thread, because it hangs
+                self.connection.interrupt()
             self.connection.close()
 
     def table(self, namespace: str | None, name: str) -> TableName:

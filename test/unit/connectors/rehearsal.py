@@ -60,6 +60,9 @@ class Counting:
         self.complete = complete
         return {s.stream: len(self.rows.get(s.stream, [])) for s in self.setup.streams}
 
+    def working(self) -> bool:
+        return False
+
     def close(self) -> None:
         """Nothing is held open."""
 

@@ -93,6 +93,7 @@ class MemoryDestination:
     closed: bool = False
     flushed: threading.Event = field(default_factory=threading.Event)
     writes: int = 0
+    at_work: bool = False
 
     def open(self, setup: WriteSetup) -> list[Checkpoint]:
         self.setup = setup
@@ -116,6 +117,9 @@ class MemoryDestination:
     def finish(self, complete: frozenset[StreamDescriptor]) -> dict[StreamDescriptor, int | None]:
         self.complete = complete
         return {s.stream: None if self.silent_counts else self.rows.get(s.stream, 0) for s in self.setup.streams}
+
+    def working(self) -> bool:
+        return self.at_work
 
     def close(self) -> None:
         self.closed = True
