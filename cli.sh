@@ -171,7 +171,7 @@ unset PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH
 export PYTHONPYCACHEPREFIX=$cache/pycache
 
 lock=$clone/requirements.lock what="the environment"
-case "${1-} ${2-}" in "test unit" | "test integration" | "test all" | "--dev-python ")
+case "${1-} ${2-}" in "test unit" | "test integration" | "test stack" | "test all" | "--dev-python ")
     lock=$clone/requirements-dev.lock what="the environment for tests"
     ;;
 esac

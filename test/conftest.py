@@ -13,6 +13,8 @@ import pytest
 # A clone may be somebody else's; nothing is written into it.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", f"{tempfile.gettempdir()}/hypothesis-{os.geteuid()}")
 REPOSITORY = Path(__file__).resolve().parent.parent
+# Where tests find software that is not ours; nothing of it is a setting of an instance.
+SOFTWARE = ("AIRBYTE_TEMPORAL_BIN", "AIRBYTE_BASE_IMAGE", "AIRBYTE_POSTGRES_IMAGE", "AIRBYTE_TEMPORAL_IMAGE")
 SHARED = REPOSITORY.parent / "shared"
 
 
@@ -24,7 +26,7 @@ def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     run = tempfile.TemporaryDirectory(prefix="airbyte-test-")
     with run as sockets, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", sockets)
-        for name in [name for name in os.environ if name.startswith("AIRBYTE_")]:
+        for name in [name for name in os.environ if name.startswith("AIRBYTE_") and name not in SOFTWARE]:
             patch.delenv(name)
         patch.setenv("XDG_DATA_HOME", str(home / "data"))
         patch.setenv("XDG_CONFIG_HOME", str(home / "config"))

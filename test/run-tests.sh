@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Run the tests: run-tests.sh [all|unit|integration|smoke]. 0 passed, 1 failed, 2 nothing to run here.
+# Run the tests: run-tests.sh [all|unit|integration|smoke|stack]. 0 passed, 1 failed, 2 nothing to run here.
 #
 # `all` looks at the running instance in its smoke phase; where none runs, at a temporary one with its own directory and ports.
+# `stack` is for itself: it needs a container engine, and takes as long as all the others.
 set -uo pipefail
 phases=$(cd "$(dirname "$0")" && pwd -P)/phases
 # shellcheck source=test/phases/environment.sh
@@ -33,10 +34,10 @@ run_all() {
 
 case ${1:-all} in
     all) run_all ;;
-    unit | integration | smoke) exec "$phases/test-$1.sh" "${@:2}" ;;
+    unit | integration | smoke | stack) exec "$phases/test-$1.sh" "${@:2}" ;;
     *)
         echo "error: there are no tests called $1" >&2
-        echo "hint: choose one of: all, unit, integration, smoke" >&2
+        echo "hint: choose one of: all, unit, integration, smoke, stack" >&2
         exit 1
         ;;
 esac

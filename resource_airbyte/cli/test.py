@@ -20,12 +20,13 @@ app = application(
     group("""
         resource-airbyte test smoke      look at the running instance
         resource-airbyte test all        unit, integration and smoke
+        resource-airbyte test stack      the compose runtime, on a real container engine
     """),
     help="Test the resource itself: its health, its connectivity, its code.",
 )
 
 # Seconds that the contract allows each phase.
-BUDGETS = {"smoke": 30, "unit": 60, "integration": 300, "all": 600}
+BUDGETS = {"smoke": 30, "unit": 60, "integration": 300, "stack": 900, "all": 600}
 
 
 @app.command("smoke", cls=verb("resource-airbyte test smoke"))
@@ -46,16 +47,22 @@ def integration(context: typer.Context) -> Result:
     return _phase(of(context), "integration")
 
 
+@app.command("stack", cls=verb("resource-airbyte test stack"))
+def stack(context: typer.Context) -> Result:
+    """Bring a stack up, load it, kill its services and take it away again. Needs a clone, and a container engine."""
+    return _phase(of(context), "stack")
+
+
 @app.command("all", cls=verb("resource-airbyte test all"))
 def everything(context: typer.Context) -> Result:
-    """Run every phase that there is."""
+    """Run the phases that need no container engine: unit, integration and smoke."""
     return _phase(of(context), "all")
 
 
 def _phase(session: Session, name: str) -> Result:
     from resource_airbyte.settings import shipped
 
-    if name in ("unit", "integration") and not shipped(f"test/{name}").is_dir():
+    if name in ("unit", "integration", "stack") and not shipped(f"test/{name}").is_dir():
         return Result(messages=(f"no {name} tests here: they are in a clone of the sources",), code=ALREADY)
     began = time.monotonic()
     script = shipped("test/run-tests.sh" if name == "all" else f"test/phases/test-{name}.sh")
