@@ -48,6 +48,8 @@ class Settings:
     webapp_port: int
     server_port: int
     temporal_port: int
+    listen: str
+    server_url: str
     database_url: str
     airbyte_url: str
     log_level: str
