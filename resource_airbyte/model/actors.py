@@ -12,6 +12,7 @@ from pydantic import Field
 from resource_airbyte.model.base import Name, Wire
 from resource_airbyte.model.catalog import AirbyteCatalog
 from resource_airbyte.model.jobs import SynchronousJobRead
+from resource_airbyte.model.schema_changes import CatalogDiff
 
 
 class SourceIdRequestBody(Wire):
@@ -172,6 +173,6 @@ class SourceDiscoverSchemaRead(Wire):
     catalog: AirbyteCatalog | None = None
     job_info: SynchronousJobRead
     catalog_id: str | None = None
-    catalog_diff: dict[str, Any] | None = None
+    catalog_diff: CatalogDiff | None = None
     breaking_change: bool | None = None
     connection_status: str | None = None

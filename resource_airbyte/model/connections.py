@@ -8,6 +8,7 @@ from pydantic import Field
 
 from resource_airbyte.model.base import AnyCase, Wire
 from resource_airbyte.model.catalog import AirbyteCatalog
+from resource_airbyte.model.schema_changes import SchemaChange
 
 NamespaceDefinitionType = AnyCase[Literal["source", "destination", "customformat"]]
 ConnectionStatus = AnyCase[Literal["active", "inactive", "deprecated", "locked"]]
@@ -72,6 +73,10 @@ class ConnectionUpdate(ConnectionOptions):
 
 
 class ConnectionRead(ConnectionOptions):
+    """`schemaChange` is ours here (Airbyte says it to its own browser alone): what of its source's schema it has not
+    taken over; `statusReason` says why the engine paused it.
+    """
+
     connection_id: str
     name: str
     source_id: str
@@ -80,6 +85,7 @@ class ConnectionRead(ConnectionOptions):
     status: str
     status_reason: str | None = None
     breaking_change: bool
+    schema_change: SchemaChange | None = None
     # snake_case on the wire too, unlike everywhere else
     created_at: int | None = Field(default=None, validation_alias="created_at", serialization_alias="created_at")
     workspace_id: str | None = None
@@ -96,6 +102,10 @@ class ConnectionIdRequestBody(Wire):
 class ConnectionStream(Wire):
     stream_name: str
     stream_namespace: str | None = None
+
+
+class ConnectionStreamRequestBody(ConnectionIdRequestBody):
+    streams: list[ConnectionStream]
 
 
 class ConnectionSyncRequest(ConnectionIdRequestBody):

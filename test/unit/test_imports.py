@@ -36,9 +36,16 @@ TABLE: dict[str, tuple[str, ...]] = {
     "engine.store": GROUND,
     "engine.schedule": ("engine.store", *GROUND),
     "engine.connectors": ("protocol", *GROUND),
+    "engine.schemas": ("engine.store", "engine.secrets", "engine.connectors", *GROUND),
     "engine.replication": ("protocol", *GROUND),
-    "engine.orchestrator": ("engine.store", "engine.secrets", "engine.connectors", "protocol", *GROUND),
-    "engine.control": ("engine.orchestrator.base", "engine.store", "engine.connectors", "engine.secrets", *GROUND),
+    "engine.orchestrator": (
+        *("engine.store", "engine.secrets", "engine.schemas", "engine.connectors", "protocol"),
+        *GROUND,
+    ),
+    "engine.control": (
+        *("engine.orchestrator.base", "engine.schemas", "engine.store", "engine.connectors", "engine.secrets"),
+        *GROUND,
+    ),
     "engine.server": ("engine.control", *GROUND),
     "engine.wiring": ("engine", "native", "protocol", *GROUND),
     "engine.main": ("engine", "native", "protocol", *GROUND),

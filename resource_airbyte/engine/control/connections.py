@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from resource_airbyte.engine.control.context import Context
-from resource_airbyte.engine.control.definitions import destination_modes
+from resource_airbyte.engine.control.definitions import known_modes
 from resource_airbyte.engine.control.schedules import MANUAL, schedule_of
 from resource_airbyte.engine.control.sync_catalog import checked
-from resource_airbyte.engine.store import actors, jobs, specifications, workspaces
+from resource_airbyte.engine.schemas import changes
+from resource_airbyte.engine.store import actors, catalogs, history, jobs, workspaces
 from resource_airbyte.engine.store import connections as store
 from resource_airbyte.engine.store.base import now
 from resource_airbyte.errors import InvalidConfiguration, NotExecutable, NotFound
@@ -48,7 +51,9 @@ class Connections:
         if body.status == store.DELETED:
             raise InvalidConfiguration("status: a new connection cannot be deprecated")
         schedule_type, schedule_data = schedule_of(body) or (MANUAL, None)
-        catalog = checked(body.sync_catalog or AirbyteCatalog(streams=[]), self._modes(body.destination_id))
+        catalog = checked(
+            body.sync_catalog or AirbyteCatalog(streams=[]), known_modes(self._context, body.destination_id)
+        )
         with self._context.db.begin() as tx:
             source = actors.get(tx, body.source_id, "source")
             destination = actors.get(tx, body.destination_id, "destination")
@@ -67,6 +72,7 @@ class Connections:
                 options=_options(body),
             )
             _check_namespace(connection)
+            _know_source(tx, connection)
             made = _read(store.create(tx, connection))
         self._context.changed()
         return made
@@ -90,7 +96,8 @@ class Connections:
                 return _read(store.locked(tx, body.connection_id))
         schedule, catalog = schedule_of(body), None
         if body.sync_catalog is not None:
-            catalog = checked(body.sync_catalog, self._modes(self.get(body.connection_id).destination_id))
+            destination_id = self.get(body.connection_id).destination_id
+            catalog = checked(body.sync_catalog, known_modes(self._context, destination_id))
         with self._context.db.begin() as tx:
             connection = store.get(tx, body.connection_id)
             for name in ("status", "namespace_definition", "namespace_format", "prefix"):
@@ -102,7 +109,9 @@ class Connections:
                 connection.sync_catalog = catalog.wire()
             if schedule is not None:
                 connection.schedule_type, connection.schedule_data = schedule
+            before = connection.options.get("source_catalog_id")
             connection.options = {**connection.options, **_options(body)}
+            _settle_schema(tx, connection, body, before)
             connection.updated_at = now()
             _check_namespace(connection)
             updated = _read(connection)
@@ -114,6 +123,7 @@ class Connections:
         with self._context.db.begin() as tx:
             store.locked(tx, connection_id)
             store.delete(tx, connection_id)
+            history.forget(tx, connection_id)
             running = [job.id for job in jobs.unfinished(tx, connection_id)]
         self._context.changed()
         for job_id in running:
@@ -121,75 +131,84 @@ class Connections:
 
     def sync(self, connection_id: str, streams: Sequence[ConnectionStream] | None = None) -> int:
         """Start a job; its id. SyncRunning while there is one, NotExecutable when nothing is to be done."""
-        return self._start(connection_id, "sync", streams)
-
-    def refresh(self, connection_id: str, mode: str, streams: Sequence[ConnectionStream] | None = None) -> int:
-        """Start a job that reads from the beginning: `truncate` replaces what the destination has, `merge` keeps it."""
-        with self._context.db.read() as tx:
-            connection = store.get(tx, connection_id)
-            destination = actors.get(tx, connection.destination_id)
-        connector = self._context.connector(destination.definition_id, "destination")
-        if not connector.supports_refreshes:
-            raise NotExecutable(f"{connector.short} cannot keep generations of rows apart, which a refresh needs")
-        return self._start(connection_id, "refresh", streams, mode)
-
-    def _start(
-        self,
-        connection_id: str,
-        config_type: str,
-        streams: Sequence[ConnectionStream] | None,
-        refresh: str | None = None,
-    ) -> int:
         with self._context.db.begin() as tx:
             connection = store.get(tx, connection_id)
-            wanted = _wanted(connection, streams)
-            job = jobs.create(tx, connection_id, config_type, streams=wanted, refresh_mode=refresh)
+            job = jobs.create(tx, connection_id, "sync", streams=wanted(connection, streams))
         self._context.orchestrator.submit(job.id)
         return job.id
 
-    def _modes(self, destination_id: str) -> Sequence[str] | None:
-        """How the destination can write; None when its version was never asked."""
-        with self._context.db.read() as tx:
-            destination = actors.get(tx, destination_id, "destination")
-            payload = specifications.get(tx, destination.definition_id, destination.version)
-        if payload is None:
-            return None
-        return destination_modes(self._context.connector(destination.definition_id, "destination"), payload)
 
-
-def selected_streams(connection: store.Connection) -> list[StreamRef]:
-    """The streams that a sync of this connection reads, as {"name", "namespace"}."""
+def selected_streams(connection: store.Connection, *, everything: bool = False) -> list[StreamRef]:
+    """The streams that a sync of this connection reads, as {"name", "namespace"}; with `everything` the others too."""
     return [
         {"name": each["stream"]["name"], "namespace": each["stream"].get("namespace")}
         for each in connection.sync_catalog["streams"]
-        if each["config"].get("selected", True)
+        if everything or each["config"].get("selected", True)
     ]
 
 
-def _wanted(connection: store.Connection, streams: Sequence[ConnectionStream] | None) -> list[StreamRef] | None:
-    """The streams that a job is limited to, None for all; NotExecutable when it could do nothing."""
+def wanted(
+    connection: store.Connection, streams: Sequence[ConnectionStream] | None, *, deselected: bool = False
+) -> list[StreamRef] | None:
+    """The streams that a job is limited to, None for all; NotExecutable when it could do nothing.
+
+    `deselected`: they may also be streams that a sync would not read.
+    """
     if connection.status != "active":
+        reason = (connection.schema_change or {}).get("reason")
+        if reason:
+            raise NotExecutable(f"the connection {connection.name!r} was paused: {reason}")
         raise NotExecutable(
             f"the connection {connection.name!r} is {connection.status}", hint="set its status to active, then sync it"
         )
-    selected = selected_streams(connection)
-    if not selected:
+    if not streams and not selected_streams(connection):
         raise NotExecutable(f"the connection {connection.name!r} has no selected stream", hint="select at least one")
     if not streams:
         return None
-    wanted = [{"name": each.stream_name, "namespace": each.stream_namespace or None} for each in streams]
-    for each in wanted:
-        if each not in selected:
-            names = ", ".join(stream["name"] for stream in selected)
+    known = selected_streams(connection, everything=deselected)
+    chosen = [{"name": each.stream_name, "namespace": each.stream_namespace or None} for each in streams]
+    for each in chosen:
+        if each not in known:
+            names = ", ".join(stream["name"] for stream in known)
             raise NotFound(
                 f"the connection {connection.name!r} does not sync a stream {each['name']!r}", hint=f"it has {names}"
             )
-    return wanted
+    return chosen
 
 
 def _options(body: ConnectionOptions) -> dict[str, Any]:
     wire = body.model_dump(mode="json", include=set(KEPT), exclude_none=True)
     return {name: wire[name] for name in KEPT if name in wire}
+
+
+def _know_source(tx: Session, connection: store.Connection) -> None:
+    """A connection that names no catalog was made with the one that was discovered last."""
+    newest = catalogs.newest(tx, connection.source_id)
+    if newest is not None and not catalogs.get(tx, connection.options.get("source_catalog_id"), connection.source_id):
+        connection.options = {**connection.options, "source_catalog_id": newest.id}
+
+
+def _settle_schema(tx: Session, connection: store.Connection, body: ConnectionUpdate, before: str | None) -> None:
+    """What an update says of changes in the source's schema that the connection had not taken over.
+
+    They are, when it names another catalog than that of `before`, or has the streams of the last one. One that the changes had paused goes on
+    then, unless the update says otherwise; once its status is set by hand, that is nobody else's.
+    """
+    noted = connection.schema_change
+    if noted is None and body.source_catalog_id is None and body.sync_catalog is None:
+        return
+    newest = catalogs.newest(tx, connection.source_id)
+    known = body.source_catalog_id not in (None, before)
+    if body.sync_catalog is not None and newest is not None and not known:
+        known = changes.agrees(connection, AirbyteCatalog.from_protocol(newest.payload))
+        if known:
+            connection.options = {**connection.options, "source_catalog_id": newest.id}
+    if known or body.breaking_change is False:
+        changes.acknowledge(connection, connection.options.get("source_catalog_id"))
+    if body.status is not None:
+        connection.status = body.status
+        if connection.schema_change:
+            connection.schema_change = {**connection.schema_change, "reason": None}
 
 
 def _check_namespace(connection: store.Connection) -> None:
@@ -200,7 +219,7 @@ def _check_namespace(connection: store.Connection) -> None:
 
 
 def _read(connection: store.Connection) -> ConnectionRead:
-    data = connection.schedule_data
+    data, change = connection.schedule_data, connection.schema_change or {}
     return ConnectionRead.model_validate(
         {
             **connection.options,
@@ -216,7 +235,9 @@ def _read(connection: store.Connection) -> ConnectionRead:
             "schedule_data": data,
             "schedule": (data or {}).get("basicSchedule"),
             "sync_catalog": connection.sync_catalog,
-            "breaking_change": False,
+            "breaking_change": change.get("change") == "breaking",
+            "schema_change": change.get("change", "no_change"),
+            "status_reason": change.get("reason") if connection.status != "active" else None,
             "created_at": int(connection.created_at),
             "workspace_id": connection.workspace_id,
         }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from resource_airbyte.engine.connectors.catalog import Catalog
 from resource_airbyte.engine.connectors.custom import custom, refuse
 from resource_airbyte.engine.control.context import Context, Kind, Stopwatch
-from resource_airbyte.engine.store import Database
+from resource_airbyte.engine.store import Database, specifications
 from resource_airbyte.engine.store import actors as stored_actors
 from resource_airbyte.engine.store import definitions as store
 from resource_airbyte.errors import Conflict
@@ -171,6 +171,16 @@ def destination_modes(connector: Connector, payload: dict[str, Any]) -> list[str
     if connector.supports_refreshes and {"overwrite", "append_dedup"} <= set(modes) and "overwrite_dedup" not in modes:
         modes.append("overwrite_dedup")
     return modes
+
+
+def known_modes(context: Context, destination_id: str) -> Sequence[str] | None:
+    """How this destination can write; None when its version was never asked."""
+    with context.db.read() as tx:
+        destination = stored_actors.get(tx, destination_id, "destination")
+        payload = specifications.get(tx, destination.definition_id, destination.version)
+    if payload is None:
+        return None
+    return destination_modes(context.connector(destination.definition_id, "destination"), payload)
 
 
 def _kind(kind: str) -> Kind:

@@ -10,11 +10,10 @@ from resource_airbyte.model.connections import (
     ConnectionCreate,
     ConnectionIdRequestBody,
     ConnectionPreviewRequest,
-    ConnectionStreamRefreshRequestBody,
     ConnectionSyncRequest,
     ConnectionUpdate,
 )
-from resource_airbyte.model.jobs import JobReadResponse
+from resource_airbyte.model.schema_changes import ConnectionAutoPropagateSchemaChange
 from resource_airbyte.model.workspaces import WorkspaceIdRequestBody
 
 
@@ -54,16 +53,15 @@ def _crud(api: APIRouter, control: Control) -> None:
         control.connections.delete(body.connection_id)
         return deleted()
 
+    @api.post("/api/v1/connections/apply_schema_changes")
+    def apply_schema_changes(body: ConnectionAutoPropagateSchemaChange) -> Response:
+        return answer(control.schemas.apply_to_connection(body))
+
 
 def _work(api: APIRouter, control: Control) -> None:
     @api.post("/api/v1/connections/sync")
     def sync(body: ConnectionSyncRequest) -> Response:
         return answer(control.jobs.get(control.connections.sync(body.connection_id, body.streams), logs=False))
-
-    @api.post("/api/v1/connections/refresh")
-    def refresh(body: ConnectionStreamRefreshRequestBody) -> Response:
-        job_id = control.connections.refresh(body.connection_id, body.refresh_mode, body.streams)
-        return answer(JobReadResponse(job=control.jobs.get(job_id, logs=False).job))
 
     @api.post("/api/v1/connections/preview")
     def preview(body: ConnectionPreviewRequest) -> Response:

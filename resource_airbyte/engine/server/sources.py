@@ -13,6 +13,7 @@ from resource_airbyte.model.actors import (
     SourceIdRequestBody,
     SourceUpdate,
 )
+from resource_airbyte.model.schema_changes import SourceAutoPropagateChange
 from resource_airbyte.model.workspaces import WorkspaceIdRequestBody
 
 
@@ -56,4 +57,10 @@ def routes(api: APIRouter, control: Control) -> None:
 
     @api.post("/api/v1/sources/discover_schema")
     def discover_schema(body: SourceDiscoverSchemaRequestBody) -> Response:
-        return answer(control.schemas.discover(body.source_id, fresh=bool(body.disable_cache)))
+        fresh = bool(body.disable_cache)
+        return answer(control.schemas.discover(body.source_id, connection_id=body.connection_id, fresh=fresh))
+
+    @api.post("/api/v1/sources/apply_schema_changes")
+    def apply_schema_changes(body: SourceAutoPropagateChange) -> Response:
+        control.schemas.apply_to_source(body)
+        return deleted()

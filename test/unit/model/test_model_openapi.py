@@ -45,6 +45,7 @@ OURS = {
     "SourceVersionRequestBody",
     "SpecificationRead",
     "StoredItem",
+    "StreamUpdate",
     "TablePreview",
 }
 # Required by the document, but not by the servers in use, which leave it out.
@@ -72,6 +73,7 @@ EXTRA = {
     "latestVersion",
     "launcher",
     "runnable",
+    "schemaChange",
     "supportsRefreshes",
     "whyNot",
 }
