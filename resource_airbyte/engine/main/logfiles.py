@@ -46,6 +46,18 @@ def set_up(settings: Settings) -> None:
     logging.captureWarnings(True)
 
 
+def to_stderr(settings: Settings) -> None:
+    """Send what is logged from now on where a container's log comes from."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Lines())
+    root = logging.getLogger()
+    root.setLevel(settings.log_level)
+    root.addHandler(handler)
+    logging.captureWarnings(True)
+    for name in ("uvicorn", "httpx", "httpcore"):  # a line for each request would be all that one sees
+        logging.getLogger(name).setLevel("WARNING")
+
+
 def _rotating(path: Path, settings: Settings) -> logging.Handler:
     handler = RotatingFileHandler(
         path, maxBytes=settings.log_max_bytes, backupCount=settings.log_files, encoding="utf-8", errors="replace"
