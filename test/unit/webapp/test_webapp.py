@@ -76,12 +76,7 @@ async def answer(send: Any, status: int, headers: list[tuple[bytes, bytes]], bod
     await send({"type": "http.response.body", "body": body})
 
 
-@pytest.fixture
-def upstream() -> Upstream:
-    return Upstream()
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def serve() -> Iterator[Callable[..., Server]]:
     with contextlib.ExitStack() as stack:
 
@@ -93,9 +88,21 @@ def serve() -> Iterator[Callable[..., Server]]:
         yield make
 
 
+@pytest.fixture(scope="module")
+def pair(serve: Callable[..., Server]) -> tuple[Upstream, Server]:
+    upstream = Upstream()
+    return upstream, serve(Webapp(serve(upstream).url), "on")
+
+
 @pytest.fixture
-def web(upstream: Upstream, serve: Callable[..., Server]) -> Server:
-    return serve(Webapp(serve(upstream).url), "on")
+def upstream(pair: tuple[Upstream, Server]) -> Upstream:
+    pair[0].asked, pair[0].handler = [], pair[0].echo
+    return pair[0]
+
+
+@pytest.fixture
+def web(pair: tuple[Upstream, Server]) -> Server:
+    return pair[1]
 
 
 def headers(scope: Scope) -> dict[bytes, bytes]:
@@ -129,7 +136,7 @@ def test_an_answer_comes_as_it_was_given(web: Server, upstream: Upstream) -> Non
 
 
 def test_bodies_pass_as_they_come_in_both_directions(web: Server, upstream: Upstream) -> None:
-    first, more = threading.Event(), threading.Event()
+    first = threading.Event()
 
     async def handler(_: Scope, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -147,7 +154,6 @@ def test_bodies_pass_as_they_come_in_both_directions(web: Server, upstream: Upst
     upstream.handler = handler
     with httpx.Client() as client, client.stream("POST", web.url, content=body()) as got:
         assert b"".join(got.iter_raw()) == b"ONETWO."
-    more.set()
 
 
 def test_a_part_of_an_answer_is_there_before_the_next_one_exists(web: Server, upstream: Upstream) -> None:
