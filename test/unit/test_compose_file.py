@@ -1,4 +1,4 @@
-"""The compose file keeps what it promises: limits, health, loopback, no secret in a variable, words that v1.29 knows."""
+"""The compose file keeps what it promises: limits, health, loopback, no secret in a variable, words that 1.29 knows."""
 
 from __future__ import annotations
 
