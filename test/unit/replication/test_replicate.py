@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import pytest
 
+from resource_airbyte.engine.replication import replicate
 from resource_airbyte.engine.replication.counts import Counts, Fault, Outcome
 from resource_airbyte.engine.replication.replicate import Replication
 from resource_airbyte.errors import ConnectorCrashed
@@ -358,6 +360,27 @@ def test_a_slow_destination_is_not_the_source_s_silence() -> None:
     destination = MemoryDestination(wait=threading.Event())
     found = faults(run(ScriptedSource([records(A, 1)]), destination, source_silence=0.1, destination_silence=1.0))
     assert found[0].type == "destination_timeout"
+
+
+def test_a_destination_that_is_seen_to_work_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicate, "TICK", 0.02)
+    destination = MemoryDestination(wait=threading.Event(), at_work=True)
+    assert destination.wait is not None
+    end = threading.Timer(0.4, destination.wait.set)
+    end.start()
+    assert run(ScriptedSource([records(A, 1)]), destination, destination_silence=0.1).faults == []
+
+
+def test_an_attempt_ends_even_if_its_destination_never_lets_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicate, "TICK", 0.02)
+    monkeypatch.setattr(replicate, "ENDING", 0.1)
+    never = threading.Event()
+    destination = MemoryDestination()
+    monkeypatch.setattr(destination, "write", lambda chunk: never.wait(20))
+    monkeypatch.setattr(destination, "close", lambda: never.wait(20))
+    (fault,) = faults(run(ScriptedSource([records(A, 1)]), destination, destination_silence=0.1))
+    never.set()
+    assert fault.type == "destination_timeout"
 
 
 def test_a_global_state_covers_every_stream() -> None:
