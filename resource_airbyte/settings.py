@@ -50,6 +50,11 @@ class Settings:
     temporal_port: int
     listen: str
     server_url: str
+    worker_port: int
+    hosts: tuple[str, ...]
+    temporal_address: str
+    temporal_namespace: str
+    secrets_dir: str
     database_url: str
     airbyte_url: str
     log_level: str
