@@ -53,6 +53,7 @@ Steps, in order. A word, or an object with one key:
     "close_stdout"
     {"exit": code}               {"crash": "text"}: an exception nobody handles
     {"once": ["path", step]}     do the step, unless this file exists; make it first
+    {"turn": ["path", […]]}      the first time the first of these lists of steps, then the second, …; after them, none
     {"kill": 9}                  send ourselves this signal
 
 The destination appends each RECORD line to `write.file` and answers each STATE once what came before it is on disk:
@@ -408,6 +409,14 @@ class Scripted:
         if not os.path.exists(path):
             with open(path, "w"):
                 pass
+            self.do(step)
+
+    def do_turn(self, argument):
+        path, turns = argument
+        with open(path, "a+b") as file:  # its size says how many times we were here
+            at = file.tell()
+            file.write(b".")
+        for step in turns[at] if at < len(turns) else []:
             self.do(step)
 
     def do_kill(self, number):
