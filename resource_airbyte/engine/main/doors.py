@@ -35,18 +35,19 @@ class Doors:
 def opened(settings: Settings, path: Path) -> Iterator[Doors]:
     """All three sockets, closed at the end, and the Unix socket's file removed. PortTaken says who has a port."""
     with contextlib.ExitStack() as stack:
-        webapp = stack.enter_context(_port(settings.webapp_port, "webapp_port"))
-        server = stack.enter_context(_port(settings.server_port, "server_port"))
+        webapp = stack.enter_context(bound(settings.webapp_port, "webapp_port"))
+        server = stack.enter_context(bound(settings.server_port, "server_port"))
         unix = stack.enter_context(_unix(path))
         stack.callback(_leave, path, settings.data_dir)
         yield Doors((webapp, server, unix), webapp.getsockname()[1], server.getsockname()[1], path)
 
 
-def _port(port: int, setting: str) -> socket.socket:
+def bound(port: int, setting: str, address: str = LOOPBACK) -> socket.socket:
+    """A socket that listens on this port; PortTaken, with the name of its setting, says who has it."""
     found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind((LOOPBACK, port))
+        found.bind((address, port))
         found.listen(128)
     except OSError as error:
         found.close()
