@@ -30,6 +30,9 @@ KINDS = {
 }
 
 
+_SIZE = re.compile(r"(?P<count>\d+(\.\d+)?)\s*(?P<unit>[kmgt])?(?P<binary>i)?b?", re.IGNORECASE)
+
+
 class Setting(NamedTuple):
     """One setting as a person may see it: a password inside a URL is masked."""
 
@@ -81,6 +84,12 @@ class Settings:
     retry_max_successive_failures: int
     retry_max_failures: int
     retry_max_partial_failures: int
+    attempt_memory_limit: int
+    min_free_disk: int
+    keep_jobs: int
+    keep_jobs_days: int
+    keep_jobs_most: int
+    job_logs_max_bytes: int
     start_timeout: float
     stop_timeout: float
     connector_python: str
@@ -89,6 +98,7 @@ class Settings:
     offline: bool
     registry_url: str
     registry_refresh_hours: float
+    schema_refresh_hours: float
     allow_custom_code: bool
     warm_idle: float
 
@@ -265,7 +275,7 @@ def _parse(name: str, text: str, where: str) -> Any:
     kind = entry["type"]
     try:
         if kind == "integer":
-            return int(text)
+            return _sized(entry, text) if entry.get("format") == "size" else int(text)
         if kind == "number":
             return float(text)
         if kind == "boolean":
@@ -278,9 +288,20 @@ def _parse(name: str, text: str, where: str) -> Any:
     return text
 
 
+def _sized(entry: Mapping[str, Any], value: Any) -> Any:
+    """Bytes, where they are written with a unit as in `2 GB` or `512 MiB`; what is no size is left as it is."""
+    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return value
+    base = 1024 if found["binary"] else 1000
+    return int(float(found["count"]) * base ** " kmgt".index((found["unit"] or " ").lower()))
+
+
 def _fit(name: str, value: Any, where: str, base: Path, environ: Mapping[str, str]) -> Any:
     """The value in its final form, if it fits the schema; relative paths start at `base`."""
     entry = properties()[name]
+    if entry.get("format") == "size":
+        value = _sized(entry, value)
     problem = _problem(entry, value)
     if problem:
         raise _unfit(name, value, where, problem)

@@ -203,3 +203,18 @@ def test_a_mistyped_variable_is_noticed_and_a_strange_one_is_left_alone() -> Non
         "WEBAP_PORT": "1",
     }
     assert mistyped(given) == [("AIRBYTE_WEBAP_PORT", "AIRBYTE_WEBAPP_PORT")]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("0", 0), ("2000", 2000), ("2 GB", 2 * 10**9), ("512MiB", 512 << 20), ("1.5g", 1_500_000_000)]
+)
+def test_a_size_can_be_written_with_its_unit(tmp_path: Path, text: str, count: int) -> None:
+    assert load(tmp_path, AIRBYTE_ATTEMPT_MEMORY_LIMIT=text).attempt_memory_limit == count
+    (tmp_path / "resource-airbyte.yaml").write_text(f"min_free_disk: {text}\n")
+    assert load(tmp_path).min_free_disk == count
+
+
+@pytest.mark.parametrize("text", ["two", "2 GX", "-1", "1e9"])
+def test_what_is_no_size_is_an_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match="attempt_memory_limit"):
+        load(tmp_path, AIRBYTE_ATTEMPT_MEMORY_LIMIT=text)
