@@ -23,6 +23,7 @@ from resource_airbyte.engine.schedule import Schedule
 from resource_airbyte.engine.secrets import Box, Token
 from resource_airbyte.engine.server import create_app
 from resource_airbyte.engine.store import Database
+from resource_airbyte.engine.store.history import Keep
 from resource_airbyte.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
         token=token,
         storage=Storage.of(settings),
         changed=schedule.change,
+        keep=Keep(settings.state_history_count, settings.state_history_days),
     )
     control.keys.finish()
     app = create_app(control, token=lambda: token.text, ports=ports, counting=Metrics(control.counts.read))

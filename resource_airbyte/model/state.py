@@ -8,6 +8,7 @@ from pydantic import Field
 
 from resource_airbyte.model.base import AnyCase, Wire
 from resource_airbyte.model.catalog import StreamDescriptor
+from resource_airbyte.model.connections import ConnectionStream
 
 ConnectionStateType = AnyCase[Literal["global", "stream", "legacy", "not_set"]]
 
@@ -33,5 +34,50 @@ class ConnectionState(Wire):
 
 
 class ConnectionStateCreateOrUpdate(Wire):
+    """`streams` is ours: only their states are taken, and those of the others stay as they are."""
+
     connection_id: str
     connection_state: ConnectionState
+    streams: list[ConnectionStream] | None = None
+
+
+class StateHistoryRequest(Wire):
+    """Ours: the newest points in the history of a state."""
+
+    connection_id: str
+    limit: int | None = Field(default=None, ge=1)
+
+
+class StatePoint(Wire):
+    """A point: what the state became at that time, and by what.
+
+    `cause` is sync, refresh, clear or reset_connection, by the job `jobId`; set; or restore. `streams` had become other
+    ones since the point before; without any, what the whole connection has in common did.
+    """
+
+    point: int
+    at: int
+    cause: str
+    job_id: int | None = None
+    note: str | None = None
+    streams: list[StreamDescriptor]
+
+
+class StateHistoryRead(Wire):
+    """Newest first."""
+
+    connection_id: str
+    points: list[StatePoint]
+
+
+class StatePointRequest(Wire):
+    """Ours: the state at a point."""
+
+    connection_id: str
+    point: int
+
+
+class StateRestoreRequest(StatePointRequest):
+    """Ours: back to a point; with `streams`, those alone."""
+
+    streams: list[ConnectionStream] | None = None

@@ -18,6 +18,7 @@ from resource_airbyte.engine.control.jobs import Jobs
 from resource_airbyte.engine.control.keys import Keys
 from resource_airbyte.engine.control.overview import Overview
 from resource_airbyte.engine.control.preview import Preview
+from resource_airbyte.engine.control.refresh import Refreshes
 from resource_airbyte.engine.control.schemas import Schemas
 from resource_airbyte.engine.control.state import State
 from resource_airbyte.engine.control.storage import Disk
@@ -26,6 +27,7 @@ from resource_airbyte.engine.control.workspaces import Workspaces
 from resource_airbyte.engine.orchestrator.base import Orchestrator
 from resource_airbyte.engine.secrets import Box, Token
 from resource_airbyte.engine.store import Database
+from resource_airbyte.engine.store.history import Keep
 
 if TYPE_CHECKING:
     from resource_airbyte.engine.connectors.catalog import Catalog
@@ -52,10 +54,12 @@ class Control:
         token: Token | None = None,
         storage: Storage | None = None,
         changed: Callable[[], None] = lambda: None,
+        keep: Keep | None = None,
     ) -> None:
         """`log_dir` holds <job>/<attempt>.log, `url` is where a browser finds this instance. `installed`: the versions
         that are installed, by the short names of connectors. `token` is that of the API, if it can be replaced here,
         `storage` the cache on this machine, if connectors run here. `changed` is told of every change of a connection.
+        `keep`: how much of what states were is kept.
         """
         context = Context(db, box, catalog, orchestrator, log_dir, __version__, url, installed, changed)
         self.public_connectors = PublicConnectors(registry)
@@ -74,7 +78,8 @@ class Control:
         self.destination_checks = Checks(context, "destination", self.destinations)
         self.schemas = Schemas(context)
         self.jobs = Jobs(context)
-        self.state = State(context)
+        self.refreshes = Refreshes(context)
+        self.state = State(context, keep or Keep())
         self.preview = Preview(context)
         self.overview = Overview(context)
         self.counts = Counts(context)

@@ -1,84 +1,118 @@
-"""Where the next sync starts, as the API shows and sets it."""
+"""Where the next sync starts, as the API shows and sets it, and what it was before."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy.orm import Session
+
+from resource_airbyte.engine.control import state_shapes as shapes
 from resource_airbyte.engine.control.context import Context
-from resource_airbyte.engine.store import connections, jobs, states
-from resource_airbyte.engine.store.states import GLOBAL, LEGACY, StateKey
-from resource_airbyte.errors import InvalidDocument, StateLocked
-from resource_airbyte.model.catalog import StreamDescriptor
-from resource_airbyte.model.state import ConnectionState, GlobalState, StreamState
+from resource_airbyte.engine.store import connections, history, jobs, states
+from resource_airbyte.engine.store.states import StateKey
+from resource_airbyte.errors import StateLocked
+from resource_airbyte.model.connections import ConnectionStream
+from resource_airbyte.model.state import ConnectionState, StateHistoryRead, StatePoint
+
+PAGE = 50
+Streams = Sequence[ConnectionStream] | None
 
 
 class State:
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    """Whoever sets a state begins a new epoch of it: checkpoints of syncs before that are void (rule 4)."""
+
+    def __init__(self, context: Context, keep: history.Keep) -> None:
+        self._context, self._keep = context, keep
 
     def get(self, connection_id: str) -> ConnectionState:
         with self._context.db.read() as tx:
             connections.get(tx, connection_id)
-            found = states.load(tx, connection_id)
-        payloads = {state.key: json.loads(state.state) for state in found if state.state is not None}
-        return _read(connection_id, payloads)
+            return shapes.read(connection_id, _current(tx, connection_id))
 
-    def set(self, connection_id: str, state: ConnectionState) -> ConnectionState:
-        """Replace the whole state; StateLocked while a job is unfinished. Checkpoints of syncs before it are void."""
-        payloads = {key: json.dumps(payload) for key, payload in _payloads(state).items()}
+    def set(
+        self, connection_id: str, state: ConnectionState, streams: Streams = None, *, safe: bool = True
+    ) -> ConnectionState:
+        """Replace the whole state, or that of some streams. StateLocked while a job is unfinished, if `safe`."""
+        wanted = shapes.payloads(state)
         with self._context.db.begin() as tx:
-            connections.locked(tx, connection_id)
-            connections.get(tx, connection_id)
-            if jobs.unfinished(tx, connection_id):
-                raise StateLocked(
-                    "State cannot be updated while a sync is running. Cancel it, or wait for its end.",
-                    details={"connectionId": connection_id},
-                )
-            states.replace(tx, connection_id, payloads)
+            self._lock(tx, connection_id, safe)
+            self._store(tx, connection_id, wanted, streams)
+            history.record(tx, connection_id, "set", keep=self._keep, note=_note(streams))
         return self.get(connection_id)
 
+    def history(self, connection_id: str, limit: int | None = None) -> StateHistoryRead:
+        """The points of a state's history, newest first."""
+        with self._context.db.read() as tx:
+            connections.get(tx, connection_id)
+            found = history.listed(tx, connection_id, (limit or PAGE) + 1)
+            payloads: list[Mapping[StateKey, Any]] = [point.payloads for point in found]
+        before = [*payloads[1:], {}]
+        points = [_point(*each) for each in zip(found, payloads, before, strict=True)]
+        return StateHistoryRead(connection_id=connection_id, points=points[: limit or PAGE])
 
-def _read(connection_id: str, payloads: dict[StateKey, Any]) -> ConnectionState:
-    if GLOBAL in payloads:
-        whole = payloads[GLOBAL].get("global") or {}
-        streams = [_stream(each) for each in whole.get("stream_states") or []]
-        shown = GlobalState(shared_state=whole.get("shared_state"), stream_states=streams)
-        return ConnectionState(state_type="global", connection_id=connection_id, global_state=shown)
-    streams = [_stream(payload.get("stream") or {}) for key, payload in payloads.items() if key.kind == "stream"]
-    if streams:
-        return ConnectionState(state_type="stream", connection_id=connection_id, stream_state=streams)
-    if LEGACY in payloads:
-        return ConnectionState(state_type="legacy", connection_id=connection_id, state=payloads[LEGACY].get("data"))
-    return ConnectionState(state_type="not_set", connection_id=connection_id)
+    def at(self, connection_id: str, point: int) -> ConnectionState:
+        """What the state was at a point."""
+        with self._context.db.read() as tx:
+            connections.get(tx, connection_id)
+            return shapes.read(connection_id, history.get(tx, connection_id, point).payloads)
+
+    def restore(self, connection_id: str, point: int, streams: Streams = None) -> ConnectionState:
+        """Go back to a point, with all streams or with some; StateLocked while a job is unfinished."""
+        with self._context.db.begin() as tx:
+            self._lock(tx, connection_id, safe=True)
+            self._store(tx, connection_id, history.get(tx, connection_id, point).payloads, streams)
+            note = " ".join(filter(None, (f"of point {point}", _note(streams))))
+            history.record(tx, connection_id, "restore", keep=self._keep, note=note)
+        return self.get(connection_id)
+
+    def _lock(self, tx: Session, connection_id: str, safe: bool) -> None:
+        connections.locked(tx, connection_id)
+        connections.get(tx, connection_id)
+        running = jobs.unfinished(tx, connection_id) if safe else []
+        if running:
+            raise StateLocked(
+                "State cannot be updated while a sync is running. Cancel it, or wait for its end.",
+                hint=f"resource-airbyte content cancel --job {running[0].id}",
+                details={"connectionId": connection_id, "jobId": running[0].id},
+            )
+        history.catch_up(tx, connection_id, self._keep)
+
+    def _store(
+        self, tx: Session, connection_id: str, wanted: Mapping[StateKey, dict[str, Any]], streams: Streams
+    ) -> None:
+        if streams is None:
+            changes: Mapping[StateKey, dict[str, Any] | None] = wanted
+            states.replace(tx, connection_id, {key: json.dumps(payload) for key, payload in wanted.items()})
+        else:
+            keys = [StateKey("stream", each.stream_namespace or None, each.stream_name) for each in streams]
+            changes = shapes.parts(_current(tx, connection_id), wanted, keys)
+            states.ensure(tx, connection_id, changes)
+            for key, payload in changes.items():
+                states.reset(tx, connection_id, key, None if payload is None else json.dumps(payload))
+        # Rows before a state that somebody has set are there, also where that state is one of the whole connection.
+        states.settle(tx, connection_id, shapes.covered(changes))
 
 
-def _stream(state: dict[str, Any]) -> StreamState:
-    descriptor = StreamDescriptor.model_validate(state["stream_descriptor"])
-    return StreamState(stream_descriptor=descriptor, stream_state=state.get("stream_state"))
+def _current(tx: Session, connection_id: str) -> dict[StateKey, dict[str, Any]]:
+    return {each.key: json.loads(each.state) for each in states.load(tx, connection_id) if each.state is not None}
 
 
-def _payloads(state: ConnectionState) -> dict[StateKey, dict[str, Any]]:
-    """The STATE payloads, as a source would have written them, that this state stands for."""
-    if state.state_type == "not_set":
-        return {}
-    if state.state_type == "legacy":
-        return {LEGACY: {"type": "LEGACY", "data": state.state or {}}}
-    if state.state_type == "stream":
-        return {
-            StateKey("stream", each.stream_descriptor.namespace, each.stream_descriptor.name): {
-                "type": "STREAM",
-                "stream": _protocol(each),
-            }
-            for each in state.stream_state or []
-        }
-    if state.global_state is None:
-        raise InvalidDocument("connectionState.globalState: is missing, and stateType is global")
-    streams = [_protocol(each) for each in state.global_state.stream_states]
-    shared = {} if state.global_state.shared_state is None else {"shared_state": state.global_state.shared_state}
-    return {GLOBAL: {"type": "GLOBAL", "global": {**shared, "stream_states": streams}}}
+def _point(
+    point: history.Point, payloads: Mapping[StateKey, dict[str, Any]], before: Mapping[StateKey, dict[str, Any]]
+) -> StatePoint:
+    return StatePoint(
+        point=point.id,
+        at=int(point.at),
+        cause=point.cause,
+        job_id=point.job_id,
+        note=point.note,
+        streams=shapes.differing(before, payloads),
+    )
 
 
-def _protocol(state: StreamState) -> dict[str, Any]:
-    blob = {} if state.stream_state is None else {"stream_state": state.stream_state}
-    return {"stream_descriptor": state.stream_descriptor.wire(), **blob}
+def _note(streams: Streams) -> str | None:
+    """Which streams were meant, if not all."""
+    names = [".".join(filter(None, (each.stream_namespace, each.stream_name))) for each in streams or ()]
+    return f"stream {', '.join(names)}" if names else None

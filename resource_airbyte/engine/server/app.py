@@ -17,6 +17,7 @@ from resource_airbyte.engine.server import (
     jobs,
     metrics,
     page,
+    refresh,
     sources,
     state,
     storage,
@@ -42,7 +43,9 @@ def create_app(
         redirect_slashes=False,
     )
     # Straight into the application: a router included in it would be built twice, which a start in time does not need.
-    for noun in (instance, storage, workspaces, definitions, versions, sources, destinations, connections, jobs, state):
+    for noun in (instance, storage, workspaces, definitions, versions, sources, destinations, connections):
+        noun.routes(app.router, control)
+    for noun in (refresh, jobs, state):
         noun.routes(app.router, control)
     page.routes(app.router, control, ports[0])
     if counting is not None:

@@ -12,6 +12,7 @@ from jsonschema import ValidationError
 # Routes of our own, and two that Airbyte had and dropped, which older clients call.
 OURS = {
     "/v1/instance/progress",
+    *("/v1/state/history", "/v1/state/history/get", "/v1/state/restore"),
     *("/v1/connections/preview", "/v1/registry/get", "/v1/registry/refresh", "/v1/workspaces/list"),
     *("/v1/instance/prune", "/v1/instance/rotate_master_key", "/v1/instance/rotate_token"),
 }
