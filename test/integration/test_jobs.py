@@ -85,20 +85,6 @@ def test_a_failed_overwrite_leaves_the_old_table(engine: Engine) -> None:
     assert count(engine) == (10, 10)
 
 
-def test_a_crash_is_retried_from_the_last_checkpoint_and_nothing_is_lost_or_doubled(
-    engine: Engine, tmp_path: Path
-) -> None:
-    crash = {"once": [str(tmp_path / "crashed"), {"crash": "cosmic ray"}]}
-    source = reading(30, STARTED, some(12), crash, some(18), COMPLETE)
-    source["on"]["read"][3:4] = [crash, {"records": {"stream": "people", "state_every": 10}}]
-    connection = engine.connect(source, [stream("people")])
-    job = engine.sync(connection)
-    assert job.status == "succeeded"
-    assert job.attempts == ["failed", "succeeded"]
-    assert "cosmic ray" in str(job.failures[0])
-    assert count(engine) == (30, 30)
-
-
 def test_a_source_that_keeps_failing_gives_up_after_the_allowed_attempts(tmp_path: Path) -> None:
     engine = Engine(tmp_path, {"retry_max_successive_failures": 2})
     connection = engine.connect(reading(5, {"crash": "always"}), [stream("people")])
@@ -268,16 +254,6 @@ def test_a_killed_attempt_is_taken_up_from_its_last_checkpoint(engine: Engine, t
     assert attempt_processes(engine) == []
 
 
-def test_cancelling_ends_a_hanging_source_and_its_processes(engine: Engine, tmp_path: Path) -> None:
-    _, job = hung(engine, tmp_path)
-    engine.orchestrator.cancel(job)
-    done = engine.wait(job, lambda found: found.attempts == ["failed"], timeout=10)
-    assert done.status == "cancelled"
-    assert done.last_failure["failureType"] == "manual_cancellation"
-    assert attempt_processes(engine) == []
-    assert count(engine) == (10, 10)
-
-
 def test_a_stopped_engine_leaves_the_job_incomplete_and_the_next_one_goes_on(engine: Engine, tmp_path: Path) -> None:
     _, job = hung(engine, tmp_path)
     engine.orchestrator.drain(0.5)
@@ -296,16 +272,6 @@ def test_waiting_ends_with_the_job_and_not_with_its_time(engine: Engine) -> None
     engine.orchestrator.wait(job, 30.0)
     assert engine.job(job).status == "succeeded"
     assert time.monotonic() - began < 15.0
-
-
-def test_two_jobs_into_one_file_take_turns(engine: Engine) -> None:
-    first = engine.connect(people(200), [stream("people")])
-    second = engine.connect(
-        {"streams": [{"name": "pets", "records": 200, "fields": {"id": "integer"}}]}, [stream("pets")]
-    )
-    ids = [engine.submit(first), engine.submit(second)]
-    assert [engine.wait(job).status for job in ids] == ["succeeded", "succeeded"]
-    assert [engine.wait(job).attempts for job in ids] == [["succeeded"], ["succeeded"]]
 
 
 def test_a_global_state_is_kept_for_the_whole_connection(engine: Engine) -> None:
