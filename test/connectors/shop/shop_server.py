@@ -46,6 +46,7 @@ class Shop:
     trouble: list[int | str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     reached: Callable[[], object] = bool
+    host: str = "127.0.0.1"
 
     def __enter__(self) -> Shop:
         self._go_on, self._lock = threading.Event(), threading.Lock()
@@ -54,9 +55,9 @@ class Shop:
         class Handler(_Handler):
             owner = shop
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((self.host, 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://{self.host}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
         return self
