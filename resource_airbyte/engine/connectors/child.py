@@ -39,6 +39,7 @@ from ...protocol.seams import (
 from .handover import handed_over
 from .output import Output, widen
 from .scratch import scratch, variables
+from .shortage import Shortage
 
 # A destination takes its input in pieces of so many bytes: each that it takes is a sign of life.
 PIECE = 1 << 16
@@ -85,6 +86,7 @@ class ChildSource:
                 pass_fds=given.descriptors,
             )
             self._child = child
+            self._shortage = Shortage()
             self._tail = process.Tail(child.stderr, line=self._line) if child.stderr else None
             output = Output(child, self._program.mark)
             if self._stopped.is_set():  # stop() came before there was a process to stop
@@ -102,7 +104,9 @@ class ChildSource:
     def ended(self) -> Ended:
         if self._child is None or self._child.code is None:
             raise ConnectorCrashed(f"{self._program.name} was asked how it ended while it was running", origin="source")
-        how = f"closed its output, but had not ended {FAREWELL:.0f} s later" if self._outstayed else None
+        how = self._shortage.told(self._child.code)
+        if self._outstayed:
+            how = f"closed its output, but had not ended {FAREWELL:.0f} s later"
         return Ended(self._child.code, self._tail.text() if self._tail else "", how)
 
     def stop(self) -> None:
@@ -140,6 +144,7 @@ class ChildDestination:
         self._child = process.start(argv, env=env, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=given.descriptors)
         assert self._child.stderr is not None
         widen(self._child.stdin)
+        self._shortage = Shortage()
         self._output = Output(self._child, self._program.mark)
         self._tail = process.Tail(self._child.stderr, line=self._line)
         self._answers = threading.Thread(target=self._listen, daemon=True, name="destination answers")
@@ -205,7 +210,8 @@ class ChildDestination:
         if self._error is not None:
             raise self._error
         if code != 0:
-            message = f"{self._program.name} ended with exit code {code} before it had taken everything"
+            how = self._shortage.told(code) or f"ended with exit code {code} before it had taken everything"
+            message = f"{self._program.name} {how}"
             raise ConnectorCrashed(f"{message}: {self._tail.text()}".rstrip(": "), origin="destination")
 
     def _listen(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -75,10 +76,11 @@ def assignment(
     empty).
     """
     connection = connections.get(tx, job.connection_id)
-    work = work_of(job)
+    work = replace(work_of(job), backfill=_due(connection, attempt))
     streams = planned(connection.sync_catalog, work, generations=generations)
     history.catch_up(tx, connection.id, kept(settings), before=None if attempt.number else job.id)
     known, fresh = begin(tx, connection, streams, attempt.number)
+    _read_again(connection, streams, attempt)
     chosen = {key_of(stream.descriptor) for stream in streams} | {states.GLOBAL, states.LEGACY}
     return wire.Assignment(
         job=job.id,
@@ -95,7 +97,21 @@ def assignment(
         commit_interval=settings.checkpoint_interval,
         source_silence=settings.source_silence_timeout,
         destination_silence=settings.destination_silence_timeout,
+        memory_limit=settings.attempt_memory_limit,
     )
+
+
+def _due(connection: connections.Connection, attempt: jobs.Attempt) -> frozenset[StreamDescriptor]:
+    """The streams that wait to be read from their beginning; a job's later attempts go on with what the first began."""
+    waiting = connection.backfill or [] if attempt.number == 0 else []
+    return frozenset(StreamDescriptor(each["name"], each.get("namespace")) for each in waiting)
+
+
+def _read_again(connection: connections.Connection, streams: Iterable[PlannedStream], attempt: jobs.Attempt) -> None:
+    begun = {stream.descriptor for stream in streams}
+    left = [{"name": each.name, "namespace": each.namespace} for each in _due(connection, attempt) - begun]
+    if attempt.number == 0 and connection.backfill:
+        connection.backfill = left or None
 
 
 def _side(actor: actors.Actor, box: Box) -> wire.Side:

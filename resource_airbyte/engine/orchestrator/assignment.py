@@ -56,7 +56,7 @@ class Target(Struct):
 
 class Assignment(Struct, tag="assignment"):
     """All that an attempt needs. `catalog` is the source's, in the protocol's words; `targets` go with its streams,
-    in order.
+    in order. `memory_limit` is in bytes, 0 for none; the parent sees to it.
 
     `fresh` says that no state can exist for any stream, so that the source need not wait for the destination's
     checkpoints.
@@ -77,6 +77,7 @@ class Assignment(Struct, tag="assignment"):
     source_silence: float
     destination_silence: float
     log_level: str = "INFO"
+    memory_limit: int = 0
 
 
 class Ack(Struct, tag="ack"):

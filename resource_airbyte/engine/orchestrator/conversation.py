@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 
 from ... import process
 from ..connectors import scratch
+from ..connectors.shortage import Shortage
 from . import assignment as wire
+from .memory import Guard, Usage
 
 ENDING = 10.0  # seconds that a process may take to end after its last word
 BLOCK = 1 << 18
@@ -21,6 +23,9 @@ class Conversation:
     def __init__(self, job: wire.Assignment, line: Callable[[str], None]) -> None:
         ours, theirs = socket.socketpair()
         self._socket, self._mark, self._write = ours, job.mark, threading.Lock()
+        self._shortage = Shortage()
+        # What it took when it was ended because that was too much.
+        self.overrun: Usage | None = None
         with theirs:
             self._child = process.start(
                 process.python("resource_airbyte.engine.main.attempt", str(theirs.fileno())),
@@ -31,6 +36,7 @@ class Conversation:
         self.pid = self._child.pid
         assert self._child.stderr is not None
         self._tail = process.Tail(self._child.stderr, line=line)
+        self._guard = Guard(self.pid, job.mark, job.memory_limit, self._too_much)
         self._send(job)
 
     def messages(self) -> Iterator[list[wire.FromAttempt]]:
@@ -53,12 +59,21 @@ class Conversation:
         self._child.end(grace=0)
         process.sweep(self._mark)
 
+    def _too_much(self, usage: Usage) -> None:
+        self.overrun = usage
+        self.kill()
+
+    def shortage(self, code: int) -> str | None:
+        """What happened to it, if the system ended it because memory ran out."""
+        return self._shortage.told(code)
+
     def end(self) -> tuple[int, str]:
         """Wait for the process to end, clear up after it, and return its exit code and last words on stderr."""
         try:
             code = self._child.wait(ENDING)
         except process.DeadlineExceeded:
             code = self._child.end(grace=0)
+        self._guard.close()
         process.sweep(self._mark)  # connectors that it could not end any more, and daemons that they made
         scratch.sweep()  # what those had for temporary files
         self._socket.close()

@@ -24,9 +24,10 @@ def from_platform(kind: str, message: str) -> wire.Failure:
     return wire.Failure(PLATFORM, kind, message, at=time.time())
 
 
-def from_death(code: int, words: str) -> wire.Failure:
+def from_death(code: int, words: str, shortage: str | None = None) -> wire.Failure:
+    """`shortage` says what happened to it, if that is known to be a want of memory."""
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    message = f"the process of the attempt {how} before it was done"
+    message = f"the process of the attempt {shortage or f'{how} before it was done'}"
     return wire.Failure(PLATFORM, "system_error", message, internal=words or None, at=time.time())
 
 

@@ -29,8 +29,10 @@ from .assign import assignment, kept, refreshes
 from .conversation import Conversation
 from .ending import closed
 from .joblog import JobLog
+from .memory import exceeded
 from .ready import ready
 from .renewal import folded, outdated
+from .schema_refresh import SchemaRefresh
 
 SAVE_STATS = 0.5  # seconds between two writes of an attempt's statistics
 KILL_AFTER = 5.0  # seconds that a cancelled attempt has to end by itself
@@ -102,6 +104,7 @@ class Run:
         when the job is further already does nothing.
         """
         self._tools, self.job_id, self._moved, self._number = tools, job_id, moved, number
+        self._schema = SchemaRefresh(tools, job_id)
         self._conversation: Conversation | None = None
         self._lock = threading.Lock()
         # Takes the secrets of both configurations out of a text; None as long as they are not all known.
@@ -112,6 +115,7 @@ class Run:
 
     def run(self) -> Result | None:
         """The result; None when the job was over before it began, or somebody else has closed the attempt."""
+        self._schema.run()
         opened = self._open()
         if opened is None:
             return None
@@ -120,6 +124,7 @@ class Run:
         level = self._tools.settings.log_level
         with JobLog(self._tools.log_dir, job.job, job.attempt, redact=opened.redact, level=level) as lines:
             try:
+                self._schema.tell(lines)
                 self._prepare(opened, lines)
                 self.redact = opened.redact
                 self._converse(opened, lines, heard)
@@ -134,6 +139,7 @@ class Run:
     def cancel(self) -> None:
         """End it now: it is asked, and killed when it has not ended a little later."""
         self._hurried.set()
+        self._schema.end()
         with self._lock:
             self.cancelled = True
             conversation = self._conversation
@@ -153,6 +159,7 @@ class Run:
 
     def kill(self) -> None:
         self._hurried.set()
+        self._schema.end()
         conversation = self._conversation
         if conversation is not None:
             conversation.kill()
@@ -243,8 +250,11 @@ class Run:
         code, words = conversation.end()
         if heard.finished is not None:
             heard.failures += heard.finished.failures
+        elif conversation.overrun is not None:
+            heard.failures.append(exceeded(conversation.overrun, opened.assignment.memory_limit))
+            lines.line("ERROR", "platform", heard.failures[-1].message)
         elif not self.cancelled:
-            heard.failures.append(reasons.from_death(code, words))
+            heard.failures.append(reasons.from_death(code, words, conversation.shortage(code)))
 
     def _handle(
         self,

@@ -51,6 +51,7 @@ Steps, in order. A word, or an object with one key:
     "chatter"                    LOG lines, forever; {"drip": seconds} a byte so often, never a line end
     {"pool": n}                  n workers of a multiprocessing pool, left alone
     "close_stdout"
+    {"hoard": n}                 take n bytes of memory
     {"exit": code}               {"crash": "text"}: an exception nobody handles
     {"once": ["path", step]}     do the step, unless this file exists; make it first
     {"turn": ["path", […]]}      the first time the first of these lists of steps, then the second, …; after them, none
@@ -391,6 +392,9 @@ class Scripted:
             worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,), daemon=False)
             worker.start()
             self.do_log(f"orphan {worker.pid}")
+
+    def do_hoard(self, size):
+        self.hoard = bytearray(os.urandom(1 << 10) * (size >> 10))
 
     def do_close_stdout(self):
         self.out.flush()
