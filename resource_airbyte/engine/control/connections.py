@@ -182,17 +182,21 @@ def _options(body: ConnectionOptions) -> dict[str, Any]:
 
 
 def _know_source(tx: Session, connection: store.Connection) -> None:
-    """A connection that names no catalog was made with the one that was discovered last."""
+    """A connection that names no catalog was made with the one that was discovered last, if it has its streams."""
+    named = catalogs.get(tx, connection.options.get("source_catalog_id"), connection.source_id)
     newest = catalogs.newest(tx, connection.source_id)
-    if newest is not None and not catalogs.get(tx, connection.options.get("source_catalog_id"), connection.source_id):
+    if named is not None or newest is None:
+        return
+    if changes.agrees(connection, AirbyteCatalog.from_protocol(newest.payload)):
         connection.options = {**connection.options, "source_catalog_id": newest.id}
 
 
 def _settle_schema(tx: Session, connection: store.Connection, body: ConnectionUpdate, before: str | None) -> None:
     """What an update says of changes in the source's schema that the connection had not taken over.
 
-    They are, when it names another catalog than that of `before`, or has the streams of the last one. One that the changes had paused goes on
-    then, unless the update says otherwise; once its status is set by hand, that is nobody else's.
+    They are, when it names another catalog than that of `before`, or has the streams of the last one. A connection that
+    they had paused goes on then, unless the update says otherwise; once its status is set by hand, it is for no reason
+    of ours.
     """
     noted = connection.schema_change
     if noted is None and body.source_catalog_id is None and body.sync_catalog is None:

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ... import process
 from ...errors import ConnectorCrashed, ConnectorError
@@ -21,8 +21,10 @@ from .base import Probe
 from .doing import Doing
 from .probes import run_probe
 from .renewal import folded
-from .run import Tools
 from .turns import Closed, Turns
+
+if TYPE_CHECKING:
+    from .run import Tools
 
 ENDING = 5.0  # seconds that a probe may take to notice that its connector was ended
 SWEEP = 0.2  # and between two looks for connectors that it may have started meanwhile
@@ -37,12 +39,12 @@ class Asking:
         self._turns = Turns(tools.settings.max_concurrent_probes)
         self._closing = False
 
-    def ask(self, probe: Probe) -> dict[str, Any]:
-        """The answer, as `Orchestrator.probe` describes it."""
+    def ask(self, probe: Probe, told: Callable[[str], None] | None = None) -> dict[str, Any]:
+        """The answer, as `Orchestrator.probe` describes it. `told` gets a sentence whenever there is a new one."""
         tools, name = self._tools, f"{probe.connector.short} {probe.version} {probe.kind}"
         with (
             self._told_of_an_end(probe),
-            self._doing.one(f"{name}: under way") as tell,
+            self._doing.one(f"{name}: under way", told) as tell,
             self._turn(probe, lambda sentence: tell(f"{name}: {sentence}")),
         ):
             tell(f"{name}: under way")

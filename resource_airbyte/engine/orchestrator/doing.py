@@ -17,13 +17,15 @@ class Doing:
         self._lock = threading.Lock()
 
     @contextmanager
-    def one(self, sentence: str) -> Iterator[Callable[[str], None]]:
-        """Something is under way inside the block; what it yields takes its newer sentences."""
+    def one(self, sentence: str, told: Callable[[str], None] | None = None) -> Iterator[Callable[[str], None]]:
+        """Something is under way inside the block; what it yields takes its newer sentences. `told` gets them, too."""
         number = next(self._numbers)
 
         def tell(newer: str) -> None:
             with self._lock:
                 self._sentences[number] = newer
+            if told is not None:
+                told(newer)
 
         tell(sentence)
         try:

@@ -30,11 +30,13 @@ class Work:
     """What a job is to do: `refresh` is None, "truncate" or "merge"; `only` limits it to some streams (None: all).
 
     `clear`: nothing is read, and the streams end up empty; the named ones even if they are not selected any more.
+    `backfill`: streams that are read from their beginning, since rows of before lack the values of new fields.
     """
 
     refresh: str | None = None
     only: frozenset[StreamDescriptor] | None = None
     clear: bool = False
+    backfill: frozenset[StreamDescriptor] = frozenset()
 
     def covers(self, stream: StreamDescriptor, selected: bool) -> bool:
         if self.only is None:
@@ -92,7 +94,8 @@ def _planned(entry: Mapping[str, Any], work: Work, generations: bool) -> Planned
     names = WITH_GENERATIONS if generations else WITHOUT_GENERATIONS
     cursor, key = _cursor(config, stream), config.get("primaryKey") or stream.source_defined_primary_key
     configured = ConfiguredStream(stream, sync, names.get(mode, mode), cursor, key or None)
-    return PlannedStream(configured, mode in OVERWRITES, work.refresh)
+    refresh = work.refresh or ("merge" if descriptor in work.backfill else None)
+    return PlannedStream(configured, mode in OVERWRITES, refresh)
 
 
 def _cursor(config: Mapping[str, Any], stream: Stream) -> list[str] | None:

@@ -53,6 +53,8 @@ def settle(
     Without `propagate` nothing is taken over; the connection is only told of the change, or paused. `modes` are those
     that the destination can write with, None when they are not known.
     """
+    if catalog_id == connection.options.get("source_catalog_id") and connection.schema_change is None:
+        return Outcome(CatalogDiff(transforms=[]))
     found = difference(known(tx, connection), catalog)
     if not found.transforms:
         take(connection, quietly(_current(connection), catalog, found), catalog_id)
@@ -130,13 +132,19 @@ def policy_of(connection: Connection) -> str:
 
 
 def known(tx: Session, connection: Connection) -> AirbyteCatalog:
-    """The streams that the connection knows of: those in its own catalog, and in the one that it was made with."""
-    current = _current(connection)
-    there = entries(current)
+    """The streams that the connection knows of, as they were in the catalog that it was made with."""
+    current = entries(_current(connection))
     stored = catalogs.get(tx, connection.options.get("source_catalog_id"), connection.source_id)
-    rest = AirbyteCatalog.from_protocol(stored.payload) if stored is not None else AirbyteCatalog(streams=[])
-    more = [each for key, each in entries(rest).items() if key not in there]
-    return AirbyteCatalog(streams=[*current.streams, *map(_unselected, more)])
+    made_with = AirbyteCatalog.from_protocol(stored.payload) if stored is not None else AirbyteCatalog(streams=[])
+    before = entries(made_with)
+    mine = [_as_before(each, before.get(key)) for key, each in current.items()]
+    return AirbyteCatalog(streams=[*mine, *(_unselected(each) for key, each in before.items() if key not in current)])
+
+
+def _as_before(
+    entry: AirbyteStreamAndConfiguration, before: AirbyteStreamAndConfiguration | None
+) -> AirbyteStreamAndConfiguration:
+    return entry if before is None else AirbyteStreamAndConfiguration(stream=before.stream, config=entry.config)
 
 
 def agrees(connection: Connection, catalog: AirbyteCatalog) -> bool:

@@ -7,7 +7,7 @@ deduplicates goes or becomes another one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from resource_airbyte.model.catalog import (
@@ -65,7 +65,8 @@ def _update(key: Key, old: AirbyteStreamAndConfiguration, new: AirbyteStreamAndC
     if old.config is None or old.stream is None or new.stream is None or not is_selected(old):
         return None
     before, after = fields(old.stream.json_schema or {}), fields(new.stream.json_schema or {})
-    changed = [*_removed(before, after, old.config), *_added(before, after), *_altered(before, after)]
+    needed = _needed(old.stream, old.config)
+    changed = [*_removed(before, after, needed), *_added(before, after), *_altered(before, after)]
     attributes = list(_attributes(old.stream, new.stream, old.config))
     if not changed and not attributes:
         return None
@@ -73,14 +74,14 @@ def _update(key: Key, old: AirbyteStreamAndConfiguration, new: AirbyteStreamAndC
 
 
 def _removed(
-    before: Mapping[Path, Any], after: Mapping[Path, Any], config: AirbyteStreamConfiguration
+    before: Mapping[Path, Any], after: Mapping[Path, Any], needed: Collection[list[str] | None]
 ) -> Iterator[FieldTransform]:
     for path in before:
         if path not in after:
             yield FieldTransform(
                 transform_type="remove_field",
                 field_name=list(path),
-                breaking=_is_needed(list(path), config),
+                breaking=list(path) in needed,
                 remove_field=FieldRemove(schema=before[path]),
             )
 
@@ -107,10 +108,14 @@ def _altered(before: Mapping[Path, Any], after: Mapping[Path, Any]) -> Iterator[
             )
 
 
-def _is_needed(path: list[str], config: AirbyteStreamConfiguration) -> bool:
-    if config.sync_mode == "incremental" and config.cursor_field == path:
-        return True
-    return dedups(config) and path in (config.primary_key or [])
+def _needed(stream: AirbyteStream, config: AirbyteStreamConfiguration) -> list[list[str] | None]:
+    """The fields without which the stream cannot be synced as it is configured."""
+    cursor = [config.cursor_field or stream.default_cursor_field] if config.sync_mode == "incremental" else []
+    return [*cursor, *(_key(stream, config) if dedups(config) else [])]
+
+
+def _key(stream: AirbyteStream, config: AirbyteStreamConfiguration) -> list[list[str]]:
+    return config.primary_key or stream.source_defined_primary_key or []
 
 
 def dedups(config: AirbyteStreamConfiguration) -> bool:
@@ -126,7 +131,7 @@ def _attributes(
     yield StreamAttributeTransform(
         transform_type="update_primary_key",
         # A key that the source no longer defines stays the one by which rows are told apart.
-        breaking=bool(after) and dedups(config) and sorted(config.primary_key or []) != sorted(after),
+        breaking=bool(after) and dedups(config) and sorted(_key(old, config)) != sorted(after),
         update_primary_key=StreamAttributePrimaryKeyUpdate(old_primary_key=before, new_primary_key=after),
     )
 

@@ -1,0 +1,175 @@
+"""Before a sync: whether the source's schema is another one by now, and what that means to the connection.
+
+The source is asked when nobody has asked it for so many hours (setting `schema_refresh_hours`). That it does not answer
+is no reason not to sync: what is known stays in use.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
+
+from ... import process
+from ...errors import ConnectorError, DatabaseUnreachable, ResourceError
+from ...model.catalog import AirbyteCatalog
+from ..connectors.catalog import Connector
+from ..schemas import changes, discovered, words
+from ..schemas.discovered import Asked
+from ..store import actors, catalogs, connections, jobs, specifications
+from ..store.base import now
+from .asking import Keeping
+from .base import Probe
+from .joblog import JobLog
+from .probes import run_probe
+from .reasons import PLATFORM
+
+if TYPE_CHECKING:
+    from .run import Tools
+
+HOUR = 3600.0
+SWEEP = 0.1  # seconds between two looks for a connector that is to end
+MOST = 200  # lines of the connector that are told; it may say very much
+READING = ("sync", "refresh")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known before the source is asked: `catalog` is its last answer to the same question."""
+
+    connection_id: str
+    source: actors.Actor
+    connector: Connector
+    asked: Asked
+    catalog: catalogs.Catalog | None
+    due: bool
+
+
+class SchemaRefresh:
+    """One look at the schema, for one job. `run` blocks; `end` comes from other threads."""
+
+    def __init__(self, tools: Tools, job_id: int) -> None:
+        self._tools, self._job_id = tools, job_id
+        self._ended, self._woken = threading.Event(), threading.Event()
+        self._notes: deque[tuple[str, str]] = deque(maxlen=MOST)
+        self._paused: str | None = None
+
+    def run(self) -> None:
+        """Look, if it is time to, and let the connection do with what was found what it is configured to do."""
+        if self._tools.settings.schema_refresh_hours <= 0:
+            return
+        try:
+            known = self._known()
+            if known is None or self._ended.is_set():
+                return
+            catalog = self._ask(known) if known.due else known.catalog
+            if catalog is not None:
+                self._settle(known.connection_id, catalog)
+        except DatabaseUnreachable:
+            raise
+        except ResourceError as error:
+            self._note("WARN", f"the schema of the source could not be looked at: {error.told()}")
+
+    def end(self) -> None:
+        """Ask no more."""
+        self._ended.set()
+        self._woken.set()
+
+    def tell(self, lines: JobLog) -> None:
+        """What came of it. ConnectorError (refresh_schema) when the connection was paused."""
+        for level, text in self._notes:
+            lines.line(level, "platform", text)
+        if self._paused is not None:
+            raise ConnectorError(
+                f"The connection was paused: {self._paused}", origin=PLATFORM, failure_type="refresh_schema"
+            )
+
+    def _note(self, level: str, text: str) -> None:
+        self._notes.append((level, text))
+
+    def _known(self) -> Known | None:
+        """None when this job is none that asks, or has begun already."""
+        tools = self._tools
+        with tools.db.read() as tx:
+            job = jobs.get(tx, self._job_id)
+            if job.finished or job.config_type not in READING or jobs.attempts(tx, [job.id])[job.id]:
+                return None
+            connection = connections.get(tx, job.connection_id)
+            source = actors.get(tx, connection.source_id, "source")
+        connector = tools.catalog().get(source.definition_id)
+        asked = Asked.of(tools.box, connector, source.version, source.configuration)
+        with tools.db.read() as tx:
+            found = discovered.find(tx, source, asked)
+        last = max(found.created_at if found else 0.0, connection.schema_tried_at or 0.0)
+        due = now() - last >= tools.settings.schema_refresh_hours * HOUR
+        return Known(connection.id, source, connector, asked, found, due)
+
+    def _ask(self, known: Known) -> catalogs.Catalog | None:
+        with self._tools.db.begin() as tx:  # before it answers, so that one that never does is not asked by each sync
+            connections.get(tx, known.connection_id).schema_tried_at = now()
+        try:
+            answer = self._probe(known)
+        except DatabaseUnreachable:
+            raise
+        except ResourceError as error:
+            if not self._ended.is_set():
+                text = f"the source did not say what its schema is by now, the known one stays in use: {error.told()}"
+                self._note("WARN", text)
+            return None
+        asked, renewed = known.asked, answer.get("configuration")
+        if renewed is not None:
+            asked = Asked.of(self._tools.box, known.connector, known.source.version, renewed)
+        with self._tools.db.begin() as tx:
+            return discovered.keep(tx, known.source.id, asked, answer["catalog"])
+
+    def _probe(self, known: Known) -> dict[str, Any]:
+        tools, source, done = self._tools, known.source, threading.Event()
+        mark = f"{tools.mark}:{self._job_id}:schema.{uuid.uuid4().hex}."
+        probe = Probe("discover", known.connector, source.version, source.configuration, actor_id=source.id)
+        threading.Thread(target=self._watch, args=(mark, done), name=f"schema of job {self._job_id}").start()
+        try:
+            return run_probe(
+                probe,
+                launchers=tools.launchers,
+                specs=tools.specs,
+                box=tools.box,
+                settings=tools.settings,
+                log=self._note,
+                keep=Keeping(tools.db, tools.box, probe).keep,
+                mark=mark,
+            )
+        finally:
+            done.set()
+            self._woken.set()
+
+    def _watch(self, mark: str, done: threading.Event) -> None:
+        """End the connector when it is to be asked no more, even if it is only about to start then."""
+        self._woken.wait()
+        while not done.wait(SWEEP):
+            process.sweep(mark)
+
+    def _settle(self, connection_id: str, catalog: catalogs.Catalog) -> None:
+        found = AirbyteCatalog.from_protocol(catalog.payload)
+        with self._tools.db.begin() as tx:
+            connection = connections.get(tx, connection_id)
+            if connection.status != "active":
+                return
+            modes = _modes(tx, connection)
+            outcome = changes.settle(tx, connection, found, catalog.id, modes=modes)
+        if outcome.applied.transforms:
+            self._note("INFO", f"taken over from the source: {words.brief(words.sentences(outcome.applied))}")
+        elif outcome.found.transforms and not outcome.paused:
+            told = words.brief(words.sentences(outcome.found))
+            self._note("INFO", f"the schema of the source has changed, and the connection ignores it: {told}")
+        self._paused = outcome.paused
+
+
+def _modes(tx: Session, connection: connections.Connection) -> list[str] | None:
+    """How the destination says that it can write; None when it was never asked."""
+    destination = actors.get(tx, connection.destination_id, "destination")
+    payload = specifications.get(tx, destination.definition_id, destination.version)
+    return None if payload is None else list(payload.get("supported_destination_sync_modes") or []) or None
