@@ -42,7 +42,7 @@ def info(
     facts: dict[str, Any] = json.loads(shipped("config/runtime.json").read_text("utf-8"))
     data: dict[str, Any] = {"name": "resource-airbyte", "version": __version__, **facts}
     blocks: list[str | Table] = [Table(("fact", "value"), [(key, _shown(value)) for key, value in data.items()])]
-    data["runtime"] = str(session.settings.runtime)
+    data["runtime"] = session.runtime.name
     if session.verbose:
         data["settings"] = _settings(session)
         rows = [

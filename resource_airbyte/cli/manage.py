@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resource_airbyte.cli import ask
+from resource_airbyte.cli import doctor as examining
 from resource_airbyte.cli import prune as pruning
 from resource_airbyte.cli.result import ALREADY, Result
 from resource_airbyte.cli.session import Session, of
@@ -42,6 +43,8 @@ def _result(outcome: Outcome) -> Result:
         resource-airbyte manage install
         resource-airbyte manage install --link        and put the command on your PATH
         resource-airbyte manage install --force       repair an installation, its data stays
+        resource-airbyte manage install --service     and start it with the machine's session
+        resource-airbyte manage install --runtime compose     as a stack of containers
     """),
 )
 def install(
@@ -51,12 +54,15 @@ def install(
     link: Annotated[
         bool | None, typer.Option("--link/--no-link", help=f"Put the command {PROGRAM} on the PATH, or do not ask.")
     ] = None,
+    service: Annotated[
+        bool, typer.Option("--service", help="Have it start with the machine's session (systemd, launchd).")
+    ] = False,
     form: Format = "text",
 ) -> Result:
     """Make everything that a start needs: the data directory, the database, the key and the token."""
     session = of(context)
     path = _link(session, link)
-    outcome = session.runtime.install(force=force, skip_validation=skip_validation, link=path)
+    outcome = session.runtime.install(force=force, skip_validation=skip_validation, link=path, service=service)
     result = _result(outcome)
     if path is not None and outcome.changed and str(path.parent) not in os.environ.get("PATH", "").split(os.pathsep):
         return Result(
@@ -146,4 +152,18 @@ def restart(context: typer.Context, force: Force = False, form: Format = "text")
     return Result(result.data, result.text, result.messages, result.hint)
 
 
+@app.command(
+    "scale",
+    cls=verb("resource-airbyte manage scale --workers 2", two=(NotInstalled,)),
+)
+def scale(
+    context: typer.Context,
+    workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, max=100, help="How many there should be.")],
+    form: Format = "text",
+) -> Result:
+    """Have so many workers run the jobs (compose), now and at every start. Exit code 2: it has so many already."""
+    return _result(of(context).runtime.scale(workers))
+
+
+app.command("doctor", cls=verb(examining.EXAMPLES))(examining.doctor)
 app.command("prune", cls=verb(pruning.EXAMPLES))(pruning.prune)

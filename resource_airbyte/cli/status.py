@@ -15,7 +15,7 @@ from resource_airbyte.cli.words import size, span
 from resource_airbyte.errors import NotInstalled, NotRunning
 
 if TYPE_CHECKING:
-    from resource_airbyte.runtime.base import RuntimeStatus
+    from resource_airbyte.runtime.base import RuntimeStatus, ServiceStatus
 
 app = application()
 
@@ -50,11 +50,32 @@ def _text(found: RuntimeStatus, verbose: bool) -> list[str | Table]:
     if found.problem:
         blocks.append(f"problem: {found.problem}")
     if found.services:
-        rows = [(each.name, _state(each), each.address, each.detail) for each in found.services]
-        blocks += ["", Table(("service", "state", "address", ""), rows)]
+        blocks += ["", _services(found)]
     if verbose and found.details:
         blocks += ["", Table(("detail", "value"), [(key, str(value)) for key, value in found.details.items()])]
     return blocks
+
+
+def _services(found: RuntimeStatus) -> Table:
+    """A row for each; of containers also what they use. An image's name is long and known: it is left out first."""
+    if not any(each.image for each in found.services):
+        rows = [(each.name, _state(each), each.address, each.detail) for each in found.services]
+        return Table(("service", "state", "address", ""), rows)
+    columns = ("service", "state", "address", "up", "cpu", "memory", "image", "")
+    return Table(columns, [_row(each) for each in found.services], spare=("image",))
+
+
+def _row(service: ServiceStatus) -> tuple[str | None, ...]:
+    return (
+        service.name if service.replica is None else f"{service.name} {service.replica}",
+        _state(service),
+        service.address,
+        span(time.time() - service.started_at) if service.started_at else None,
+        None if service.processors is None else f"{service.processors * 100:.0f} %",
+        None if service.memory is None else size(service.memory),
+        service.image,
+        service.detail,
+    )
 
 
 def _headline(found: RuntimeStatus) -> str:
@@ -67,7 +88,9 @@ def _headline(found: RuntimeStatus) -> str:
     return ", ".join([line, *(fact for fact in facts if fact)])
 
 
-def _state(service: Any) -> str:
+def _state(service: ServiceStatus) -> str:
     if not service.running:
         return "stopped"
+    if service.health == "starting":
+        return "starting"
     return "healthy" if service.healthy else "unhealthy"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from resource_airbyte.errors import NotAvailable
@@ -22,7 +22,9 @@ class Absent:
             hint="use the embedded one: --runtime embedded, or unset AIRBYTE_RUNTIME",
         )
 
-    def install(self, *, force: bool = False, skip_validation: bool = False, link: Path | None = None) -> Outcome:
+    def install(
+        self, *, force: bool = False, skip_validation: bool = False, link: Path | None = None, service: bool = False
+    ) -> Outcome:
         raise self._refuse()
 
     def uninstall(self, *, force: bool = False, keep_data: bool = False) -> Outcome:
@@ -36,6 +38,15 @@ class Absent:
 
     def restart(self, *, force: bool = False) -> Outcome:
         raise self._refuse()
+
+    def scale(self, workers: int) -> Outcome:
+        raise self._refuse()
+
+    def lasting(self) -> bool:
+        return True
+
+    def variables(self) -> Mapping[str, str]:
+        return {}
 
     def status(self) -> RuntimeStatus:
         raise self._refuse()

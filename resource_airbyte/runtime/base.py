@@ -51,7 +51,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One part of the runtime: a listening socket or a process. `address` is what a client connects to, if anything."""
+    """One part of the runtime: a listening socket, a process or a container.
+
+    `address` is what a client connects to, if anything; `replica` counts from 1 where there are several of its name.
+    Times are seconds since the epoch, memory is in bytes, `processors` how many of them it uses (0.5: half of one).
+    """
 
     name: str
     running: bool
@@ -60,6 +64,12 @@ class ServiceStatus:
     port: int | None = None
     pid: int | None = None
     detail: str | None = None
+    replica: int | None = None
+    image: str | None = None
+    started_at: float | None = None
+    processors: float | None = None
+    memory: int | None = None
+    health: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,10 +122,13 @@ class Runtime(Protocol):
     name: str
     services: tuple[str, ...]
 
-    def install(self, *, force: bool = False, skip_validation: bool = False, link: Path | None = None) -> Outcome:
+    def install(
+        self, *, force: bool = False, skip_validation: bool = False, link: Path | None = None, service: bool = False
+    ) -> Outcome:
         """Make everything that a start needs. `force` repairs an existing install without touching its data.
 
-        `link` is where to put the launcher (a file path); it is recorded, so that uninstall removes it.
+        `link` is where to put the launcher (a file path); it is recorded, so that uninstall removes it. With `service`
+        it starts with the machine's session from now on.
         """
 
     def uninstall(self, *, force: bool = False, keep_data: bool = False) -> Outcome:
@@ -130,8 +143,17 @@ class Runtime(Protocol):
     def restart(self, *, force: bool = False) -> Outcome:
         """Stop it if it runs, then start it."""
 
+    def scale(self, workers: int) -> Outcome:
+        """Have so many workers, now and at every start; NotAvailable where that cannot be."""
+
+    def lasting(self) -> bool:
+        """Whether it comes back by itself when the machine is started again."""
+
+    def variables(self) -> Mapping[str, str]:
+        """What `${NAME}` in a content file falls back to where the environment has no such variable."""
+
     def status(self) -> RuntimeStatus:
-        """How it is, in well under a second. Never raises for something that is merely down."""
+        """How it is, in well under two seconds. Never raises for something that is merely down."""
 
     def logs(
         self, service: str | None, *, since: float | None = None, tail: int = 50, follow: bool = False

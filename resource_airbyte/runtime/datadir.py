@@ -1,4 +1,4 @@
-"""The data directory of the embedded runtime: what is in it, whether it can be used, how it is made and taken away.
+"""The data directory of a runtime: what is in it, whether it can be used, how it is made and taken away.
 
 .resource-airbyte   the marker: that this directory is ours, and what install made
 token, master.key   0600; the bearer token of the API, the key of the connectors' configurations
@@ -7,6 +7,12 @@ daemon.lock         held by the daemon as long as it lives
 daemon.json         the running daemon: process, ports, socket
 api.sock            its Unix socket
 logs/               server.log, worker.log, daemon.out, jobs/<job>/<attempt>.log
+
+Of the compose runtime it holds less, because most lies in volumes of the container engine:
+
+stack.env           0600; the variables of docker/compose.yaml and of the containers
+secrets/            0700; master.key, token and the passwords of PostgreSQL, which the containers get as files
+logs/               build.log, compose.log
 """
 
 from __future__ import annotations
@@ -19,7 +25,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +36,7 @@ MARKER = ".resource-airbyte"
 # What the runtime makes in its directory, now or while it runs. A trailing * stands for SQLite's companions and copies.
 DATA = ("master.key", "master.key.new", "airbyte.db*")
 REST = ("token*", "daemon.lock", "start.lock", "daemon.json*", "api.sock", "logs")
+STACK = ("stack.env*", "secrets", "start.lock", "logs")
 LOG_FILES = ("*.log", "*.log.*", "daemon.out")
 # File systems on which neither SQLite's shared memory nor file locks can be relied on.
 NETWORK = frozenset(
@@ -47,7 +54,8 @@ class Marker:
     """What `.resource-airbyte` says. `created` holds paths relative to the directory; "." is the directory itself.
 
     `links` are absolute paths of launchers, each with the target that was given to it. `kept` says that the runtime was
-    uninstalled and its data left for the next install.
+    uninstalled and its data left for the next install. `runtime` is which one it is, `service` the file that makes it
+    start with the machine's session, `images` are the container images that install has built.
     """
 
     version: str
@@ -55,6 +63,20 @@ class Marker:
     created: tuple[str, ...] = ()
     links: dict[str, str] = field(default_factory=dict)
     kept: bool = False
+    runtime: str = "embedded"
+    service: str | None = None
+    images: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, raw: dict[str, Any]) -> Marker:
+        """From its JSON. What a version before this one did not write yet has its default."""
+        known = cls(raw["version"], raw["installed_at"], tuple(raw["created"]), dict(raw["links"]), raw["kept"])
+        runtime, images = str(raw.get("runtime", "embedded")), tuple(raw.get("images", ()))
+        return replace(known, runtime=runtime, service=raw.get("service"), images=images)
+
+    def wire(self) -> dict[str, Any]:
+        """Its JSON."""
+        return {**asdict(self), "created": list(self.created), "images": list(self.images)}
 
 
 class DataDir:
@@ -71,8 +93,7 @@ class DataDir:
     def marker(self) -> Marker | None:
         """The marker; None where there is none, and nothing has been installed."""
         try:
-            raw = json.loads(self.marker_file.read_text("utf-8"))
-            return Marker(raw["version"], raw["installed_at"], tuple(raw["created"]), dict(raw["links"]), raw["kept"])
+            return Marker.read(json.loads(self.marker_file.read_text("utf-8")))
         except FileNotFoundError:
             return None
         except NotADirectoryError as error:
@@ -131,10 +152,7 @@ class DataDir:
         return ()
 
     def write_marker(self, marker: Marker) -> None:
-        content = {"version": marker.version, "installed_at": marker.installed_at, "created": list(marker.created)}
-        self.write(
-            self.marker_file, json.dumps({**content, "links": marker.links, "kept": marker.kept}, indent=2) + "\n"
-        )
+        self.write(self.marker_file, json.dumps(marker.wire(), indent=2) + "\n")
 
     def write_token(self) -> None:
         """Make a token, unless there is one."""
@@ -239,9 +257,9 @@ def file_system(path: Path) -> str:
     return parts[-1].fstype if parts else ""
 
 
-def new_marker(created: tuple[str, ...], links: dict[str, str]) -> Marker:
+def new_marker(created: tuple[str, ...], links: dict[str, str], runtime: str = "embedded") -> Marker:
     """The marker of an install that is done now, by this version."""
-    return Marker(__version__, time.time(), created, links)
+    return Marker(__version__, time.time(), created, links, runtime=runtime)
 
 
 def _device(path: str) -> int:
@@ -252,7 +270,7 @@ def _device(path: str) -> int:
 
 
 def _ours(name: str) -> bool:
-    patterns = (MARKER, *DATA, *REST, "lost+found")
+    patterns = (MARKER, *DATA, *REST, *STACK, "lost+found")
     return any(Path(name).match(pattern) for pattern in patterns) or name.startswith(MARKER)
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,12 +13,14 @@ from typing import Any
 
 from resource_airbyte import process
 from resource_airbyte.client.endpoint import Endpoint
-from resource_airbyte.errors import Conflict, NotFound, NotInstalled, PortTaken, RuntimeFault, UsageError, by_code
+from resource_airbyte.errors import Conflict, NotAvailable, NotFound, RuntimeFault, UsageError, by_code
+from resource_airbyte.runtime import claim, launcher, logs
 from resource_airbyte.runtime import instance as daemon
-from resource_airbyte.runtime import logs
+from resource_airbyte.runtime import service as services
 from resource_airbyte.runtime.base import Credential, Outcome, Report, RuntimeStatus, ServiceStatus, silent
 from resource_airbyte.runtime.datadir import DATA, MARKER, REST, DataDir, Marker, new_marker
 from resource_airbyte.runtime.instance import Instance
+from resource_airbyte.runtime.ports import check_port
 from resource_airbyte.settings import Settings
 
 MIGRATE = "resource_airbyte.engine.main.migrate"
@@ -29,7 +29,6 @@ MIGRATE_TIMEOUT = 120.0
 LOGS = {"webapp": "server.log", "server": "server.log", "worker": "worker.log"}
 ABSENT = {"temporal": "the daemon queues and runs the jobs itself", "postgres": "the database is a SQLite file"}
 START_HINT = "start it with: resource-airbyte manage start"
-INSTALL_HINT = "install it with: resource-airbyte manage install"
 
 
 class Embedded:
@@ -43,12 +42,12 @@ class Embedded:
         self._report = report
         self._data = DataDir(settings.data_dir)
 
-    def install(self, *, force: bool = False, skip_validation: bool = False, link: Path | None = None) -> Outcome:
+    def install(
+        self, *, force: bool = False, skip_validation: bool = False, link: Path | None = None, service: bool = False
+    ) -> Outcome:
+        claim.check_free(self._data, self.name)
         if not force and self._data.installed():
-            path = self._data.path
-            return Outcome(
-                f"resource-airbyte is already installed in {path}", False, {"data_dir": str(path)}, START_HINT
-            )
+            return self._install_service() if service else self._already_installed()
         if not skip_validation:
             self._validate()
         created = self._data.make()
@@ -56,13 +55,17 @@ class Embedded:
             marker = self._begin(created, link)
             self._report("making the database")
             self._prepare_database()
-        details = {"data_dir": str(self._data.path), "links": list(marker.links)}
-        return Outcome(f"resource-airbyte is installed in {self._data.path}", details=details, hint=START_HINT)
+        details: dict[str, Any] = {"data_dir": str(self._data.path), "links": list(marker.links)}
+        hint: str | None = START_HINT
+        if service:
+            added = self._install_service()
+            details, hint = {**details, **added.details}, added.hint or hint
+        return Outcome(f"resource-airbyte is installed in {self._data.path}", details=details, hint=hint)
 
     def uninstall(self, *, force: bool = False, keep_data: bool = False) -> Outcome:
         marker = self._data.marker()
-        if marker is None or (marker.kept and keep_data):
-            return Outcome(f"resource-airbyte is not installed in {self._data.path}", False, hint=INSTALL_HINT)
+        if marker is None or (marker.kept and keep_data) or marker.runtime != self.name:
+            return Outcome(claim.where(self._data, self.name), False, hint=claim.hint(self._data, self.name))
         with self._alone():
             self._make_sure_it_is_stopped(force)
             removed = self._remove(marker, keep_data)
@@ -90,8 +93,9 @@ class Embedded:
 
     def stop(self, *, force: bool = False, timeout: float | None = None) -> Outcome:
         timeout = self._settings.stop_timeout if timeout is None else timeout
-        if not self._data.installed():
-            return Outcome("Airbyte is not running: it is not installed", False, hint=INSTALL_HINT)
+        if not self._installed():
+            hint = claim.hint(self._data, self.name)
+            return Outcome(f"Airbyte is not running: {claim.where(self._data, self.name)}", False, hint=hint)
         # By force it does not wait its turn: what it would wait for may be a stop that is taking too long.
         with contextlib.nullcontext() if force else self._alone():
             found = daemon.running(self._data)
@@ -104,9 +108,22 @@ class Embedded:
         started = self.start()
         return replace(started, message="Airbyte is restarted" if stopped.changed else started.message)
 
+    def scale(self, workers: int) -> Outcome:
+        raise NotAvailable(
+            "the embedded runtime is one process, which runs the jobs itself.",
+            hint=f"AIRBYTE_MAX_CONCURRENT_JOBS={workers} resource-airbyte manage restart; or use: --runtime compose",
+        )
+
+    def lasting(self) -> bool:
+        marker = self._data.marker()
+        return marker is not None and marker.service is not None
+
+    def variables(self) -> Mapping[str, str]:
+        return {}
+
     def status(self) -> RuntimeStatus:
-        if not self._data.installed():
-            return RuntimeStatus(self.name, False, False, False, hint=INSTALL_HINT)
+        if not self._installed():
+            return RuntimeStatus(self.name, False, False, False, hint=claim.hint(self._data, self.name))
         found = daemon.running(self._data)
         if found is None:
             return self._down()
@@ -183,12 +200,27 @@ class Embedded:
         before = self._data.marker() if self._data.marker_file.exists() and not self._damaged() else None
         links = {} if before is None else dict(before.links)
         if link is not None:
-            links[str(link)] = _make_link(link)
+            links[str(link)] = launcher.make(link)
         was = () if before is None else tuple(name for name in before.created if name == ".")
         marker = new_marker((*(created or was), MARKER, *DATA, *REST), links)
+        marker = marker if before is None else replace(marker, service=before.service)
         self._data.write_marker(marker)
         self._data.write_token()
         return marker
+
+    def _already_installed(self) -> Outcome:
+        path = self._data.path
+        return Outcome(f"resource-airbyte is already installed in {path}", False, {"data_dir": str(path)}, START_HINT)
+
+    def _install_service(self) -> Outcome:
+        """Have the daemon start with the session; written anew each time, since the program may have moved."""
+        with self._alone():
+            marker = self._data.marker()
+            assert marker is not None
+            path, hint = services.install(self._settings, self._data)
+            self._data.write_marker(replace(marker, service=str(path)))
+        sentence = f"Airbyte starts with the session from now on ({path})"
+        return Outcome(sentence, details={"data_dir": str(self._data.path), "service": str(path)}, hint=hint)
 
     def _damaged(self) -> bool:
         try:
@@ -226,11 +258,13 @@ class Embedded:
 
     def _remove(self, marker: Marker, keep_data: bool) -> list[str]:
         """Remove what is both recorded and of our making; the marker stays to the end."""
-        removed = [link for link, target in marker.links.items() if _remove_link(Path(link), target)]
+        removed = [link for link, target in marker.links.items() if launcher.remove(Path(link), target)]
+        if marker.service and services.remove(Path(marker.service)):
+            removed.append(marker.service)
         names = REST if keep_data else (*DATA, *REST)
         removed += self._data.remove(tuple(name for name in names if name in marker.created))
         if keep_data:
-            self._data.write_marker(replace(marker, links={}, kept=True))
+            self._data.write_marker(replace(marker, links={}, kept=True, service=None))
         else:
             self._data.marker_file.unlink()
         return removed
@@ -252,12 +286,15 @@ class Embedded:
 
     # Start, stop and status
 
+    def _installed(self) -> bool:
+        return claim.installed(self._data, self.name)
+
     def _alone(self, timeout: float | None = None) -> contextlib.AbstractContextManager[None]:
         return daemon.alone(self._data, self._settings.start_timeout if timeout is None else timeout)
 
     def _require_install(self) -> None:
-        if not self._data.installed():
-            raise NotInstalled(f"resource-airbyte is not installed in {self._data.path}.", hint=INSTALL_HINT)
+        if not self._installed():
+            raise claim.not_installed(self._data, self.name)
 
     def _already_running(self, timeout: float) -> Instance | None:
         """The daemon that runs already. One that is about to end is waited for; one that is stuck is an error."""
@@ -318,39 +355,6 @@ def _two_ports(settings: Settings) -> None:
             f"webapp_port and server_port are both {settings.webapp_port}, and they must be two ports.",
             hint="choose another one: AIRBYTE_WEBAPP_PORT=PORT or AIRBYTE_SERVER_PORT=PORT",
         )
-
-
-def check_port(port: int, setting: str) -> None:
-    """Raise PortTaken if somebody listens there now. The daemon finds out for sure when it starts to listen."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            sentence = f"port {port} is taken by {process.listener(port) or 'another program'}."
-            hint = f"stop that program, or choose another port: AIRBYTE_{setting.upper()}=PORT"
-            raise PortTaken(sentence, hint=hint) from error
-
-
-def _make_link(link: Path) -> str:
-    """Put a launcher at `link` that leads to the program which runs now; answers where it leads."""
-    target = os.environ.get("AIRBYTE_LAUNCHER") or str(Path(sys.prefix) / "bin" / "resource-airbyte")
-    if link.is_symlink() and os.readlink(link) == target:
-        return target
-    if link.exists() or link.is_symlink():
-        raise Conflict(f"{link} is there already.", hint="remove it, or install without a link")
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(target)
-    return target
-
-
-def _remove_link(link: Path, target: str) -> bool:
-    if not (link.is_symlink() and os.readlink(link) == target):
-        return False  # somebody has put something else there since
-    link.unlink()
-    return True
 
 
 def _last_json(output: bytes) -> dict[str, Any]:

@@ -1,0 +1,214 @@
+"""What could keep a runtime from working, looked at one by one. Nothing is changed; what is wrong does not raise."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from resource_airbyte import process
+from resource_airbyte.errors import PortTaken, ResourceError
+from resource_airbyte.runtime import claim
+from resource_airbyte.runtime import instance as daemon
+from resource_airbyte.runtime.choice import chosen
+from resource_airbyte.runtime.datadir import DataDir
+from resource_airbyte.runtime.disk import free_bytes
+from resource_airbyte.runtime.ports import check_port
+from resource_airbyte.settings import Settings
+
+GB = 1 << 30
+OLDEST_PYTHON = (3, 11)
+DISK_LOW, DISK_FULL = 2 * GB, GB // 4
+MEMORY_LOW = GB // 2
+PRIVATE = 0o700
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one look has found. `level` is ok, warn (it works, but) or fail; `hint` is what to type then."""
+
+    name: str
+    level: str
+    message: str
+    hint: str | None = None
+
+
+def ok(name: str, message: str) -> Check:
+    return Check(name, "ok", message)
+
+
+def warn(name: str, message: str, hint: str | None = None) -> Check:
+    return Check(name, "warn", message, hint)
+
+
+def failed(name: str, error: ResourceError) -> Check:
+    """A check that ended with one of our errors, which says what to do."""
+    return Check(name, "fail", error.message, error.hint)
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Every check of the runtime that the settings name. Those that wait for the network run beside the others."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        network = pool.submit(lambda: list(_network(settings)))
+        here = [found for look in _looks(settings) for found in _guarded(look, settings)]
+        return [*here, *network.result()]
+
+
+def _looks(settings: Settings) -> list[Callable[[Settings], Iterable[Check]]]:
+    common = [_python, _data_dir, _secrets_of_daemon, _disk]
+    if chosen(settings) == "compose":
+        from resource_airbyte.runtime.stack.diagnosis import examine as stack
+
+        return [_python, _data_dir, _disk, stack]
+    return [*common, _memory, _daemon, _ports, _leftovers]
+
+
+def _guarded(look: Callable[[Settings], Iterable[Check]], settings: Settings) -> list[Check]:
+    """What it finds; what it stumbles over is a finding as well."""
+    name = look.__name__.strip("_").replace("_", " ")
+    try:
+        return list(look(settings))
+    except ResourceError as error:
+        return [failed(name, error)]
+    except OSError as error:
+        return [Check(name, "fail", str(error), "look at the permissions of the data directory")]
+
+
+def _network(settings: Settings) -> Iterator[Check]:
+    from resource_airbyte.runtime.reach import index, registry
+
+    if settings.offline:
+        yield ok("network", "not looked at: offline is set, what is installed is used")
+        return
+    yield from registry(settings)
+    yield from index(settings)
+
+
+def _python(settings: Settings) -> Iterator[Check]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < OLDEST_PYTHON:
+        yield Check("python", "fail", f"Python {version} is too old", "install Python 3.11 or newer")
+    else:
+        yield ok("python", f"{version} ({sys.executable})")
+
+
+def _data_dir(settings: Settings) -> Iterator[Check]:
+    data, name = DataDir(settings.data_dir), chosen(settings)
+    marker = data.marker()  # one that cannot be read is the finding
+    data.check(sqlite=name == "embedded" and not settings.database_url)
+    if marker is None:
+        yield warn("data directory", f"{data.path}: nothing is installed there", claim.hint(data, name))
+        return
+    if marker.runtime != name:
+        yield warn("data directory", f"{claim.where(data, name)}.", claim.hint(data, name))
+        return
+    kept = ", data of an installation that was removed" if marker.kept else f", installed by version {marker.version}"
+    mode = stat.S_IMODE(data.path.stat().st_mode)
+    if mode & ~PRIVATE:
+        text = f"{data.path} is open to others (mode {mode:04o})"
+        yield Check("data directory", "fail", text, f"chmod 700 {data.path}")
+    else:
+        yield ok("data directory", f"{data.path}{kept}")
+
+
+def _secrets_of_daemon(settings: Settings) -> Iterator[Check]:
+    data = DataDir(settings.data_dir)
+    if not claim.installed(data, "embedded"):
+        return
+    for name in ("token", "master.key"):
+        yield private(data.path / name)
+
+
+def private(path: Path) -> Check:
+    """Whether a file that holds a secret is there, and its owner's alone."""
+    if not path.is_file():
+        hint = "restore it from a backup; or make a new one: resource-airbyte manage install --force"
+        return Check(path.name, "fail", f"{path} is missing", hint)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        return Check(path.name, "fail", f"{path} can be read by others (mode {mode:04o})", f"chmod 600 {path}")
+    return ok(path.name, f"there, and only its owner reads it (mode {mode:04o})")
+
+
+def _disk(settings: Settings) -> Iterator[Check]:
+    for name, path in (("disk of data", settings.data_dir), ("disk of cache", settings.cache_dir)):
+        yield space(name, path, "free some space; connectors that nothing needs: resource-airbyte manage prune")
+
+
+def space(name: str, path: Path, hint: str) -> Check:
+    """How much is free on the file system that this path is on, or will be."""
+    nearest = next((each for each in (path, *path.parents) if each.is_dir()), Path("/"))
+    free = free_bytes(nearest)
+    text = f"{free / GB:.1f} GB are free ({path})"
+    if free < DISK_FULL:
+        return Check(name, "fail", text, hint)
+    return warn(name, text, hint) if free < DISK_LOW else ok(name, text)
+
+
+def _memory(settings: Settings) -> Iterator[Check]:
+    import psutil
+
+    found = psutil.virtual_memory()
+    text = f"{found.available / GB:.1f} of {found.total / GB:.1f} GB are free"
+    if found.available < MEMORY_LOW:
+        yield warn("memory", text, "end other programs; a sync needs some hundred MB: AIRBYTE_MAX_CONCURRENT_JOBS=1")
+    else:
+        yield ok("memory", text)
+
+
+def _daemon(settings: Settings) -> Iterator[Check]:
+    data = DataDir(settings.data_dir)
+    if not claim.installed(data, "embedded"):
+        return
+    found = daemon.running(data)
+    if found is None:
+        stale = daemon.recorded(data)
+        if stale is None:
+            yield warn("daemon", "it does not run", "resource-airbyte manage start")
+        else:
+            yield warn(
+                "daemon",
+                f"the last one (process {stale.pid}) ended without cleaning up",
+                "resource-airbyte manage start",
+            )
+        return
+    problem = daemon.health(found)
+    if problem is None:
+        yield ok("daemon", f"process {found.pid}, version {found.version}, answers on its socket and its ports")
+    else:
+        yield Check("daemon", "fail", f"process {found.pid}: {problem}", "resource-airbyte manage restart --force")
+
+
+def _ports(settings: Settings) -> Iterator[Check]:
+    found = daemon.running(DataDir(settings.data_dir))
+    ours = () if found is None else (found.webapp_port, found.server_port)
+    for name in ("webapp_port", "server_port"):
+        port = int(getattr(settings, name))
+        if port in ours or port == 0:
+            yield ok(f"port {port or 'any'}", "ours" if port else f"{name} takes one that is free")
+            continue
+        yield free(port, name)
+
+
+def free(port: int, setting: str, who: str | None = None) -> Check:
+    """Whether a port that we do not hold ourselves could be ours."""
+    try:
+        check_port(port, setting, who)
+    except PortTaken as error:
+        return failed(f"port {port}", error)
+    return ok(f"port {port}", "free")
+
+
+def _leftovers(settings: Settings) -> Iterator[Check]:
+    """Processes of a daemon that was killed. The next start ends them."""
+    data = DataDir(settings.data_dir)
+    last = daemon.recorded(data)
+    if last is None or last.alive():
+        return
+    left = list(process.marked(f"{last.mark}:"))
+    if left:
+        text = f"{len(left)} processes of the last daemon still run ({', '.join(map(str, left[:5]))})"
+        yield warn("leftovers", text, "resource-airbyte manage start (it ends them)")

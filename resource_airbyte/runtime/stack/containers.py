@@ -1,0 +1,214 @@
+"""The containers, networks and volumes of one stack, found by the labels that compose gives them, never by name."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from resource_airbyte.runtime.stack.engine import Engine
+
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
+NUMBER = "com.docker.compose.container-number"
+ONE_OFF = "com.docker.compose.oneoff"
+SERVICES = ("webapp", "server", "worker", "temporal", "postgres")
+# Seconds between two looks at the processor time: what a container used in between is what it uses now.
+SAMPLE = 0.25
+NEVER = "0001-01-01"
+LONGEST = 300
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container as the engine describes it. Times are seconds since the epoch; `health` is "" without a check."""
+
+    identity: str
+    service: str
+    number: int
+    state: str
+    health: str
+    image: str
+    ports: Mapping[int, int]
+    started_at: float | None
+    exit_code: int
+    out_of_memory: bool
+    restarts: int
+    said: str = ""
+
+    @property
+    def running(self) -> bool:
+        return self.state in ("running", "restarting", "paused")
+
+    @property
+    def well(self) -> bool:
+        return self.state == "running" and self.health in ("", "healthy")
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it, in a few words; None while all is well, or it just starts."""
+        if self.state == "paused":
+            return "paused"
+        if self.state == "restarting" or (self.restarts and not self.well):
+            return f"ended with {self.ending} and is started again"
+        if self.health == "unhealthy":
+            return f"its health check fails{': ' if self.said else ''}{self.said}"
+        return None if self.running else f"ended with {self.ending}"
+
+    @property
+    def ending(self) -> str:
+        return "no memory left (its limit)" if self.out_of_memory else f"exit code {self.exit_code}"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a container uses now: bytes of memory, and processors (1.0 is one of them)."""
+
+    memory: int | None = None
+    processors: float | None = None
+
+
+def labels(project: str, service: str | None = None) -> dict[str, list[str]]:
+    """The engine's filter for what belongs to this project."""
+    return {"label": [f"{PROJECT}={project}"] + ([f"{SERVICE}={service}"] if service else [])}
+
+
+def find(engine: Engine, project: str, service: str | None = None) -> list[Container]:
+    """The stack's containers, in the order of the services; those that compose made for one command are left out."""
+    from docker.errors import NotFound
+
+    api = engine.client.api
+    found = []
+    for each in api.containers(all=True, filters=labels(project, service)):
+        if each["Labels"].get(ONE_OFF) == "True":
+            continue
+        try:
+            found.append(of(api.inspect_container(each["Id"])))
+        except NotFound:
+            continue  # removed this very moment
+    return sorted(found, key=lambda one: (_order(one.service), one.number))
+
+
+def of(raw: Mapping[str, Any]) -> Container:
+    """A container from what the engine tells of it."""
+    state, config = raw["State"], raw["Config"]
+    health = state.get("Health") or {}
+    published = (raw.get("NetworkSettings") or {}).get("Ports") or {}
+    return Container(
+        identity=raw["Id"],
+        service=config["Labels"].get(SERVICE, "?"),
+        number=int(config["Labels"].get(NUMBER, 1)),
+        state=state["Status"],
+        health=health.get("Status", "").replace("none", ""),
+        image=config["Image"],
+        ports={int(inner.split("/")[0]): int(to[0]["HostPort"]) for inner, to in published.items() if to},
+        started_at=moment(state.get("StartedAt", "")),
+        exit_code=int(state.get("ExitCode") or 0),
+        out_of_memory=bool(state.get("OOMKilled")),
+        restarts=int(raw.get("RestartCount") or 0),
+        said=_last_word(health.get("Log") or ()),
+    )
+
+
+def usage(engine: Engine, containers: Sequence[Container]) -> dict[str, Usage]:
+    """What the running ones use, by their ids. All are asked at the same time: two short looks."""
+    running = [one.identity for one in containers if one.state == "running"]
+    if not running:
+        return {}
+    with concurrent.futures.ThreadPoolExecutor(len(running)) as pool:
+        before = list(pool.map(lambda one: _sample(engine, one), running))
+        time.sleep(SAMPLE)  # a rate needs two moments
+        after = list(pool.map(lambda one: _sample(engine, one), running))
+    return {one: compare(*both) for one, *both in zip(running, before, after, strict=True)}
+
+
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Usage:
+    """What was used between two samples of the engine's statistics."""
+    memory = after.get("memory_stats") or {}
+    used = memory.get("usage")
+    if used is not None:  # what the kernel caches of files is not counted: version 2 and 1 of its accounts
+        stats = memory.get("stats") or {}
+        used -= stats.get("inactive_file", stats.get("total_inactive_file", 0))
+    seconds = (moment(after.get("read", "")) or 0) - (moment(before.get("read", "")) or 0)
+    return Usage(used, round((_spent(after) - _spent(before)) / seconds, 3) if seconds > 0 else None)
+
+
+def moment(text: str) -> float | None:
+    """A time as engines write it (nine digits after the point), in seconds since the epoch; None for never."""
+    found = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?", text)
+    if not found or text.startswith(NEVER):
+        return None
+    whole = datetime.strptime(found[1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp()
+    return whole + float(found[2] or 0)
+
+
+def leftovers(engine: Engine, project: str) -> dict[str, int]:
+    """How many things of this project the engine has, by their kind."""
+    api, wanted = engine.client.api, labels(project)
+    return {
+        "containers": len(api.containers(all=True, filters=wanted)),
+        "networks": len(api.networks(filters=wanted)),
+        "volumes": len(api.volumes(filters=wanted).get("Volumes") or ()),
+    }
+
+
+def remove(engine: Engine, project: str, *, volumes: bool) -> list[str]:
+    """Remove what is left of the project and say what that was. Volumes only if asked: they are the data."""
+    api, wanted = engine.client.api, labels(project)
+    gone = []
+    for each in api.containers(all=True, filters=wanted):
+        if _gone(lambda each=each: api.remove_container(each["Id"], force=True, v=True)):
+            gone.append(f"container {each['Names'][0].lstrip('/')}")
+    for each in api.networks(filters=wanted):
+        if _gone(lambda each=each: api.remove_network(each["Id"])):
+            gone.append(f"network {each['Name']}")
+    for each in (api.volumes(filters=wanted).get("Volumes") or ()) if volumes else ():
+        if _gone(lambda each=each: api.remove_volume(each["Name"])):
+            gone.append(f"volume {each['Name']}")
+    return gone
+
+
+def _gone(action: Any) -> bool:
+    """Whether it was this call that removed it; what has gone meanwhile is as good."""
+    from docker.errors import NotFound
+
+    try:
+        action()
+    except NotFound:
+        return False
+    return True
+
+
+def _sample(engine: Engine, identity: str) -> Mapping[str, Any]:
+    from docker.errors import APIError
+
+    try:
+        found: Mapping[str, Any] = engine.client.api.stats(identity, stream=False, one_shot=True)
+    except APIError:  # it has ended meanwhile
+        return {}
+    return found
+
+
+def _spent(stats: Mapping[str, Any]) -> float:
+    """Seconds of processor time since the container was started."""
+    nanoseconds = ((stats.get("cpu_stats") or {}).get("cpu_usage") or {}).get("total_usage", 0)
+    return float(nanoseconds) / 1e9
+
+
+def _last_word(checks: Sequence[Mapping[str, Any]]) -> str:
+    lines = str(checks[-1].get("Output") or "").strip().splitlines() if checks else []
+    return lines[-1][:LONGEST] if lines else ""
+
+
+def _order(service: str) -> int:
+    return SERVICES.index(service) if service in SERVICES else len(SERVICES)
+
+
+def by_service(containers: Sequence[Container]) -> Iterator[tuple[str, list[Container]]]:
+    """Every service of the stack with its containers; one that has none is a service as well."""
+    for service in SERVICES:
+        yield service, [one for one in containers if one.service == service]

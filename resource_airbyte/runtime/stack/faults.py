@@ -1,0 +1,75 @@
+"""What an engine or compose says when something fails, as an error that names the cause and the way out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from resource_airbyte import process
+from resource_airbyte.errors import DataDirUnusable, PortTaken, RuntimeFault
+
+REPAIR = "resource-airbyte manage install --force"
+LONGEST = 600
+# Which setting a published port comes from is not in the engine's words, so the hint names all three.
+PORTS = "stop that program, or choose another port: AIRBYTE_WEBAPP_PORT, AIRBYTE_SERVER_PORT or AIRBYTE_TEMPORAL_PORT"
+
+
+def _port(found: re.Match[str], text: str) -> RuntimeFault:
+    port = int(found["port"])
+    return PortTaken(f"port {port} is taken by {process.listener(port) or 'another program or container'}.", hint=PORTS)
+
+
+def _image(found: re.Match[str], text: str) -> RuntimeFault:
+    sentence = f"the image {found['image']} is not here and cannot be had."
+    return RuntimeFault(sentence, hint=f"look at its name and at the network, then: {REPAIR}")
+
+
+def _full(found: re.Match[str], text: str) -> RuntimeFault:
+    return DataDirUnusable("the disk of the container engine is full.", hint="free some space: docker system prune")
+
+
+def _gone(found: re.Match[str], text: str) -> RuntimeFault:
+    return RuntimeFault("the container engine has stopped answering.", hint="start it: sudo systemctl start docker")
+
+
+def _address_pools(found: re.Match[str], text: str) -> RuntimeFault:
+    return RuntimeFault("the container engine has no network addresses left.", hint="docker network prune")
+
+
+def _unhealthy(found: re.Match[str], text: str) -> RuntimeFault:
+    return Unhealthy(f"a service of the stack does not get healthy: {found['who']}.", hint="resource-airbyte logs")
+
+
+def _memory(found: re.Match[str], text: str) -> RuntimeFault:
+    return RuntimeFault("the machine has too little memory for the stack.", hint="end other programs first")
+
+
+class Unhealthy(RuntimeFault):
+    """A container that others wait for has failed its health check, or ended."""
+
+
+# The first that fits is the cause. Engines and both generations of compose word these differently.
+_CAUSES: tuple[tuple[str, Callable[[re.Match[str], str], RuntimeFault]], ...] = (
+    (r"no space left on device|disk quota exceeded", _full),
+    (r"[:\s](?P<port>\d+)(?:: | )?(?:failed: port is already allocated|.*address already in use)", _port),
+    (r"(?P<port>\d+)(?:/tcp)?:? .*(?:address already in use|port is already allocated)", _port),
+    (r"pull access denied for (?P<image>[^\s,]+)", _image),
+    (r"manifest for (?P<image>\S+) not found", _image),
+    (r"[Nn]o such image: (?P<image>\S+)", _image),
+    (r"failed to resolve reference \"?(?P<image>[^\s\"]+)", _image),
+    (r"[Cc]annot connect to the Docker daemon|error during connect|Connection aborted|EOF$", _gone),
+    (r"could not find an available.*address pool|all predefined address pools", _address_pools),
+    (r"dependency failed to start: (?:container )?(?P<who>\S+) (?:is unhealthy|exited)", _unhealthy),
+    (r"[Cc]ontainer \"?(?P<who>[\w-]+)\"? is unhealthy", _unhealthy),
+    (r"cannot allocate memory", _memory),
+)
+
+
+def fault(text: str) -> RuntimeFault:
+    """The error for what was said; where the cause is not known, with the last lines as they are."""
+    for pattern, make in _CAUSES:
+        if found := re.search(pattern, text, re.MULTILINE):
+            return make(found, text)
+    tail = "\n".join(line for line in text.strip().splitlines() if line.strip())[-LONGEST:]
+    sentence = f"the container engine refused:\n{tail or 'it did not say why'}"
+    return RuntimeFault(sentence, hint="resource-airbyte manage doctor")

@@ -1,0 +1,226 @@
+"""One stack: the containers, volumes and files that belong to a data directory, and what can be done with them."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+
+from resource_airbyte import process
+from resource_airbyte.errors import RuntimeFault
+from resource_airbyte.runtime.datadir import DataDir
+from resource_airbyte.runtime.stack import command, containers, engine, output, secret, variables
+from resource_airbyte.runtime.stack.containers import SERVICES, Container
+from resource_airbyte.runtime.stack.faults import REPAIR, Unhealthy, fault
+from resource_airbyte.settings import Settings, shipped
+
+# What is stopped after what: whoever uses a service before the service. Each of the later ones gets so many seconds.
+STOPPING = (("worker",), ("webapp", "server"), ("temporal",), ("postgres",))
+GRACE = 10
+# Seconds that the database may take to come up while installing, and its migration.
+PREPARE = 180.0
+# A service that has ended so often while starting will not come up by waiting.
+HOPELESS = 4
+LONGEST_CALL = 600.0
+
+
+class Stack:
+    """The stack of one data directory, whether it exists or not. The engine is asked only when it must be."""
+
+    def __init__(self, settings: Settings, data: DataDir) -> None:
+        self.settings, self.data = settings, data
+        self.env_file = data.path / "stack.env"
+        digest = hashlib.sha256(os.fsencode(data.path)).hexdigest()[:8]
+        self.project = f"airbyte-{digest}"
+        self.log = data.logs / "compose.log"
+
+    @cached_property
+    def engine(self) -> engine.Engine:
+        """The engine, once it has answered; EngineFault."""
+        return engine.connect()
+
+    @cached_property
+    def compose(self) -> command.Compose:
+        """The compose command; EngineFault where there is none."""
+        return command.Compose(command.find(), self.project, shipped(variables.COMPOSE_FILE), self.env_file)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The variables as they were last settled."""
+        return variables.read(self.env_file)
+
+    def settle(self, **more: str) -> dict[str, str]:
+        """Work out the variables from what is given now and what was before, and write them down."""
+        before = self.values
+        user, group = secret.owner(self.engine.rootless)
+        ports = variables.ports(self.settings, before)
+        values = {
+            **before,
+            **variables.given(self.settings),
+            **variables.as_variables(ports),
+            "AIRBYTE_HOSTS": variables.hosts(self.settings, ports),
+            "AIRBYTE_DATA_DIR": str(self.data.path),
+            "AIRBYTE_UID": str(user),
+            "AIRBYTE_GID": str(group),
+            **more,
+        }
+        variables.workers(values)
+        self.write(values)
+        return values
+
+    def write(self, values: Mapping[str, str]) -> None:
+        self.data.write(self.env_file, variables.render(values))
+
+    def find(self, service: str | None = None) -> list[Container]:
+        return containers.find(self.engine, self.project, service)
+
+    def up(self, *words: str, timeout: float = LONGEST_CALL) -> None:
+        """Make and start what is not there; compose waits for what others depend on."""
+        self.compose.run(*self._up(*words), timeout=timeout)
+
+    def up_alone(self) -> None:
+        """The same in the background, when nobody waits: what compose says goes to `compose.log`."""
+        self.data.logs.mkdir(mode=0o700, exist_ok=True)
+        with open(self.log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
+            argv, environment = self.compose.argv(*self._up()), self.compose.environment()
+            process.start(argv, env=environment, stdout=log, stderr=log, cwd=self.data.path).release()
+
+    def _up(self, *words: str) -> list[str]:
+        scale = f"worker={variables.workers(self.values)}"
+        # Compose knows two times of its own for a container that goes; ours is the one for attempts.
+        grace = str(math.ceil(self.settings.stop_timeout))
+        return ["up", "--detach", "--no-build", "--timeout", grace, "--remove-orphans", "--scale", scale, *words]
+
+    def migrate(self) -> None:
+        """Bring the database up, make or renew its tables, and leave it stopped."""
+        deadline = time.time() + PREPARE
+        self.compose.run("up", "--detach", "--no-build", "--no-deps", "postgres", timeout=PREPARE)
+        self.await_well(deadline, ("postgres",))
+        words = ("run", "--rm", "-T", "--no-deps", "server", "python", "-m", "resource_airbyte.engine.main.migrate")
+        done = process.run(self.compose.argv(*words), timeout=PREPARE, env=self.compose.environment())
+        if done.code != 0:
+            raise _unmigrated(done)
+        self.stop_these(self.find("postgres"), GRACE)
+
+    # Waiting
+
+    def wanted(self, service: str) -> int:
+        """How many containers of this service there should be."""
+        return variables.workers(self.values) if service == "worker" else 1
+
+    def well(self, found: Sequence[Container], services: Sequence[str] = SERVICES) -> bool:
+        """Whether all that there should be runs and is healthy."""
+        return all(sum(one.well for one in found if one.service == each) >= self.wanted(each) for each in services)
+
+    def await_well(self, deadline: float, services: Sequence[str] = SERVICES) -> None:
+        """Wait until these services are healthy, woken by the engine; `deadline` is in seconds since the epoch."""
+        found: list[Container] = []
+        for found in self._looks(deadline):
+            if self.well(found, services):
+                return
+            for one in found:
+                if one.service in services and (one.restarts >= HOPELESS or one.health == "unhealthy"):
+                    raise self._unwell(one)
+        late = [one for one in found if one.service in services and not one.well]
+        if late:
+            raise self._unwell(late[0])
+        raise RuntimeFault("the stack was not healthy in time.", hint="see: resource-airbyte status")
+
+    def _looks(self, deadline: float) -> Iterator[list[Container]]:
+        """The containers now, and again whenever one of them has changed."""
+        now = time.time()
+        kinds = ["start", "die", "health_status", "create", "destroy", "pause", "unpause"]
+        events = self.engine.client.api.events(
+            since=int(now),
+            until=math.ceil(max(deadline, now)),
+            decode=True,
+            filters={**containers.labels(self.project), "type": ["container"], "event": kinds},
+        )
+        try:
+            yield self.find()
+            for _ in events:
+                yield self.find()
+            yield self.find()  # the time is over: the last word
+        finally:
+            events.close()
+
+    def _unwell(self, one: Container) -> Unhealthy:
+        """What a person needs to know of a service that does not come up: why, and the last that it said."""
+        said = output.last(self.engine, one)
+        text = f"; it wrote last:\n{said}" if said else "."
+        return Unhealthy(
+            f"{one.service} is not healthy: {one.problem or 'it was not ready in time'}{text}",
+            hint=f"see: resource-airbyte logs --service {one.service}; or allow it more with --timeout",
+            details={"service": one.service, "health": one.health, "exit_code": one.exit_code},
+        )
+
+    def blame(self, error: Unhealthy) -> Unhealthy:
+        """The same error, with the last words of the service that compose gave up on."""
+        bad = [one for one in self.find() if not one.well and one.problem]
+        return self._unwell(bad[0]) if bad else error
+
+    # Stopping
+
+    def stop(self, timeout: float) -> bool:
+        """Stop all: workers first, which have `timeout` seconds for their attempts. Whether they ended within it."""
+        drained = True
+        for services in STOPPING:
+            found = [one for each in services for one in self.find(each) if one.running]
+            grace = timeout if services == ("worker",) else GRACE
+            began = time.monotonic()
+            self.stop_these(found, grace)
+            if services == ("worker",):
+                drained = time.monotonic() - began < max(timeout, 1.0)
+        return drained
+
+    def kill(self) -> None:
+        """End all at once. The database is asked: it needs a moment, and is the one that others cannot replace."""
+        from docker.errors import APIError
+
+        for one in self.find():
+            if one.running and one.service != "postgres":
+                try:
+                    self.engine.client.api.stop(one.identity, timeout=0)
+                except APIError as error:
+                    raise fault(str(error.explanation or error)) from error
+        self.stop_these(self.find("postgres"), GRACE)
+
+    def stop_these(self, found: Sequence[Container], grace: float) -> None:
+        """Stop containers, all at the same time. One that is paused is let go on first, or it would not hear."""
+        from docker.errors import APIError, NotFound
+
+        def stop(one: Container) -> None:
+            try:
+                if one.state == "paused":
+                    self.engine.client.api.unpause(one.identity)
+                self.engine.client.api.stop(one.identity, timeout=math.ceil(grace))
+            except NotFound:
+                return
+            except APIError as error:
+                raise fault(str(error.explanation or error)) from error
+
+        if found:
+            with concurrent.futures.ThreadPoolExecutor(len(found)) as pool:
+                list(pool.map(stop, found))
+
+
+def _unmigrated(done: process.Completed) -> RuntimeFault:
+    import json
+
+    from resource_airbyte.errors import by_code
+
+    for line in reversed(done.stdout.splitlines()):
+        if line.startswith(b'{"error"'):
+            error = json.loads(line)["error"]
+            found = by_code(error["code"])(error["message"], hint=error.get("hint"))
+            if isinstance(found, RuntimeFault):
+                return found
+    tail = done.stderr.decode("utf-8", "replace").strip()
+    known = fault(tail)
+    if type(known) is not RuntimeFault:
+        return known
+    return RuntimeFault(f"the database could not be made:\n{tail[-2000:]}", hint=f"then again: {REPAIR}")
