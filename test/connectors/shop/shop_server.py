@@ -79,6 +79,10 @@ class Shop:
         """Answer the requests that hang, now and later."""
         self._go_on.set()
 
+    def hold(self) -> None:
+        """Let those hang again that are to."""
+        self._go_on.clear()
+
     def answered(self, path: str, status: int = 200) -> list[Request]:
         """The requests for this path that ended so, in order."""
         return [each for each in self.requests if each.path == path and each.status == status]
