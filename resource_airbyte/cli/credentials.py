@@ -10,7 +10,7 @@ import typer
 from resource_airbyte.cli.result import Result, Table
 from resource_airbyte.cli.session import Session, of
 from resource_airbyte.cli.tree import application, verb
-from resource_airbyte.errors import NotInstalled, UsageError
+from resource_airbyte.errors import NotAvailable, NotInstalled, UsageError
 from resource_airbyte.model.mask import MASK
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def credentials(
 
 
 def _rotate(session: Session, token: bool) -> Result:
+    if session.runtime.name == "compose":
+        raise _not_in_a_stack(session, token)
     session.runtime.credentials()  # NotInstalled here, where nothing has been started yet
     client = session.running_client()
     if token:
@@ -80,6 +82,19 @@ def _rotate(session: Session, token: bool) -> Result:
     ]
     path = session.settings.data_dir / "master.key"
     return Result(data, sentence, lost, f"back up {path} now; older copies of the database need the old key")
+
+
+def _not_in_a_stack(session: Session, token: bool) -> NotAvailable:
+    """Containers are given their secrets when they are made, and cannot write them."""
+    path = session.settings.data_dir / "secrets" / "token"
+    if not token:
+        hint = "the token can be: resource-airbyte credentials rotate --token says how"
+        return NotAvailable("the master key of a stack cannot be rotated.", hint=hint)
+    return NotAvailable(
+        "the token of a stack is not rotated while it runs.",
+        hint=f"resource-airbyte manage stop; rm {path}; resource-airbyte manage install --force; "
+        "resource-airbyte manage start",
+    )
 
 
 def _counted(count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from functools import cached_property
@@ -53,6 +54,17 @@ class Session:
         longest = max(settings.spec_timeout, settings.check_timeout, settings.discover_timeout)
         # The first question to a connector installs it; some time more is the server's own.
         return Airbyte(self.runtime.endpoint(), probe_timeout=settings.install_timeout + longest + 30, say=self.say)
+
+    def variables(self) -> dict[str, str]:
+        """What `${NAME}` in a content file stands for: the environment, and what the runtime has beside it."""
+        return {**self.runtime.variables(), **os.environ}
+
+    def passing(self) -> list[str]:
+        """A word about schedules that end with the machine's session, if these do."""
+        if self.runtime.lasting():
+            return []
+        word = "it does not start by itself with the machine: resource-airbyte manage install --service changes that"
+        return [f"warning: schedules run only while Airbyte does, and {word}"]
 
     def running_client(self) -> Airbyte:
         """The client of a runtime that is installed and started for it if need be, with a word about it."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from resource_airbyte.cli.result import ALREADY, Result, Table
-from resource_airbyte.cli.session import of
+from resource_airbyte.cli.session import Session, of
 from resource_airbyte.cli.tree import Format, Verbose, application, verb
 from resource_airbyte.cli.words import size, span
 from resource_airbyte.errors import NotInstalled, NotRunning
@@ -36,7 +36,18 @@ def status(context: typer.Context, form: Format = "text", verbose: Verbose = Fal
     session = of(context)
     found = session.runtime.status()
     code = 0 if found.healthy else 1 if found.running else ALREADY
+    if session.verbose and found.installed:
+        found = replace(found, details={**found.details, **_disk(session)})
     return Result(_data(found), _text(found, session.verbose), hint=found.hint, code=code)
+
+
+def _disk(session: Session) -> dict[str, int]:
+    """What data and cache take on their disks, in bytes, and what is left there. Looking takes a moment."""
+    from resource_airbyte.runtime.disk import free_bytes, used_bytes
+
+    data, cache = session.settings.data_dir, session.settings.cache_dir
+    used = {"data_bytes": used_bytes(data), "cache_bytes": used_bytes(cache)}
+    return {**used, "disk_bytes": sum(used.values()), "disk_free_bytes": free_bytes(data)}
 
 
 def _data(found: RuntimeStatus) -> dict[str, Any]:
@@ -52,8 +63,12 @@ def _text(found: RuntimeStatus, verbose: bool) -> list[str | Table]:
     if found.services:
         blocks += ["", _services(found)]
     if verbose and found.details:
-        blocks += ["", Table(("detail", "value"), [(key, str(value)) for key, value in found.details.items()])]
+        blocks += ["", Table(("detail", "value"), [_detail(*each) for each in found.details.items()])]
     return blocks
+
+
+def _detail(name: str, value: Any) -> tuple[str, str]:
+    return (name.removesuffix("_bytes"), size(value)) if name.endswith("_bytes") else (name, str(value))
 
 
 def _services(found: RuntimeStatus) -> Table:

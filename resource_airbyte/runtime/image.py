@@ -37,6 +37,7 @@ SKIPPED = ("__pycache__", ".mypy_cache", ".ruff_cache", "shipped")
 TOP = ("Dockerfile", "requirements.lock")
 # A proxy is a matter of this machine, not of the image; these are build arguments that every engine knows.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+SLOW = ("FROM", "RUN")
 STEP = re.compile(r"Step (\d+)/(\d+) : (\w+)")
 SECRET = re.compile(r"//[^/@\s:]+:[^/@\s]+@")
 
@@ -157,8 +158,8 @@ def _follow(lines: Iterable[Mapping[str, Any]], name: str, log: Path, report: Re
             text = SECRET.sub("//…@", str(line.get("stream") or line.get("error") or ""))
             file.write(text)
             last = [*last, *text.strip().splitlines()][-8:]
-            if step := STEP.match(text):
-                report(f"building the image: step {step[1]} of {step[2]} ({step[3].lower()})")
+            if (step := STEP.match(text)) and step[3] in SLOW:
+                report(f"building the image: step {step[1]} of {step[2]}")
             if "error" in line:
                 raise _unbuilt(name, last, log)
 

@@ -81,14 +81,21 @@ def add(
     session = of(context)
     wanted = kinds.kind(type, also=("pipeline", "connector"))
     parts = {"path": path, "package": package, "command": command, "image": image, "kind": kind, "version": version}
-    document = _document(file, config, wanted, name, {key: part for key, part in parts.items() if part is not None})
+    given = {key: part for key, part in parts.items() if part is not None}
+    document = _document(session, file, config, wanted, name, given)
     done = plan(session.client, document, report=session.say).apply()
     code = ALREADY if all(each.change == "unchanged" for each in done) else 0
-    return Result(data(done), "\n".join(lines(done)), messages=_cannot_run(session, document), code=code)
+    messages = [*_cannot_run(session, document), *_passing(session, document, code)]
+    return Result(data(done), "\n".join(lines(done)), messages=messages, code=code)
 
 
 def _document(
-    file: Path | None, config: Path | None, wanted: str | None, name: str | None, parts: dict[str, str]
+    session: Session,
+    file: Path | None,
+    config: Path | None,
+    wanted: str | None,
+    name: str | None,
+    parts: dict[str, str],
 ) -> Document:
     """From a file, or, of a connector, from its parts."""
     from resource_airbyte.pipelines import own
@@ -101,7 +108,7 @@ def _document(
             hint="--path PATH, --package NAME==VERSION or --image NAME:TAG; or a --file that says so",
         )
     if not parts and not (wanted == "connector" and file is not None and own.is_manifest(file)):
-        return read(chosen(file, config), kind=wanted, name=name)
+        return read(chosen(file, config), kind=wanted, name=name, environ=session.variables())
     if wanted not in (None, "connector"):
         raise UsageError(f"--{next(iter(parts))} describes a connector, not a {wanted}", hint="add --type connector")
     if file is not None and (config is not None or "path" in parts or not own.is_manifest(file)):
@@ -111,6 +118,12 @@ def _document(
         parts = {**parts, "path": str(file)}
     described = own.describe(parts, base=Path.cwd(), name=name)
     return Document("connector", Source(Path(parts.get("path", ".")), {}, {}), connector=described)
+
+
+def _passing(session: Session, document: Document, code: int) -> list[str]:
+    """A word about a schedule that is new here, where it would end with the machine's session."""
+    scheduled = document.connection is not None and document.connection.options.get("scheduleType") in ("basic", "cron")
+    return session.passing() if scheduled and code == 0 else []
 
 
 def _cannot_run(session: Session, document: Document) -> list[str]:

@@ -52,7 +52,7 @@ def schedule(
     for each in found:
         runs = [moment.isoformat(sep=" ", timespec="seconds") for moment in each.runs]
         rows += [[each.name, each.schedule, run, each.zone] for run in runs or [each.why_none]]
-    return Result(data, Table(["connection", "schedule", "next", "time zone"], rows))
+    return Result(data, Table(["connection", "schedule", "next", "time zone"], rows), messages=session.passing())
 
 
 BY_CLOCK = ("basic", "cron")

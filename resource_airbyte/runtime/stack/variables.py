@@ -99,7 +99,7 @@ def ports(settings: Settings, before: Mapping[str, str]) -> dict[str, int]:
 
 
 def hosts(settings: Settings, chosen: Mapping[str, int]) -> str:
-    """The names with ports that requests may be sent to: inside of a container the ports of this machine are unknown."""
+    """The names with ports that requests may be sent to: a container does not know the ports of the machine."""
     ours = [f"{name}:{chosen[service]}" for service in ("webapp", "server") for name in ("localhost", "127.0.0.1")]
     return ",".join(dict.fromkeys([*settings.hosts, *ours]))
 
