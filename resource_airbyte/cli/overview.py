@@ -9,7 +9,8 @@ VERBS = {
     "info": "what this resource is, and every setting with its origin",
     "manage": "install, uninstall, start, stop, restart, prune",
     "test": "test the resource itself: smoke, unit, integration, stack, all",
-    "content": "sources, destinations, connections: add, list, get, remove, upgrade, execute, schedule, cancel",
+    "content": "sources, destinations, connections: add, list, get, remove, upgrade, execute, refresh, clear, state,\n"
+    "               schedule, cancel",
     "status": "is it running, is it healthy, where does it answer",
     "logs": "what the services and the jobs say",
     "credentials": "the address and the token of the API; rotate: new keys",

@@ -8,11 +8,15 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from functools import cache
+from typing import IO, TYPE_CHECKING, Any
 
 from resource_airbyte.cli.result import Result, Table
 from resource_airbyte.cli.table import harmless, lines
 from resource_airbyte.errors import ResourceError
+
+if TYPE_CHECKING:
+    import yaml
 
 
 def colour(stream: IO[str]) -> bool:
@@ -68,7 +72,21 @@ def document(data: Any, form: str) -> str:
         return json.dumps(data, indent=2, ensure_ascii=False, default=str)
     import yaml
 
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120).rstrip("\n")
+    text: str = yaml.dump(data, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=120)
+    return text.rstrip("\n")
+
+
+@cache
+def _dumper() -> type[yaml.SafeDumper]:
+    """Writes what looks like a number to us in quotation marks; to YAML 1.1, 1e5 is none."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    number = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
+    Dumper.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789"))
+    return Dumper
 
 
 def _parts(result: Result, form: str) -> Iterator[str]:

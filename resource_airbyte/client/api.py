@@ -12,6 +12,7 @@ from resource_airbyte.client.connections import Connections
 from resource_airbyte.client.endpoint import Endpoint
 from resource_airbyte.client.jobs import Jobs
 from resource_airbyte.client.registry import Registry
+from resource_airbyte.client.state import State
 from resource_airbyte.client.transport import Transport
 from resource_airbyte.model.instance import HealthCheckRead, InstanceConfigurationResponse, KeyRotationRead
 from resource_airbyte.model.storage import PruneRead, PruneRequest
@@ -44,6 +45,7 @@ class Airbyte:
         self.destination_definitions = Definitions(self._transport, "destination", probe_timeout)
         self.connections = Connections(self._transport, probe_timeout)
         self.jobs = Jobs(self._transport)
+        self.state = State(self._transport)
         self.registry = Registry(self._transport)
 
     def __enter__(self) -> Self:

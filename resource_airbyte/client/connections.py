@@ -48,6 +48,11 @@ class Connections:
         body = {**_body(connection_id, streams), "refreshMode": mode.capitalize()}
         return self._transport.call("/v1/connections/refresh", body, JobReadResponse).job
 
+    def clear(self, connection_id: str, streams: Sequence[ConnectionStream] | None = None) -> JobInfoRead:
+        """Empty the tables of these streams, or of all of them, and forget their states."""
+        body = _body(connection_id, streams)
+        return self._transport.call(f"/v1/connections/clear{'/stream' if streams else ''}", body, JobInfoRead)
+
     def preview(self, connection_id: str, limit: int = 5) -> ConnectionPreview:
         """The first rows of the tables that the connection writes."""
         body = {"connectionId": connection_id, "limit": limit}

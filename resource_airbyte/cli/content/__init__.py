@@ -15,6 +15,9 @@ class Content(Group):
         "remove": ("resource_airbyte.cli.content.remove", "remove one thing"),
         "upgrade": ("resource_airbyte.cli.content.upgrade", "newer versions of connectors"),
         "execute": ("resource_airbyte.cli.content.execute", "sync a connection"),
+        "refresh": ("resource_airbyte.cli.content.refresh", "read streams again from their beginning"),
+        "clear": ("resource_airbyte.cli.content.clear", "empty the tables of streams"),
+        "state": ("resource_airbyte.cli.content.state", "where the next sync starts: get, set, history, restore"),
         "schedule": ("resource_airbyte.cli.content.schedule", "when connections sync next"),
         "cancel": ("resource_airbyte.cli.content.cancel", "cancel a running sync"),
     }

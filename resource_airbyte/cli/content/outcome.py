@@ -11,7 +11,7 @@ from resource_airbyte.cli.words import size
 
 if TYPE_CHECKING:
     from resource_airbyte.model.connections import ConnectionRead, TablePreview
-    from resource_airbyte.model.jobs import AttemptStats, JobInfoRead
+    from resource_airbyte.model.jobs import AttemptStats, JobInfoRead, JobRead
 
 UNKNOWN = "unknown"
 # A preview is a glance: what does not fit on a screen is left out, and said to be.
@@ -70,7 +70,7 @@ def _outcome(key: Key, stats: list[AttemptStats], info: JobInfoRead, watched: Wa
         committed=committed,
         bytes=sum(each.bytes_emitted or 0 for each in stats),
         seconds=_seconds(key, stats, watched),
-        state=_state(records, committed, info.job.status),
+        state=_state(records, committed, info.job),
     )
 
 
@@ -87,9 +87,11 @@ def _seconds(key: Key, stats: list[AttemptStats], watched: Watched) -> float:
     return span if span > 0 or len(watched.streams) > 1 else watched.seconds
 
 
-def _state(records: int, committed: int | None, status: str) -> str:
-    if status != "succeeded":
-        return {"failed": "failed", "cancelled": "cancelled"}.get(status, "running")
+def _state(records: int, committed: int | None, job: JobRead) -> str:
+    if job.status != "succeeded":
+        return {"failed": "failed", "cancelled": "cancelled"}.get(job.status, "running")
+    if job.config_type in ("clear", "reset_connection"):
+        return "emptied"
     if not records:
         return "nothing new"
     return "synced" if committed is not None else "synced, commit unknown"

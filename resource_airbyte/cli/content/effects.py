@@ -1,0 +1,109 @@
+"""What a refresh or a clear will do, said before it is done: which rows go, what is read again, what is forgotten."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from resource_airbyte.cli.content import streams
+from resource_airbyte.cli.content.progress import Key, title
+from resource_airbyte.cli.result import Result, Table
+from resource_airbyte.errors import ResourceError
+
+if TYPE_CHECKING:
+    from resource_airbyte.client.api import Airbyte
+    from resource_airbyte.model.connections import ConnectionRead
+
+LONGEST = 60
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One stream: `rows` are those that its table has now, None where nobody can say; `state` is None without one."""
+
+    stream: str
+    table: str | None
+    rows: int | None
+    state: Any
+    then: str
+
+
+@dataclass(frozen=True)
+class Effects:
+    """`note` says why something is not known."""
+
+    what: str
+    connection: ConnectionRead
+    streams: list[Effect]
+    note: str | None = None
+
+    def table(self) -> Table:
+        rows = [
+            [
+                each.stream,
+                each.table or ("none yet" if each.rows == 0 else "unknown"),
+                "unknown" if each.rows is None else each.rows,
+                _short(each),
+                each.then,
+            ]
+            for each in self.streams
+        ]
+        return Table(["stream", "table", "rows now", "state to forget", "then"], rows, spare=["state to forget"])
+
+    def result(self) -> Result:
+        """What a dry run shows."""
+        data = {
+            "dry_run": True,
+            "operation": self.what,
+            "connection": {"id": self.connection.connection_id, "name": self.connection.name},
+            "streams": [asdict(each) for each in self.streams],
+        }
+        said = f"nothing was done: this is what {self.what} would do"
+        return Result(data, self.table(), messages=[*filter(None, [self.note]), said])
+
+
+def effects(client: Airbyte, connection: ConnectionRead, names: Sequence[Key], mode: str | None) -> Effects:
+    """Of a clear (`mode` None) or a refresh (truncate or merge) of these streams, or of all selected ones."""
+    known, note = streams.entries(connection, deselected=mode is None), None
+    tables: dict[Key, Any] = {}
+    try:
+        for each in client.connections.preview(connection.connection_id, 1).tables:
+            tables[(each.stream_namespace, each.stream_name)] = each
+    except ResourceError as error:
+        note = f"the rows of today are not known: {error.message}"
+    states, found, asked = _states(client, connection.connection_id), [], streams.entries(connection)
+    for key in names or list(asked):
+        table, config = tables.get(key), known[key].config
+        nothing = None if note or key not in asked else 0
+        rows = table.row_count if table else nothing
+        then = _then(mode, config.sync_mode, config.destination_sync_mode) if config else ""
+        found.append(Effect(title(key), table.table if table else None, rows, states.get(key, states.get(None)), then))
+    return Effects("clear" if mode is None else f"refresh ({mode})", connection, found, note)
+
+
+def _then(mode: str | None, sync: str, destination: str) -> str:
+    if mode is None:
+        return "emptied"
+    if mode == "truncate" or (sync == "full_refresh" and destination in ("overwrite", "overwrite_dedup")):
+        return "all read again, replaces these rows"
+    if destination == "append_dedup":
+        return "all read again, merged into these rows by key"
+    return "all read again, added to these rows"
+
+
+def _states(client: Airbyte, connection_id: str) -> dict[Key | None, Any]:
+    """The state of each stream; under None the one that all share."""
+    state = client.state.get(connection_id)
+    if state.state_type == "legacy":
+        return {None: state.state}
+    listed = state.global_state.stream_states if state.global_state else state.stream_state or []
+    return {(each.stream_descriptor.namespace, each.stream_descriptor.name): each.stream_state for each in listed}
+
+
+def _short(effect: Effect) -> str:
+    if effect.state is None:
+        return "none"
+    text = json.dumps(effect.state, ensure_ascii=False, sort_keys=True)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

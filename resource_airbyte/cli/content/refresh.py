@@ -1,0 +1,85 @@
+"""`content refresh`: read streams again from their beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import typer
+
+from resource_airbyte.cli import ask, table
+from resource_airbyte.cli.content import streams
+from resource_airbyte.cli.content.effects import Effects, effects
+from resource_airbyte.cli.content.kinds import complete, which
+from resource_airbyte.cli.content.running import Run, known, refreshed
+from resource_airbyte.cli.content.streams import Streams
+from resource_airbyte.cli.result import Result
+from resource_airbyte.cli.session import Session, of
+from resource_airbyte.cli.tree import Force, Format, application, verb
+from resource_airbyte.errors import NotExecutable, NotFound
+
+app = application()
+Connection = Annotated[
+    str | None,
+    typer.Option("--name", metavar="NAME", help="The connection.", autocompletion=complete(["connection"])),
+]
+Identity = Annotated[str | None, typer.Option("--id", "--connection-id", metavar="ID", help="The same as --name.")]
+Mode = Annotated[Literal["truncate", "merge"], typer.Option("--mode", help="What becomes of the rows of now.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, stream by stream.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, or print the job's id.")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Wait no longer; the job goes on.")
+]
+
+
+@app.command(
+    "refresh",
+    cls=verb(
+        """
+        resource-airbyte content refresh --name orders --dry-run
+        resource-airbyte content refresh --name orders
+        resource-airbyte content refresh --name orders --stream users --stream shop.items
+        resource-airbyte content refresh --name orders --stream users --mode merge
+
+        truncate: the rows of now stay visible until everything is read again, then they are replaced at once.
+        merge: they stay for good, and what is read is added to them (or merged by primary key, where that is the mode).
+    """,
+        two=(NotFound, NotExecutable),
+    ),
+)
+def refresh(
+    context: typer.Context,
+    name: Connection = None,
+    identity: Identity = None,
+    stream: Streams = None,
+    mode: Annotated[
+        Literal["truncate", "merge"], typer.Option("--mode", help="What becomes of the rows.")
+    ] = "truncate",
+    dry_run: DryRun = False,
+    wait: Wait = True,
+    timeout: Timeout = None,
+    force: Force = False,
+    form: Format = "text",
+) -> Result:
+    """Read streams again from their beginning. Exit code 0: succeeded, 1: failed, 2: no such connection."""
+    session = of(context)
+    connection = known(session.client, which(name, identity))
+    names = streams.chosen(connection, stream)
+    if dry_run:
+        return effects(session.client, connection, names, mode).result()
+    if (
+        session.interactive and not force
+    ):  # a script that refreshes has thought about it; nothing is gone before the end
+        agree(session, effects(session.client, connection, names, mode), f"Refresh {connection.name}?")
+    run = Run(session, session.client, connection, doing="refreshing")
+    begin: Callable[[], int] = lambda: refreshed(session.client, connection, mode, names)  # noqa: E731
+    return run.execute(begin, wait=wait, timeout=timeout)
+
+
+def agree(session: Session, found: Effects, question: str) -> None:
+    """Say what will be done, and ask whether it shall be."""
+    for line in table.lines(found.table()):
+        session.say(line)
+    if found.note:
+        session.say(found.note)
+    ask.confirm(session, question, force=False)
