@@ -30,6 +30,7 @@
     │   ├── ConnectorTimeout       connector_timeout      1   504
     │   └── ConnectorFailed        connector_failed       1   502
     └── SyncFailed                 sync_failed            1   500
+        ├── NoRoom                 no_room                1   507
         ├── CheckpointLost         checkpoint_lost        1   409
         └── Fenced                 fenced                 1   409
 
@@ -259,9 +260,18 @@ class ConnectorFailed(ConnectorError):
 
 
 class SyncFailed(ResourceError):
-    """An attempt cannot go on, for a reason that is neither the source's nor the destination's."""
+    """An attempt cannot go on, for a reason that is neither the source's nor the destination's.
 
-    code = "sync_failed"
+    `failure_type` is one of Airbyte's: config_error where trying again mends nothing.
+    """
+
+    code, failure_type = "sync_failed", "config_error"
+
+
+class NoRoom(SyncFailed):
+    """Too little is free on a disk for an attempt to begin; another one may find more."""
+
+    code, http_status, failure_type = "no_room", 507, "transient_error"
 
 
 class CheckpointLost(SyncFailed):

@@ -43,7 +43,10 @@ class JobListRequestBody(Wire):
 
 
 class FailureReason(Wire):
-    """Why an attempt, a check or a discover failed. `timestamp` is in milliseconds."""
+    """Why an attempt, a check or a discover failed. `timestamp` is in milliseconds.
+
+    `metadata` (which job, which attempt) is of the platform's own reasons; the document of the API leaves it out.
+    """
 
     failure_origin: str | None = None
     failure_type: str | None = None
@@ -54,6 +57,7 @@ class FailureReason(Wire):
     timestamp: int
     from_trace_message: bool | None = None
     stream_descriptor: StreamDescriptor | None = None
+    metadata: dict[str, Any] | None = None
 
 
 class LogRead(Wire):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from ...protocol.messages import ConfiguredCatalog, StreamDescriptor
+from ...protocol.messages import ConfiguredCatalog, ConfiguredStream, StreamDescriptor
 from ...settings import Settings
 from ..connectors.catalog import Connector
 from ..secrets import Box
@@ -145,3 +145,13 @@ def kept(settings: Settings) -> history.Keep:
 def refreshes(connector: Connector) -> bool:
     """Whether a destination keeps generations itself, and is told of overwrites by them alone."""
     return connector.launcher == "native" or connector.supports_refreshes
+
+
+def modes(streams: Sequence[ConfiguredStream], targets: Sequence[wire.Target]) -> str:
+    """How each stream is read and written. An overwrite is told to most destinations as an append that replaces."""
+    replaced = {target.stream for target in targets if target.minimum_generation > 0}
+    return ", ".join(
+        f"{each.descriptor} ({each.sync_mode} {each.destination_sync_mode}"
+        f"{', replaces all rows' if each.descriptor in replaced else ''})"
+        for each in streams
+    )

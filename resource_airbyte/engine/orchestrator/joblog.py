@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 
@@ -12,6 +14,8 @@ LEVELS = {"FATAL": 50, "ERROR": 40, "WARN": 30, "WARNING": 30, "INFO": 20, "DEBU
 
 
 MOST = 64 << 20  # characters of either connector in one attempt
+# A sync need not fail for its log: lines that there is no room for are counted, and that is said once there is.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class JobLog:
@@ -20,13 +24,13 @@ class JobLog:
     def __init__(
         self, directory: Path, job: int, attempt: int, *, redact: Callable[[str], str], level: str = "INFO"
     ) -> None:
-        folder = directory / str(job)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = (folder / f"{attempt}.log").open("a", encoding="utf-8", errors="replace", buffering=1)
+        self._path = directory / str(job) / f"{attempt}.log"
         self.redact = redact
         self._level = LEVELS.get(level.upper(), 20)
         self._write = threading.Lock()
         self._left = {"source": MOST, "destination": MOST}
+        self._file: FileIO | None = None
+        self._missing, self._torn = 0, False
 
     def line(self, level: str, origin: str, text: str) -> None:
         """`origin` is source, destination, replication or platform.
@@ -39,8 +43,30 @@ class JobLog:
         with self._write:
             text = self._allowed(origin, text)
             if text:
-                entry = f"{now} {level.upper()} {origin}: {self.redact(text)}".replace("\n", "\n    ")
-                self._file.write(entry + "\n")
+                self._put(f"{now} {level.upper()} {origin}: {self.redact(text)}".replace("\n", "\n    "))
+
+    def _put(self, entry: str) -> None:
+        if self._missing:
+            entry = f"(the disk was full: {self._missing} lines are missing here)\n{entry}"
+        data = ("\n" if self._torn else "").encode() + f"{entry}\n".encode("utf-8", "replace")
+        try:
+            self._append(data)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            self._missing += 1
+        else:
+            self._missing = 0
+
+    def _append(self, data: bytes) -> None:
+        """Without a buffer: what found no room must not come later, in the middle of something else."""
+        if self._file is None:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = FileIO(self._path, "a")
+        self._torn = False
+        while data:
+            data = data[self._file.write(data) :]
+            self._torn = bool(data)
 
     def _allowed(self, origin: str, text: str) -> str:
         """Nothing, once a connector has said so much that nobody will read it, and it would only fill the disk."""
@@ -58,4 +84,5 @@ class JobLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy.orm import Session
 
-from ...errors import DatabaseUnreachable, Fenced, NotFound, ResourceError
-from ...protocol.messages import ConfiguredStream
+from ...errors import DatabaseUnreachable, DataDirUnusable, Fenced, NotFound, ResourceError
 from ...settings import Settings
 from ..connectors.catalog import Catalog, Connector
 from ..connectors.launch import Launchers
@@ -24,8 +23,8 @@ from ..secrets import Box, Filled
 from ..store import actors, connections, jobs, states
 from ..store.database import Database
 from . import assignment as wire
-from . import reasons
-from .assign import assignment, kept, refreshes
+from . import reasons, room
+from .assign import assignment, kept, modes, refreshes
 from .conversation import Conversation
 from .ending import closed
 from .joblog import JobLog
@@ -92,7 +91,7 @@ class Heard:
     finished: wire.Finished | None = None
     stats: wire.Stats | None = None
     saved: int = 0
-    lost_store: bool = False
+    lost_store: str = ""
     failures: list[wire.Failure] = field(default_factory=list)
 
 
@@ -128,12 +127,10 @@ class Run:
                 self._prepare(opened, lines)
                 self.redact = opened.redact
                 self._converse(opened, lines, heard)
-            except DatabaseUnreachable as error:
-                heard.lost_store = True
-                lines.line("ERROR", "platform", error.told())
+            except (DatabaseUnreachable, DataDirUnusable) as error:
+                heard.lost_store = error.told()
             except ResourceError as error:
                 heard.failures.append(reasons.from_error(error))
-                lines.line("ERROR", "platform", error.told())
             return self._close(opened, heard, lines)
 
     def cancel(self) -> None:
@@ -171,7 +168,7 @@ class Run:
             try:
                 with self._tools.db.begin() as tx:
                     return work(tx)
-            except DatabaseUnreachable:
+            except (DatabaseUnreachable, DataDirUnusable):  # the latter: its disk is full
                 if time.monotonic() > deadline or self._hurried.wait(PAUSE):
                     raise
 
@@ -207,6 +204,8 @@ class Run:
             side.name, side.version = launch.name, launch.version
             side.argv, side.env, side.native = list(launch.argv), dict(launch.env), launch.native
             self._fill(opened, side, connector, lines)
+        if job.destination.native != wire.NOTHING:
+            room.check([self._tools.log_dir, *room.written_by(job.destination)], self._tools.settings.min_free_disk)
         how = modes(job.catalog.streams, job.targets) or "no streams"
         lines.line(
             "INFO",
@@ -252,7 +251,6 @@ class Run:
             heard.failures += heard.finished.failures
         elif conversation.overrun is not None:
             heard.failures.append(exceeded(conversation.overrun, opened.assignment.memory_limit))
-            lines.line("ERROR", "platform", heard.failures[-1].message)
         elif not self.cancelled:
             heard.failures.append(reasons.from_death(code, words, conversation.shortage(code)))
 
@@ -346,7 +344,7 @@ class Run:
         elif heard.lost_store:
             heard.failures.append(
                 reasons.from_platform(
-                    "system_error", "the metadata database was away; the next attempt goes on from the last checkpoint"
+                    "system_error", f"{heard.lost_store}; the next attempt goes on from the last checkpoint"
                 )
             )
         elif heard.failures and self._is_outdated(opened):
@@ -355,8 +353,10 @@ class Run:
         succeeded = finished is not None and not heard.failures and not stopped
         counts = finished.streams if finished is not None else heard.stats.streams if heard.stats is not None else None
         stats = {**(_stats(counts) if counts is not None else {"streams": []}), "checkpoints": heard.saved}
-        stats["interrupted"] = stopped or heard.lost_store
-        failures = [reasons.to_wire(failure, lines.redact) for failure in heard.failures]
+        stats["interrupted"] = stopped or bool(heard.lost_store)
+        for failure in heard.failures:
+            lines.line("ERROR", "platform", reasons.in_log(failure))
+        failures = [reasons.to_wire(failure, lines.redact, job.job, job.attempt) for failure in heard.failures]
         keep = kept(self._tools.settings)
         if not self._transaction(lambda tx: closed(tx, job, succeeded, stats, failures, keep)):
             lines.line("WARN", "platform", f"attempt {job.attempt + 1} of job {job.job} had been closed already")
@@ -381,16 +381,6 @@ def _save(tx: Session, connection_id: str, position: wire.Position) -> bool:
         epoch=position.epoch,
         sequence=position.sequence,
         state=position.state,
-    )
-
-
-def modes(streams: Sequence[ConfiguredStream], targets: Sequence[wire.Target]) -> str:
-    """How each stream is read and written. An overwrite is told to most destinations as an append that replaces."""
-    replaced = {target.stream for target in targets if target.minimum_generation > 0}
-    return ", ".join(
-        f"{each.descriptor} ({each.sync_mode} {each.destination_sync_mode}"
-        f"{', replaces all rows' if each.descriptor in replaced else ''})"
-        for each in streams
     )
 
 

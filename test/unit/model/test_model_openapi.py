@@ -77,6 +77,7 @@ EXTRA = {
     "installed",
     "latestVersion",
     "launcher",
+    "metadata",
     "runnable",
     "streams",
     "schemaChange",

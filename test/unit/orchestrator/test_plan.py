@@ -8,7 +8,7 @@ import pytest
 
 from resource_airbyte.engine.orchestrator.assignment import Target
 from resource_airbyte.engine.orchestrator.plan import Work, planned, state_without
-from resource_airbyte.engine.orchestrator.run import modes
+from resource_airbyte.engine.orchestrator.assign import modes
 from resource_airbyte.protocol.messages import StreamDescriptor
 
 
