@@ -191,7 +191,6 @@ class _answers:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         from docker.errors import DockerException
-        from requests.exceptions import RequestException
 
-        if isinstance(error, DockerException | RequestException):
+        if isinstance(error, DockerException | OSError):
             raise _no_image(self._name, str(getattr(error, "explanation", "") or error)) from error

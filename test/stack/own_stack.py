@@ -67,7 +67,7 @@ class Stack:
 
     @cached_property
     def project(self) -> str:
-        name: str = self.status()["project"]
+        name: str = self.status()["details"]["project"]
         return name
 
     def containers(self, service: str | None = None) -> list[Container]:

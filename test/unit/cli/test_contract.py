@@ -72,7 +72,7 @@ def test_every_example_of_the_help_can_be_parsed() -> None:
         for line in command(verb).examples.splitlines():
             for words in re.findall(r"resource-airbyte ((?:[^#)\s]|(?<=\S) (?! ))+)", line):
                 flags = re.findall(r"--[a-z-]+", words)
-                assert set(flags) <= set(options(verb)), line
+                assert set(flags) <= {*options(verb), "--runtime", "--data-dir"}, line  # these go with every verb
 
 
 def test_the_files_of_the_contract_are_there() -> None:
