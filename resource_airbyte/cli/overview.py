@@ -7,7 +7,7 @@ from resource_airbyte import __version__
 VERBS = {
     "help": "show this overview, or the help of a verb: resource-airbyte help content add",
     "info": "what this resource is, and every setting with its origin",
-    "manage": "install, uninstall, start, stop, restart, prune",
+    "manage": "install, uninstall, start, stop, restart, scale, doctor, prune",
     "test": "test the resource itself: smoke, unit, integration, stack, all",
     "content": "sources, destinations, connections: add, list, get, remove, upgrade, execute, refresh, clear, state,\n"
     "               schedule, cancel",
