@@ -9,8 +9,8 @@ VERBS = {
     "info": "what this resource is, and every setting with its origin",
     "manage": "install, uninstall, start, stop, restart, scale, doctor, prune",
     "test": "test the resource itself: smoke, unit, integration, stack, all",
-    "content": "sources, destinations, connections: add, list, get, remove, upgrade, execute, refresh, clear, state,\n"
-    "               schedule, cancel",
+    "content": "sources, destinations, connections: add, list, get, remove, upgrade, discover, execute, refresh,\n"
+    "               clear, state, schedule, cancel",
     "status": "is it running, is it healthy, where does it answer",
     "logs": "what the services and the jobs say",
     "credentials": "the address and the token of the API; rotate: new keys",

@@ -147,9 +147,15 @@ class Sources(Actors[SourceRead]):
     def __init__(self, transport: Transport, probe_timeout: float) -> None:
         super().__init__(transport, "source", SourceRead, probe_timeout)
 
-    def discover(self, source_id: str, *, cached: bool = True) -> SourceDiscoverSchemaRead:
-        """The streams that it has; `cached` lets the server answer from memory while nothing has changed."""
-        body = {"sourceId": source_id, **({} if cached else {"disable_cache": True})}
+    def discover(
+        self, source_id: str, *, cached: bool = True, connection_id: str | None = None
+    ) -> SourceDiscoverSchemaRead:
+        """The streams that it has, and what has changed for a connection of it; `cached` lets the server answer from
+        memory while nothing has changed.
+        """
+        body: dict[str, Any] = {"sourceId": source_id, **({} if cached else {"disable_cache": True})}
+        if connection_id is not None:
+            body["connectionId"] = connection_id
         path = "/v1/sources/discover_schema"
         return self._transport.call(path, body, SourceDiscoverSchemaRead, timeout=self._probe_timeout)
 

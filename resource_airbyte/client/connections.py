@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from resource_airbyte.client.transport import Transport
+from resource_airbyte.model.catalog import AirbyteCatalog
 from resource_airbyte.model.connections import (
     ConnectionCreate,
     ConnectionPreview,
@@ -15,6 +16,10 @@ from resource_airbyte.model.connections import (
     ConnectionUpdate,
 )
 from resource_airbyte.model.jobs import JobInfoRead, JobRead, JobReadResponse
+from resource_airbyte.model.schema_changes import (
+    ConnectionAutoPropagateResult,
+    ConnectionAutoPropagateSchemaChange,
+)
 
 
 class Connections:
@@ -36,6 +41,16 @@ class Connections:
     def list(self, workspace_id: str) -> list[ConnectionRead]:
         answer = self._transport.call("/v1/connections/list", {"workspaceId": workspace_id}, ConnectionReadList)
         return answer.connections
+
+    def apply_schema_changes(
+        self, connection: ConnectionRead, catalog: AirbyteCatalog, catalog_id: str, workspace_id: str
+    ) -> ConnectionAutoPropagateResult:
+        """Take a discovered catalog over."""
+        body = ConnectionAutoPropagateSchemaChange(
+            catalog=catalog, catalog_id=catalog_id, connection_id=connection.connection_id, workspace_id=workspace_id
+        )
+        path = "/v1/connections/apply_schema_changes"
+        return self._transport.call(path, body, ConnectionAutoPropagateResult)
 
     def sync(self, connection_id: str, streams: Sequence[ConnectionStream] | None = None) -> JobInfoRead:
         """Start a sync; `streams` limits it to some of the selected ones. SyncRunning when one is on its way."""

@@ -80,7 +80,8 @@ class ConnectionAction:
     def differences(self, current: ConnectionRead) -> list[str]:
         """What the file changes in what is there now, a line each."""
         before, after = self._shown(current), {**self._shown(current), **self._shown(self.options)}
-        return [*difference.lines(before, after), *streams.differences(current.sync_catalog, self.catalog)]
+        found = [*difference.lines(before, after), *streams.differences(current.sync_catalog, self.catalog)]
+        return [*found, *(["the schema of its source: taken over"] if self._is_broken else [])]
 
     def _shown(self, options: ConnectionOptions) -> dict[str, Any]:
         """The parts that are compared: all that a file may set but the catalog, which has words of its own."""
@@ -135,6 +136,10 @@ class ConnectionAction:
             options.setdefault("prefix", "")
         if self.current is not None and self.current.namespace_definition not in (None, DEFAULT_NAMESPACE):
             options.setdefault("namespaceDefinition", DEFAULT_NAMESPACE)
+        if self.current is not None and self.current.non_breaking_changes_preference not in (None, "ignore"):
+            options.setdefault("nonBreakingChangesPreference", "ignore")
+        if self.current is not None and self.current.backfill_preference not in (None, "disabled"):
+            options.setdefault("backfillPreference", "disabled")
         kind = ConnectionUpdate if "status" in options else ConnectionOptions
         return kind.model_validate({**options, "connectionId": ""})
 
@@ -143,15 +148,20 @@ class ConnectionAction:
         """The catalog that the connection is to sync.
 
         A known connection of a source that has not changed remembers what the source has; asking the source again is
-        left to the moment when the file wants a stream that the connection has never heard of.
+        left to the moment when the file wants a stream that the connection has never heard of, or when the source has
+        changed so that the connection cannot go on as it is.
         """
         if self.wanted.catalog is not None:
             return AirbyteCatalog.model_validate(self.wanted.catalog)
         known = self.current.sync_catalog if self.current is not None else None
         source_changed = self._source is not None and self._source.changed
-        if known is None or source_changed or not streams.covers(known, self.wanted.streams):
+        if known is None or source_changed or self._is_broken or not streams.covers(known, self.wanted.streams):
             known = self._discover()
         return streams.configure(known, self.wanted.streams, self._modes(), self._fault)
+
+    @property
+    def _is_broken(self) -> bool:
+        return self.current is not None and self.current.breaking_change
 
     def _discover(self) -> AirbyteCatalog:
         self.report(f"discovering the streams of {self.source.name}")

@@ -35,7 +35,9 @@ SYNC_MODES = ("full_refresh", "incremental")
 DESTINATION_SYNC_MODES = ("overwrite", "append", "append_dedup", "overwrite_dedup", "update", "soft_delete")
 ACTOR_KEYS = ("type", "name", "connector", "version", "config")
 PIPELINE_KEYS = ("type", "name", "source", "destination", "sync")
-SYNC_KEYS = ("streams", "schedule", "namespace", "prefix", "status")
+SYNC_KEYS = ("streams", "schedule", "namespace", "prefix", "status", "schema_changes", "backfill")
+SCHEMA_CHANGES = ("ignore", "disable", "propagate_columns", "propagate_fully")
+BACKFILL = {"true": "enabled", "false": "disabled", "enabled": "enabled", "disabled": "disabled"}
 STREAM_KEYS = ("name", "namespace", "sync_mode", "destination_sync_mode", "cursor_field", "primary_key")
 # Airbyte's own bodies: what we send on, and what the API gives out and would ignore.
 OFFICIAL_ACTOR = ("name", "connectionConfiguration", "workspaceId", "secretId", "resourceAllocation", "dockerImageTag")
@@ -49,7 +51,9 @@ OFFICIAL_CONNECTION = (
     *("dataplaneGroupId", "notifySchemaChanges", "notifySchemaChangesByEmail", "nonBreakingChangesPreference"),
     *("backfillPreference", "tags", "onDemandEnabled"),
 )
-GIVEN_OUT_CONNECTION = ("connectionId", "statusReason", "breakingChange", "created_at", "workspaceId")
+GIVEN_OUT_CONNECTION = (
+    *("connectionId", "statusReason", "breakingChange", "schemaChange", "created_at", "workspaceId"),
+)
 
 
 @dataclass(frozen=True)
@@ -296,6 +300,13 @@ def _options(section: Section) -> dict[str, Any]:
         options.update(_namespace(namespace))
     if (status := section.choice("status", ("active", "inactive"))) is not None:
         options["status"] = status
+    if (policy := section.choice("schema_changes", SCHEMA_CHANGES)) is not None:
+        options["nonBreakingChangesPreference"] = policy
+    if (backfill := section.value.get("backfill")) is not None:
+        word = BACKFILL.get(str(backfill).lower())
+        if word is None:
+            raise section.error(f"must be true or false, not {backfill!r}", "backfill")
+        options["backfillPreference"] = word
     return options
 
 

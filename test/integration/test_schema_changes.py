@@ -1,16 +1,24 @@
-"""Schemas that change between syncs: real attempts, a scripted source, DuckDB."""
+"""Schemas that change between syncs: real attempts, a scripted source, DuckDB; and a whole instance with its API."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jobs_bench import Engine, stream
+from jobs_bench import SCRIPTED, Engine, stream
 
 from resource_airbyte.engine.store import catalogs, connections
+from resource_airbyte.runtime.embedded import Embedded
+from resource_airbyte.settings import Settings
 
+ROOT = Path(__file__).resolve().parents[2]
 ONCE, EACH_TIME = 24.0, 0.0000001
 KINDS = {"id": "integer", "name": "string"}
 
@@ -182,3 +190,88 @@ def test_a_cancelled_job_ends_the_question(engine: Engine) -> None:
     assert engine.job(job).status == "cancelled"
     engine.configure_source(connection, people())
     assert engine.sync(connection).status == "succeeded"
+
+
+# ── from the command line, over HTTP ──
+
+
+PIPELINE = """\
+name: orders
+source: {{name: shop, connector: {scripted}, version: "1", type: source, config: {config}}}
+destination: {{name: ware, connector: destination-sqlite, config: {{destination_path: {root}/ware.db}}}}
+sync:
+  streams:
+  - {{name: people, sync_mode: incremental, destination_sync_mode: append_dedup, cursor_field: id, primary_key: [id]}}
+"""
+
+
+class Shop:
+    """A daemon, and a source whose schema lies in a file."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        flags = {"data_dir": str(root / "data"), "cache_dir": str(root / "cache"), "webapp_port": 0, "server_port": 0}
+        self.runtime = Embedded(Settings.load({**flags, "schema_refresh_hours": EACH_TIME}, cwd=root))
+        self.find(id="integer", name="string")
+        config = {**people(3), "on": {"discover": [{"file": str(root / "catalog.jsonl")}]}}
+        text = PIPELINE.format(scripted=f"file://{SCRIPTED}", config=json.dumps(config), root=root)
+        (root / "orders.yaml").write_text(text)
+        self.runtime.install()
+        self.runtime.start()
+
+    def find(self, **fields: str) -> None:
+        """From now on the source says that its stream has these fields."""
+        schema = {"type": "object", "properties": {name: {"type": kind} for name, kind in fields.items()}}
+        found = {"name": "people", "json_schema": schema, "supported_sync_modes": ["full_refresh", "incremental"]}
+        message = {"type": "CATALOG", "catalog": {"streams": [found]}}
+        (self.root / "catalog.jsonl").write_text(json.dumps(message) + "\n")
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "AIRBYTE_DATA_DIR": str(self.root / "data"), "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-P", "-m", "resource_airbyte", *words]
+        return subprocess.run(command, env=env, cwd=self.root, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    made = Shop(tmp_path)
+    yield made
+    made.runtime.stop(force=True)
+    shutil.rmtree(tmp_path / "data")
+
+
+def test_changes_are_shown_taken_over_and_mended_from_the_command_line(shop: Shop) -> None:
+    assert shop.run("content", "execute", "--config", "orders.yaml").returncode == 0
+    listed = shop.run("content", "discover", "--source", "shop")
+    assert listed.stdout.splitlines()[0] == "people: full_refresh, incremental"
+    nothing = shop.run("content", "discover", "--name", "orders", "--diff")
+    assert (nothing.returncode, nothing.stdout, "nothing has changed" in nothing.stderr) == (0, "", True)
+
+    shop.find(id="string", name="string", email="string")
+    diff = shop.run("content", "discover", "--name", "orders", "--diff")
+    assert (diff.returncode, diff.stdout.splitlines()) == (
+        0,
+        ["~ people", "    + email: string", "    ~ id: integer → string"],
+    )
+    data = json.loads(shop.run("content", "discover", "--name", "orders", "--diff", "--format", "json").stdout)
+    assert (data["breaking"], data["status"]) == (False, "active")
+    assert [(each["field"], each["change"], each["old"], each["new"]) for each in data["changes"][0]["fields"]] == [
+        (["email"], "added", None, "string"),
+        (["id"], "changed", "integer", "string"),
+    ]
+    assert shop.run("content", "discover", "--name", "orders", "--apply").returncode == 1  # nobody to ask
+    assert "orders knows" in shop.run("content", "discover", "--name", "orders", "--apply", "--force").stdout
+
+    shop.find(name="string")
+    failed = shop.run("content", "execute", "--name", "orders")
+    assert (failed.returncode, "people: the field id is gone" in failed.stderr) == (1, True)
+    again = shop.run("content", "execute", "--name", "orders")
+    assert (again.returncode, "was paused" in again.stderr, "content discover" in again.stderr) == (2, True, True)
+    assert "the field id is gone" in shop.run("content", "list").stderr
+    assert "statusReason" in shop.run("content", "get", "--name", "orders").stdout
+    wrong = shop.run("content", "execute", "--config", "orders.yaml")
+    assert (wrong.returncode, "has no field 'id'" in wrong.stderr) == (1, True)
+    text = (shop.root / "orders.yaml").read_text().partition("  streams:")[0]
+    (shop.root / "orders.yaml").write_text(f"{text}  schema_changes: propagate_fully\n")
+    mended = shop.run("content", "execute", "--config", "orders.yaml")
+    assert mended.returncode == 0, mended.stderr

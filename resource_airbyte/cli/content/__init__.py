@@ -13,6 +13,7 @@ class Content(Group):
         "list": ("resource_airbyte.cli.content.list", "list what there is"),
         "get": ("resource_airbyte.cli.content.get", "show one thing"),
         "remove": ("resource_airbyte.cli.content.remove", "remove one thing"),
+        "discover": ("resource_airbyte.cli.content.discover", "streams and fields of a source, and what has changed"),
         "upgrade": ("resource_airbyte.cli.content.upgrade", "newer versions of connectors"),
         "execute": ("resource_airbyte.cli.content.execute", "sync a connection"),
         "refresh": ("resource_airbyte.cli.content.refresh", "read streams again from their beginning"),

@@ -81,7 +81,9 @@ def _content(session: Session, wanted: Sequence[str], filter: str | None) -> Res
         what = f"{wanted[0]}s" if len(wanted) == 1 else "sources, destinations or connections"
         return _none(data, f"no {what}{' match' if filter else ' yet'}", None if filter else _ADD)
     tables = [_table(f"{kind}s", rows[kind], titled=len(wanted) > 1) for kind in wanted if rows[kind]]
-    return Result(data, [part for table in tables for part in (table, "")][:-1])
+    paused = [row for row in data.get("connections", ()) if row["status_reason"]]
+    messages = [f"{row['name']} was paused: {row['status_reason']}" for row in paused]
+    return Result(data, [part for table in tables for part in (table, "")][:-1], messages)
 
 
 _ADD = "resource-airbyte content add --file FILE, or all in one: resource-airbyte content execute --config FILE"
@@ -123,6 +125,8 @@ def _row(thing: Thing, ends: dict[str, str], called: dict[str, str]) -> dict[str
         "streams": len(streams),
         "schedule": words(read.schedule_type, body),
         "status": read.status,
+        "schema_change": None if read.schema_change == "no_change" else read.schema_change,
+        "status_reason": read.status_reason,
         "id": thing.id,
     }
 
@@ -155,7 +159,7 @@ def _jobs(session: Session, filter: str | None) -> Result:
 
 
 def _table(title: str, rows: list[dict[str, Any]], *, titled: bool) -> Table:
-    columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    columns = [name for name in rows[0] if name != "status_reason" and any(row[name] is not None for row in rows)]
     headings = [name.replace("_", " ") for name in columns]
     return Table(headings, [[row[name] for name in columns] for row in rows], title=title if titled else None)
 

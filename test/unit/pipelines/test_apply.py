@@ -316,3 +316,29 @@ def test_what_was_there_before_stays_when_something_fails(
     with pytest.raises(ResourceError):
         apply(PIPELINE)
     assert list(airbyte.things["source"]) == ["source-1"]
+
+
+def test_a_policy_that_the_file_leaves_out_is_the_usual_one(apply: Any, airbyte: Any) -> None:
+    apply(PIPELINE + "  schema_changes: propagate_fully\n  backfill: true\n")
+    (connection,) = airbyte.things["connection"].values()
+    names = ("nonBreakingChangesPreference", "backfillPreference")
+    assert [connection[name] for name in names] == ["propagate_fully", "enabled"]
+    assert apply(PIPELINE)[-1] == "updated"
+    assert [connection[name] for name in names] == ["ignore", "disabled"]
+    assert apply(PIPELINE)[-1] == "unchanged"
+
+
+def test_a_connection_that_its_source_has_broken_is_made_of_the_schema_of_now(apply: Any, airbyte: Any) -> None:
+    text = PIPELINE + "  status: active\n"
+    apply(text)
+    (connection,) = airbyte.things["connection"].values()
+    connection |= {"breakingChange": True, "status": "inactive"}
+    airbyte.streams[0] |= {"sourceDefinedCursor": False, "defaultCursorField": None}
+    airbyte.streams[0]["jsonSchema"] = {"properties": {"id": {}, "name": {}}}
+    assert apply(text)[-1] == "updated"
+    config = connection["syncCatalog"]["streams"][0]["config"]
+    assert (config["syncMode"], connection["status"]) == ("full_refresh", "active")
+    connection |= {"breakingChange": True}
+    chosen = "[{name: users, sync_mode: incremental, cursor_field: updated_at}]"
+    with pytest.raises(InvalidDocument, match="has no field 'updated_at'"):
+        apply(PIPELINE.replace("[users]", chosen))

@@ -180,3 +180,23 @@ def test_a_missing_file_is_compared_by_its_name_not_by_its_ending(tmp_path: Path
     with pytest.raises(InvalidDocument) as caught:
         read(tmp_path / "order.yml")
     assert caught.value.hint == "did you mean orders.yaml?"
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("schema_changes: propagate_columns", {"nonBreakingChangesPreference": "propagate_columns"}),
+        ("backfill: true", {"backfillPreference": "enabled"}),
+        ("backfill: disabled", {"backfillPreference": "disabled"}),
+    ],
+)
+def test_what_becomes_of_schema_changes_can_be_said(content: Any, text: str, options: dict[str, str]) -> None:
+    assert content(f"name: a\nsource: x\ndestination: y\nsync:\n  {text}\n").connection.options == options
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("schema_changes: propagate", "propagate_columns"), ("backfill: maybe", "true or false")]
+)
+def test_a_policy_that_there_is_not_is_named_with_its_line(content: Any, text: str, says: str) -> None:
+    with pytest.raises(InvalidDocument, match=f":5:.*{says}"):
+        content(f"name: a\nsource: x\ndestination: y\nsync:\n  {text}\n")
