@@ -473,6 +473,93 @@ def test_a_hybrid_refresh_is_refused(warehouse: Warehouse) -> None:
         Attempt(warehouse, stream(generation=5, minimum_generation=3)).__enter__()
 
 
+# Refreshes and clears, of streams of every mode
+
+MODES = ("append", "append_dedup")
+
+
+def loaded(warehouse: Warehouse, mode: str) -> None:
+    """Two streams with a state each, in generation 1."""
+    with Attempt(warehouse, stream(mode=mode), stream(ORDERS, mode)) as attempt:
+        for of in (USERS, ORDERS):
+            attempt.write(people(1, 3, updated_at=at(1)), of)
+            attempt.state(1, of)
+        attempt.finish()
+
+
+def clearing(warehouse: Warehouse, generation: int, fence: int) -> Attempt:
+    """An attempt of a clear: whatever the mode was, an overwrite by nothing."""
+    return Attempt(warehouse, truncating(generation), fence=fence)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_clear_empties_one_table_and_the_next_sync_begins_anew(warehouse: Warehouse, mode: str) -> None:
+    loaded(warehouse, mode)
+    tables = warehouse.tables()
+    with clearing(warehouse, 2, fence=2) as attempt:
+        assert attempt.finish() == {USERS: 0}
+    assert (ids(warehouse), ids(warehouse, ORDERS)) == ([], [1, 2, 3])
+    assert warehouse.tables() == tables
+    for fence, names in ((3, [1, 2]), (4, [2, 3])):
+        setups = stream(mode=mode, generation=2, epoch=2), stream(ORDERS, mode)
+        expected = () if fence == 3 else (checkpoint(1, generation=2, epoch=2),)
+        with Attempt(warehouse, *setups, fence=fence, expected=expected) as attempt:
+            attempt.write(people(*names, updated_at=at(fence)))
+            attempt.state(fence - 2, generation=2, epoch=2)
+            attempt.write(people(4, 4, updated_at=at(2)), ORDERS)
+            attempt.finish()
+    assert ids(warehouse) == ([1, 2, 2, 3] if mode == "append" else [1, 2, 3])
+    assert ids(warehouse, ORDERS) == ([1, 2, 3, 4, 4] if mode == "append" else [1, 2, 3, 4])
+
+
+def test_a_clear_that_ends_too_early_leaves_all_rows_and_can_be_done_again(warehouse: Warehouse) -> None:
+    loaded(warehouse, "append")
+    tables = warehouse.tables()
+    with clearing(warehouse, 2, fence=2) as attempt:
+        attempt.finish(frozenset())
+    with clearing(warehouse, 2, fence=3) as attempt:
+        attempt.flush()  # and is killed
+    assert ids(warehouse) == [1, 2, 3]
+    for fence in (4, 5):  # the first of these dies right after its swap
+        with clearing(warehouse, 2, fence=fence) as attempt:
+            attempt.finish()
+        assert ids(warehouse) == []
+    with clearing(warehouse, 3, fence=6) as attempt:
+        attempt.finish()
+    assert ids(warehouse) == []
+    assert warehouse.tables() == tables
+
+
+@pytest.mark.parametrize(("mode", "covered"), [("append", False), ("append", True), ("append_dedup", False)])
+def test_a_replacement_that_failed_is_made_by_the_next_sync(warehouse: Warehouse, mode: str, covered: bool) -> None:
+    """That one is told the same generation, and that older ones are to go."""
+    loaded(warehouse, mode)
+    setup = truncating(mode=mode)
+    with Attempt(warehouse, setup, fence=2) as attempt:
+        attempt.write(people(4, 5, updated_at=at(2)))
+        if covered:
+            attempt.state(1, generation=2, epoch=2)
+        attempt.finish(frozenset())
+    assert ids(warehouse) == [1, 2, 3]
+    with Attempt(warehouse, setup, fence=3) as attempt:
+        attempt.write(people(6 if covered else 4, 7, updated_at=at(3)))
+        attempt.state(2, generation=2, epoch=2)
+        attempt.finish()
+    assert ids(warehouse) == [4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_merging_refresh_keeps_the_rows_that_are_there(warehouse: Warehouse, mode: str) -> None:
+    loaded(warehouse, mode)
+    with Attempt(warehouse, stream(mode=mode, generation=2, epoch=2), fence=2) as attempt:
+        attempt.write(people(3, 4, updated_at=at(2)))
+        attempt.state(1, generation=2, epoch=2)
+        attempt.finish()
+    assert ids(warehouse) == ([1, 2, 3, 3, 4] if mode == "append" else [1, 2, 3, 4])
+    generations = sorted(set(warehouse.rows(USERS, "_airbyte_generation_id")))
+    assert generations == [(1,), (2,)]
+
+
 # One row per primary key
 
 
