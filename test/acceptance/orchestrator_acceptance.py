@@ -378,6 +378,20 @@ def test_probes_wait_for_their_turn_but_for_no_job(bench: Bench) -> None:
         assert [each.result(PATIENCE).status for each in asked] == ["succeeded"] * 3
 
 
+@pytest.mark.slow
+def test_many_who_wait_for_a_probe_keep_nobody_from_the_api(bench: Bench) -> None:
+    fifos = [bench.fifo(f"{name}.fifo") for name in ("a", "b")]
+    sources = [bench.source(checking({"open": str(fifo)}, "answer")) for fifo in fifos]
+    last = bench.source(checking("answer"))
+    with ThreadPoolExecutor(50) as pool:
+        asked = [pool.submit(bench.client.sources.check, each) for each in sources]
+        with held(fifos[0]), held(fifos[1]):
+            asked += [pool.submit(bench.client.sources.check, last) for _ in range(48)]
+            until(lambda: len([each for each in bench.progress() if "waits" in each]) == 48)
+            assert bench.client.sources.get(last).actor_id == last
+        assert {each.result(PATIENCE).status for each in asked} == {"succeeded"}
+
+
 # ── ends ──
 
 

@@ -54,7 +54,7 @@ TABLE: dict[str, tuple[str, ...]] = {
 HEAVY = ("fastapi", "sqlalchemy", "alembic", "uvicorn", "pyarrow", "duckdb", "temporalio")
 LIGHT = ("cli", "pipelines", "runtime", "client", "model", "errors", "settings", "process")
 # Parts of a declared library's own interface: of FastAPI, and of jsonschema; what the environments of connectors have.
-PROVIDED = {"starlette", "referencing", "airbyte_cdk"}
+PROVIDED = {"starlette", "anyio", "referencing", "airbyte_cdk"}
 
 
 def modules() -> list[str]:
