@@ -271,12 +271,18 @@ def mine() -> str:
 
 def marked(mark: str) -> Iterator[int]:
     """The ids of all processes but this one whose environment bears a mark that begins so."""
+    return (pid for pid, _ in marks(mark))
+
+
+def marks(beginning: str) -> Iterator[tuple[int, str]]:
+    """The ids and the marks of all processes but this one whose mark begins so."""
     import psutil
 
     for process in psutil.process_iter(["pid"]):
         try:
-            if process.pid != os.getpid() and _environment_of(process).get(MARK, "").startswith(mark):
-                yield process.pid
+            mark = "" if process.pid == os.getpid() else _environment_of(process).get(MARK, "")
+            if mark and mark.startswith(beginning):
+                yield process.pid, mark
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             continue  # gone, or somebody else's
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from resource_airbyte import process
 from resource_airbyte.engine.connectors.catalog import Catalog, Connector
 from resource_airbyte.engine.connectors.launch import Launchers
 from resource_airbyte.engine.connectors.specs import Specs
 from resource_airbyte.engine.orchestrator.base import Probe
 from resource_airbyte.engine.orchestrator.local import LocalOrchestrator
+from resource_airbyte.engine.orchestrator.run import Tools
 from resource_airbyte.engine.secrets import Box
 from resource_airbyte.engine.store import actors, connections, jobs, states, workspaces
 from resource_airbyte.engine.store.database import Database
@@ -49,6 +52,7 @@ class Engine:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.root.mkdir(exist_ok=True)
         flags = {"retry_backoff": [0], "checkpoint_interval": 0.0, "data_dir": str(self.root), **self.options}
         self.settings = Settings.load(flags)
         self.db = Database.at(self.root / "airbyte.db")
@@ -61,15 +65,10 @@ class Engine:
 
     def start(self) -> None:
         launchers = Launchers.of(self.settings)
+        specs = Specs(self.root / "specs", launchers)
+        mark = f"test-{self.root}"
         self.orchestrator = LocalOrchestrator(
-            settings=self.settings,
-            db=self.db,
-            box=self.box,
-            catalog=lambda: self.catalog,
-            launchers=launchers,
-            specs=Specs(self.root / "specs", launchers),
-            log_dir=self.logs,
-            mark=f"test-{self.root}",
+            Tools(self.settings, self.db, self.box, lambda: self.catalog, launchers, specs, self.logs, mark)
         )
         self.orchestrator.recover()
 
@@ -79,9 +78,12 @@ class Engine:
         streams: list[dict[str, Any]],
         *,
         destination: dict[str, Any] | None = None,
+        into: str | None = SINK_ID,
         **options: Any,
     ) -> str:
-        """A connection from a scripted source into DuckDB, or into a scripted destination with this configuration."""
+        """A connection from a scripted source into DuckDB, or into a destination with this configuration: a scripted
+        one, or `into` that of another definition (None: DuckDB's).
+        """
         sink = {"destination_path": str(self.root / "out.duckdb")} if destination is None else destination
         with self.db.begin() as tx:
             workspace = workspaces.default(tx).id
@@ -97,7 +99,7 @@ class Engine:
                 ).id
                 for kind, definition, configuration in (
                     ("source", SOURCE_ID, source),
-                    ("destination", DUCKDB_ID if destination is None else SINK_ID, sink),
+                    ("destination", (DUCKDB_ID if destination is None else into) or DUCKDB_ID, sink),
                 )
             ]
             connection = connections.Connection(
@@ -170,6 +172,14 @@ class Engine:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.root / "out.duckdb"), read_only=True) as connection:
             return connection.execute(sql).fetchall()
+
+    def attempt_process(self) -> int | None:
+        """The process of an attempt that runs now."""
+        for pid in process.marked(f"test-{self.root}"):
+            with suppress(OSError):
+                if b"engine.main.attempt" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return pid
+        return None
 
     def close(self) -> None:
         self.orchestrator.drain(0.0)

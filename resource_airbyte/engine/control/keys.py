@@ -26,6 +26,11 @@ class Keys:
 
     def rotate(self) -> KeyRotationRead:
         """Replace the master key. One that was begun and failed is brought to its end instead."""
+        if not self._context.box.replaceable:
+            raise NotAvailable(
+                "this server gets its master key from elsewhere, and cannot replace it",
+                hint="other processes open with it what it has sealed: it stays as it is for as long as they are there",
+            )
         with self._alone:
             if not self._context.box.rotating():
                 self._context.box.add_key()

@@ -15,30 +15,23 @@ import fcntl
 import json
 import logging
 import os
-import signal
-import socket
 import sys
 import traceback
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-
-import uvicorn
 
 from resource_airbyte import __version__, process
 from resource_airbyte.engine.main import logfiles
 from resource_airbyte.engine.main.doors import Doors, opened
-from resource_airbyte.engine.main.freshness import keep_fresh
+from resource_airbyte.engine.main.serving import serve
 from resource_airbyte.errors import Conflict, ResourceError
 from resource_airbyte.settings import Settings
 
 if TYPE_CHECKING:
     from resource_airbyte.engine.wiring import Engine
 
-# Whoever asks us to end also decides how long it may take, and says so with a second signal.
-UNTIL_TOLD = 7 * 24 * 3600.0
-# Seconds that open requests have to end after the jobs have.
-CLOSE = 3
 log = logging.getLogger("daemon")
 
 
@@ -83,22 +76,6 @@ class Parent:
         self._descriptor = None
 
 
-class Server(uvicorn.Server):
-    """Tells when it answers. Signals are not its business: jobs end before it does."""
-
-    def __init__(self, config: uvicorn.Config, ready: Any) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ready()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 def run(settings: Settings, path: Path, parent: Parent) -> None:
     """Be the daemon of this data directory until told to end."""
     with _only_one(settings.data_dir):
@@ -108,78 +85,17 @@ def run(settings: Settings, path: Path, parent: Parent) -> None:
 
             engine = wiring.build(settings, ports=doors.ports)
             try:
-                asyncio.run(_serve(settings, engine, doors, parent))
+                asyncio.run(serve(engine, doors.sockets, partial(_ready, settings, engine, doors, parent)))
             finally:
                 _instance_file(settings).unlink(missing_ok=True)
                 engine.close()
     log.info("ended")
 
 
-async def _serve(settings: Settings, engine: Engine, doors: Doors, parent: Parent) -> None:
-    def ready() -> None:
-        _write_instance(settings, engine, doors)
-        log.info("ready on ports %d and %d and on %s", doors.webapp_port, doors.server_port, doors.path)
-        parent.ready()
-        keep_fresh(engine.registry)
-
-    server = Server(_config(engine.app), ready)
-    ending = _Ending(engine, server)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ending.ask)
-    loop.add_signal_handler(signal.SIGQUIT, ending.insist)
-    await asyncio.to_thread(engine.orchestrator.recover)
-    engine.schedule.run()
-    await server.serve(list(doors.sockets))
-
-
-def _config(app: Any) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=CLOSE,
-    )
-
-
-class _Ending:
-    """First the jobs end, then the server: until then it answers, so that one can watch."""
-
-    def __init__(self, engine: Engine, server: uvicorn.Server) -> None:
-        self._engine, self._server = engine, server
-        self._asked = False
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def ask(self) -> None:
-        if self._asked:
-            self.insist()
-            return
-        self._asked = True
-        log.info("asked to end: running attempts go on to their next checkpoint")
-        self._drain(UNTIL_TOLD)
-
-    def insist(self) -> None:
-        self._asked = True
-        log.info("told to end now")
-        self._drain(0.0)
-
-    def _drain(self, timeout: float) -> None:
-        task = asyncio.ensure_future(self._end(timeout))
-        self._tasks.add(task)  # the loop itself keeps only a weak reference
-        task.add_done_callback(self._tasks.discard)
-
-    async def _end(self, timeout: float) -> None:
-        try:
-            await asyncio.to_thread(self._engine.schedule.close)
-            await asyncio.to_thread(self._engine.orchestrator.drain, timeout)
-        finally:
-            self._server.should_exit = True
+def _ready(settings: Settings, engine: Engine, doors: Doors, parent: Parent) -> None:
+    _write_instance(settings, engine, doors)
+    log.info("ready on ports %d and %d and on %s", doors.webapp_port, doors.server_port, doors.path)
+    parent.ready()
 
 
 @contextlib.contextmanager

@@ -13,21 +13,14 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from ... import process
 from ...errors import RuntimeFault
-from ...settings import Settings
 from ..connectors import scratch
-from ..connectors.catalog import Catalog
-from ..connectors.launch import Launchers
-from ..connectors.specs import Specs
-from ..secrets import Box
 from ..store import jobs
-from ..store.database import Database
 from .asking import Asking
 from .base import Probe
 from .limits import Capacity, Claims, claims, obstacle
@@ -51,19 +44,8 @@ class Waiting:
 class LocalOrchestrator:
     """Runs jobs and probes on this machine. Jobs start only after `recover`."""
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        db: Database,
-        box: Box,
-        catalog: Callable[[], Catalog],
-        launchers: Launchers,
-        specs: Specs,
-        log_dir: Path,
-        mark: str,
-    ) -> None:
-        self._tools = Tools(settings, db, box, catalog, launchers, specs, log_dir, mark)
+    def __init__(self, tools: Tools) -> None:
+        self._tools, settings = tools, tools.settings
         # Notified whenever a job starts, comes nearer to its end, or ends.
         self.changed = threading.Condition()
         self._queue: list[Waiting] = []
@@ -202,39 +184,40 @@ class LocalOrchestrator:
 
     def _work(self, waiting: Waiting, run: Run) -> None:
         try:
-            result = self._guarded(run)
-            self._insist(run.job_id, lambda: self._settle(run, result))
+            self._attempt(run)
         finally:
             with self.changed:
                 del self._running[waiting]
                 self.changed.notify_all()
 
-    def _guarded(self, run: Run) -> Result | None:
-        """A fault of ours ends the attempt with a message, instead of leaving it running for ever."""
+    def _attempt(self, run: Run) -> None:
+        """One attempt, and what becomes of the job; a fault of ours ends it instead of leaving it running for ever."""
         try:
-            return run.run()
+            result = run.run()
         except Exception as error:
             fault = error  # the name in the clause does not outlive it
-        log.error("job %d: %s", run.job_id, _told(fault, run))
-        self._insist(run.job_id, lambda: self._fail(run, fault))
-        return Result()
+            log.error("job %d: %s", run.job_id, _told(error, run))
+            if not self._insist(run.job_id, lambda: self._fail(run, fault)):
+                return
+            result = Result()
+        self._insist(run.job_id, lambda: self._settle(run, result))
 
-    def _insist(self, job_id: int, store: Callable[[], None]) -> None:
+    def _insist(self, job_id: int, store: Callable[[], None]) -> bool:
         """Do what must not be left undone, or the job would be called running for ever: until the store can be used
-        again, or we end; then the next start sees to it.
+        again. False when we end before that; the next start sees to it then.
         """
         pause = FIRST_TRY
         while True:
             try:
-                return store()
+                store()
+                return True
             except (RuntimeFault, SQLAlchemyError, OSError) as error:
-                words = (
-                    error if isinstance(error, RuntimeFault) else type(error).__name__
-                )  # others may quote what is stored
-                log.error("job %d: its end cannot be stored (%s); trying again in %g s", job_id, words, pause)
+                # What the others say may quote what was to be stored.
+                words = error if isinstance(error, RuntimeFault) else type(error).__name__
+            log.error("job %d: its end cannot be stored (%s); trying again in %g s", job_id, words, pause)
             with self.changed:
                 if self.changed.wait_for(lambda: self._closing, pause):
-                    return None
+                    return False
             pause = min(pause * 2, LAST_TRY)
 
     def _fail(self, run: Run, error: Exception) -> None:

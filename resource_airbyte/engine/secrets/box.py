@@ -21,9 +21,11 @@ class Box:
     is left of that, and this object keeps them for as long as it lives, for what is under way.
     """
 
-    def __init__(self, *keys: bytes, path: Path | None = None) -> None:
-        """Each of `keys` is a Fernet key: 32 bytes in URL-safe base64. `path` is the file that holds them."""
-        self._path = path
+    def __init__(self, *keys: bytes, path: Path | None = None, replaceable: bool = True) -> None:
+        """Each of `keys` is a Fernet key: 32 bytes in URL-safe base64. `path` is the file that holds them;
+        `replaceable` says whether that is ours to change.
+        """
+        self._path, self.replaceable = path, replaceable
         self._use(keys)
 
     def _use(self, keys: tuple[bytes, ...]) -> None:
@@ -42,10 +44,10 @@ class Box:
         return cls(key, path=path)
 
     @classmethod
-    def load(cls, path: Path) -> Box:
+    def load(cls, path: Path, *, replaceable: bool = True) -> Box:
         """The box whose keys are in this file; the file must be readable by its owner alone."""
         try:
-            return cls(*keyfile.load(path), path=path)
+            return cls(*keyfile.load(path), path=path, replaceable=replaceable)
         except ValueError as error:
             raise DataDirUnusable(f"{path} does not hold a master key", hint="restore it from a backup") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from fastapi import FastAPI
 
@@ -28,10 +28,16 @@ from resource_airbyte.engine.server.gate import Gate
 
 
 def create_app(
-    control: Control, *, token: Callable[[], str], ports: tuple[int, int], counting: metrics.Metrics | None = None
+    control: Control,
+    *,
+    token: Callable[[], str],
+    ports: tuple[int, int],
+    hosts: Iterable[str] = (),
+    counting: metrics.Metrics | None = None,
 ) -> FastAPI:
     """`token` opens every route but health, and is asked for each time, as it can be replaced; `ports` are the web
-    port, which has the status page, and the API's own. `counting` is told of every request, and shown on /metrics.
+    port, which has the status page, and the API's own; `hosts` are further names with ports that requests may name.
+    `counting` is told of every request, and shown on /metrics.
     """
     # The interactive documentation is off: its pages load scripts from elsewhere.
     app = FastAPI(
@@ -52,5 +58,5 @@ def create_app(
         metrics.routes(app.router, counting)
     faults.install(app)
     observe = counting.request if counting is not None else None
-    app.add_middleware(Gate, token=token, ports=ports, open_paths=frozenset({"/api/v1/health"}), observe=observe)
+    app.add_middleware(Gate, token=token, ports=ports, hosts=hosts, open_paths=instance.OPEN, observe=observe)
     return app

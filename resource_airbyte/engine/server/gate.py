@@ -13,7 +13,7 @@ import hmac
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,11 +50,14 @@ class Gate:
         token: Callable[[], str],
         ports: tuple[int, int],
         open_paths: frozenset[str],
+        hosts: Iterable[str] = (),
         observe: Observe | None = None,
     ) -> None:
-        """`open_paths` need no token."""
+        """`open_paths` need no token. `hosts`: what requests may name as their Host besides this machine's own names,
+        behind a reverse proxy or a port that is published as another one.
+        """
         self._app, self._token, self._open, self._observe = app, token, open_paths, observe
-        self._hosts = {f"{name}:{port}" for name in LOCAL_NAMES for port in ports}
+        self._hosts = {f"{name}:{port}" for name in LOCAL_NAMES for port in ports} | {each.lower() for each in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

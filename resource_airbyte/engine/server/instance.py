@@ -8,9 +8,13 @@ from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.server.answers import answer
 from resource_airbyte.model.instance import HealthCheckRead
 
+# What needs no token. The second is asked by health checks, of every process of the stack alike.
+OPEN = frozenset({"/api/v1/health", "/health"})
+
 
 def routes(api: APIRouter, control: Control) -> None:
     @api.get("/api/v1/health")
+    @api.get("/health")
     async def health() -> Response:
         return answer(HealthCheckRead(available=True))
 

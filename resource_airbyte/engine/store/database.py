@@ -21,9 +21,11 @@ BUSY_SECONDS = 30
 class Database:
     """The metadata database. `prepare` it once, then work in transactions: `with db.begin() as tx: jobs.get(tx, 1)`."""
 
-    def __init__(self, url: str) -> None:
-        """`url`: sqlite:///path, postgresql://… or postgresql+psycopg://…; UsageError for another one."""
-        self.engine = _engine(url)
+    def __init__(self, url: str, *, password: str | None = None) -> None:
+        """`url`: sqlite:///path, postgresql://… or postgresql+psycopg://…; UsageError for another one. `password` is
+        for a URL that has none.
+        """
+        self.engine = _engine(url, password)
         self._writer = sessionmaker(self.engine, expire_on_commit=False)
         self._reader = sessionmaker(self.engine.execution_options(reading=True), expire_on_commit=False)
 
@@ -64,7 +66,7 @@ class Database:
             raise known from error
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, password: str | None = None) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.drivername in {"postgres", "postgresql"}:
@@ -72,6 +74,8 @@ def _engine(url: str) -> Engine:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed.render_as_string(hide_password=False))
         if parsed.get_backend_name() == "postgresql":
+            if password and parsed.password is None and "password" not in parsed.query:
+                parsed = parsed.set(password=password)
             return create_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise UsageError(
