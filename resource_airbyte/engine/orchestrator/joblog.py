@@ -63,7 +63,6 @@ class JobLog:
         if self._file is None:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = FileIO(self._path, "a")
-        self._torn = False
         while data:
             data = data[self._file.write(data) :]
             self._torn = bool(data)

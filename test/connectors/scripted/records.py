@@ -1,5 +1,7 @@
 """The schemas and records of the scripted connector: number i of a stream is always the same."""
 
+import base64
+import random
 import time
 
 START = 1_700_000_000
@@ -20,6 +22,8 @@ def data_of(stream, name, number):
     data = {field: value_of(kind, f"{name} {number + 1}", number) for field, kind in fields.items()}
     for field, values in stream.get("values", {}).items():
         data[field] = values[number % len(values)]
+    if "noise" in stream:
+        data["name"] = base64.b64encode(random.Random(number).randbytes(stream["noise"] * 3 // 4)).decode()
     if "pad" in stream:
         data["pad"] = "x" * stream["pad"]
     return data

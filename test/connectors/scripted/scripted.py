@@ -6,7 +6,8 @@
 The configuration (all keys optional; `spec` has none and reads the environment variable SCRIPTED instead):
 
     streams   what the source has: [{"name", "namespace"?, "records": 10, "fields": {"id": "integer", "name": "string"},
-              "schema"?: a JSON schema in place of `fields`, "pad"?: bytes of filler text per record, "cursor"?: "id",
+              "schema"?: a JSON schema in place of `fields`, "pad"?: bytes of filler text per record,
+              "noise"?: bytes of text in `name` that nothing can compress, "cursor"?: "id",
               "primary_key"?: [["id"]], "modes"?: ["full_refresh", "incremental"], "resumable"?: true,
               "values"?: {field: [value, …]}: taken in turn instead of generated ones}]
     on        steps per command: {"check": [step, …], "read": […], …}; a command without steps gives its plain answer
