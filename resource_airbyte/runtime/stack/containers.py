@@ -51,6 +51,8 @@ class Container:
     @property
     def problem(self) -> str | None:
         """What is wrong with it, in a few words; None while all is well, or it just starts."""
+        if self.state == "created":
+            return None  # nobody has started it yet, or what it waits for is not well
         if self.state == "paused":
             return "paused"
         if self.state == "restarting" or (self.restarts and not self.well):
@@ -134,7 +136,8 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Usage:
         stats = memory.get("stats") or {}
         used -= stats.get("inactive_file", stats.get("total_inactive_file", 0))
     seconds = (moment(after.get("read", "")) or 0) - (moment(before.get("read", "")) or 0)
-    return Usage(used, round((_spent(after) - _spent(before)) / seconds, 3) if seconds > 0 else None)
+    spent = _spent(after) - _spent(before)
+    return Usage(used, round(spent / seconds, 3) if seconds > 0 and spent >= 0 else None)  # started anew in between
 
 
 def moment(text: str) -> float | None:

@@ -98,13 +98,18 @@ class Stack:
     def migrate(self) -> None:
         """Bring the database up, make or renew its tables, and leave it stopped."""
         deadline = time.time() + PREPARE
-        self.compose.run("up", "--detach", "--no-build", "--no-deps", "postgres", timeout=PREPARE)
-        self.await_well(deadline, ("postgres",))
+        try:
+            self.compose.run("up", "--detach", "--no-build", "--no-deps", "postgres", timeout=PREPARE)
+            self.await_well(deadline, ("postgres",))
+            self._make_tables()
+        finally:
+            self.stop_these(self.find("postgres"), GRACE)
+
+    def _make_tables(self) -> None:
         words = ("run", "--rm", "-T", "--no-deps", "server", "python", "-m", "resource_airbyte.engine.main.migrate")
         done = process.run(self.compose.argv(*words), timeout=PREPARE, env=self.compose.environment())
         if done.code != 0:
             raise _unmigrated(done)
-        self.stop_these(self.find("postgres"), GRACE)
 
     # Waiting
 
