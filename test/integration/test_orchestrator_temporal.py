@@ -1,0 +1,21 @@
+"""The orchestrator of the stack passes the suite of all orchestrators: a real Temporal, a real PostgreSQL."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from own_workers import Workers, workers
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "acceptance"))
+pytest.register_assert_rewrite("orchestrator_acceptance")
+from orchestrator_acceptance import *  # noqa: E402, F403
+from orchestrator_acceptance import SETTINGS  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    with workers(tmp_path_factory.mktemp("temporal"), **SETTINGS) as made:
+        yield made
