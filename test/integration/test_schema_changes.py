@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from jobs_bench import SCRIPTED, Engine, stream
 
+from resource_airbyte.cli.app import main
 from resource_airbyte.engine.store import catalogs, connections
 from resource_airbyte.runtime.embedded import Embedded
 from resource_airbyte.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
 ONCE, EACH_TIME = 24.0, 0.0000001
 KINDS = {"id": "integer", "name": "string"}
 
@@ -226,52 +223,62 @@ class Shop:
         message = {"type": "CATALOG", "catalog": {"streams": [found]}}
         (self.root / "catalog.jsonl").write_text(json.dumps(message) + "\n")
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "AIRBYTE_DATA_DIR": str(self.root / "data"), "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-P", "-m", "resource_airbyte", *words]
-        return subprocess.run(command, env=env, cwd=self.root, capture_output=True, text=True, timeout=60)
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    monkeypatch.setenv("AIRBYTE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
     made = Shop(tmp_path)
     yield made
     made.runtime.stop(force=True)
     shutil.rmtree(tmp_path / "data")
 
 
-def test_changes_are_shown_taken_over_and_mended_from_the_command_line(shop: Shop) -> None:
-    assert shop.run("content", "execute", "--config", "orders.yaml").returncode == 0
-    listed = shop.run("content", "discover", "--source", "shop")
-    assert listed.stdout.splitlines()[0] == "people: full_refresh, incremental"
-    nothing = shop.run("content", "discover", "--name", "orders", "--diff")
-    assert (nothing.returncode, nothing.stdout, "nothing has changed" in nothing.stderr) == (0, "", True)
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[[str], Ran]:
+    """Run one command line, in this process."""
+
+    def go(line: str) -> Ran:
+        code = main(line.split())
+        return Ran(code, *capsys.readouterr())
+
+    return go
+
+
+def test_changes_are_shown_taken_over_and_mended_from_the_command_line(shop: Shop, run: Callable[[str], Ran]) -> None:
+    assert run("content execute --config orders.yaml").code == 0
+    assert run("content discover --source shop").out.splitlines()[0] == "people: full_refresh, incremental"
+    nothing = run("content discover --name orders --diff")
+    assert (nothing.code, nothing.out, "nothing has changed" in nothing.err) == (0, "", True)
 
     shop.find(id="string", name="string", email="string")
-    diff = shop.run("content", "discover", "--name", "orders", "--diff")
-    assert (diff.returncode, diff.stdout.splitlines()) == (
-        0,
-        ["~ people", "    + email: string", "    ~ id: integer → string"],
-    )
-    data = json.loads(shop.run("content", "discover", "--name", "orders", "--diff", "--format", "json").stdout)
+    diff = run("content discover --name orders --diff")
+    assert (diff.code, diff.out) == (0, "~ people\n    + email: string\n    ~ id: integer → string\n")
+    data = json.loads(run("content discover --name orders --diff --format json").out)
     assert (data["breaking"], data["status"]) == (False, "active")
     assert [(each["field"], each["change"], each["old"], each["new"]) for each in data["changes"][0]["fields"]] == [
         (["email"], "added", None, "string"),
         (["id"], "changed", "integer", "string"),
     ]
-    assert shop.run("content", "discover", "--name", "orders", "--apply").returncode == 1  # nobody to ask
-    assert "orders knows" in shop.run("content", "discover", "--name", "orders", "--apply", "--force").stdout
+    assert run("content discover --name orders --apply").code == 1  # nobody to ask
+    assert "orders knows" in run("content discover --name orders --apply --force").out
 
     shop.find(name="string")
-    failed = shop.run("content", "execute", "--name", "orders")
-    assert (failed.returncode, "people: the field id is gone" in failed.stderr) == (1, True)
-    again = shop.run("content", "execute", "--name", "orders")
-    assert (again.returncode, "was paused" in again.stderr, "content discover" in again.stderr) == (2, True, True)
-    assert "the field id is gone" in shop.run("content", "list").stderr
-    assert "statusReason" in shop.run("content", "get", "--name", "orders").stdout
-    wrong = shop.run("content", "execute", "--config", "orders.yaml")
-    assert (wrong.returncode, "has no field 'id'" in wrong.stderr) == (1, True)
+    failed = run("content execute --name orders")
+    assert (failed.code, "people: the field id is gone" in failed.err) == (1, True)
+    again = run("content execute --name orders")
+    assert (again.code, "was paused" in again.err, "content discover" in again.err) == (2, True, True)
+    assert "the field id is gone" in run("content list").err
+    assert "statusReason" in run("content get --name orders").out
+    wrong = run("content execute --config orders.yaml")
+    assert (wrong.code, "has no field 'id'" in wrong.err) == (1, True)
     text = (shop.root / "orders.yaml").read_text().partition("  streams:")[0]
     (shop.root / "orders.yaml").write_text(f"{text}  schema_changes: propagate_fully\n")
-    mended = shop.run("content", "execute", "--config", "orders.yaml")
-    assert mended.returncode == 0, mended.stderr
+    mended = run("content execute --config orders.yaml")
+    assert mended.code == 0, mended.err
