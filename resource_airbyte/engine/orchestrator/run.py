@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from ...errors import DatabaseUnreachable, DataDirUnusable, Fenced, NotFound, ResourceError
 from ...settings import Settings
 from ..connectors.catalog import Catalog, Connector
-from ..connectors.launch import Launchers
+from ..connectors.launch import Launch, Launchers
 from ..connectors.redact import Redactor
 from ..connectors.specs import Specs
-from ..secrets import Box, Filled
+from ..secrets import Box
 from ..store import actors, connections, jobs, states
 from ..store.database import Database
 from . import assignment as wire
@@ -27,8 +27,10 @@ from . import reasons, room
 from .assign import assignment, kept, modes, refreshes
 from .conversation import Conversation
 from .ending import closed
+from .errands import Errands, Left
 from .joblog import JobLog
 from .memory import exceeded
+from .opened import Heard, Opened
 from .ready import ready
 from .renewal import folded, outdated
 from .schema_refresh import SchemaRefresh
@@ -62,39 +64,6 @@ class Result:
     stopped: bool = False
 
 
-@dataclass
-class Opened:
-    """An attempt that the store knows as running, and the connectors that it needs.
-
-    `written` is the source's configuration as this attempt has it, references as they were written.
-    """
-
-    assignment: wire.Assignment
-    source: Connector
-    destination: Connector
-    source_id: str
-    written: dict[str, Any]
-    filled: dict[str, Filled] = field(default_factory=dict)
-    redactors: list[Redactor] = field(default_factory=list)
-
-    def redact(self, text: str) -> str:
-        """The text without the secrets of both configurations, as far as they are known by now."""
-        for redact in self.redactors:
-            text = redact(text)
-        return text
-
-
-@dataclass
-class Heard:
-    """What an attempt said."""
-
-    finished: wire.Finished | None = None
-    stats: wire.Stats | None = None
-    saved: int = 0
-    lost_store: str = ""
-    failures: list[wire.Failure] = field(default_factory=list)
-
-
 class Run:
     """One attempt. `run` blocks; `cancel` and `drain` come from other threads."""
 
@@ -108,7 +77,7 @@ class Run:
         self._lock = threading.Lock()
         # Takes the secrets of both configurations out of a text; None as long as they are not all known.
         self.redact: Callable[[str], str] | None = None
-        self._hurried = threading.Event()
+        self._hurried, self._errands = threading.Event(), Errands()
         self.cancelled = False
         self.draining = False
 
@@ -129,17 +98,21 @@ class Run:
                 self._converse(opened, lines, heard)
             except (DatabaseUnreachable, DataDirUnusable) as error:
                 heard.lost_store = error.told()
+            except Left:
+                text = "the attempt was ended before its connectors were ready"
+                lines.line("INFO", "platform", f"{text}; what is being installed goes on")
+                if not (self.cancelled or self.draining):
+                    heard.failures.append(reasons.from_platform("system_error", text))
             except ResourceError as error:
                 heard.failures.append(reasons.from_error(error))
             return self._close(opened, heard, lines)
 
     def cancel(self) -> None:
         """End it now: it is asked, and killed when it has not ended a little later."""
-        self._hurried.set()
-        self._schema.end()
         with self._lock:
             self.cancelled = True
             conversation = self._conversation
+        self._hurry()
         if conversation is not None:
             conversation.stop(drain=False)
             timer = threading.Timer(KILL_AFTER, conversation.kill)
@@ -151,15 +124,22 @@ class Run:
         with self._lock:
             self.draining = True
             conversation = self._conversation
+        self._schema.end()
+        self._errands.leave()
         if conversation is not None:
             conversation.stop(drain=True)
 
     def kill(self) -> None:
-        self._hurried.set()
-        self._schema.end()
+        self._hurry()
         conversation = self._conversation
         if conversation is not None:
             conversation.kill()
+
+    def _hurry(self) -> None:
+        """Wait for nothing any more that this attempt has yet to do."""
+        self._hurried.set()
+        self._schema.end()
+        self._errands.leave()
 
     def _transaction(self, work: Callable[[Session], T]) -> T:
         """One transaction. While the database is away it is tried again, unless the attempt is to end at once."""
@@ -198,9 +178,7 @@ class Run:
             if side.native == wire.NOTHING:
                 continue
             opened.redactors.append(self._redactor(connector, side.version, side.configuration))
-            launch = self._tools.launchers.prepare(
-                connector, side.version, lambda text: lines.line("INFO", "platform", text)
-            )
+            launch = self._installed(connector, side.version, lines)
             side.name, side.version = launch.name, launch.version
             side.argv, side.env, side.native = list(launch.argv), dict(launch.env), launch.native
             self._fill(opened, side, connector, lines)
@@ -214,9 +192,19 @@ class Run:
             f"{job.destination.name} {job.destination.version}: {how}",
         )
 
+    def _installed(self, connector: Connector, version: str, lines: JobLog) -> Launch:
+        def say(text: str) -> None:
+            if not self._errands.left:  # the log is closed, or about to be
+                lines.line("INFO", "platform", text)
+
+        return self._errands.run(lambda: self._tools.launchers.prepare(connector, version, say))
+
     def _fill(self, opened: Opened, side: wire.Side, connector: Connector, lines: JobLog) -> None:
         """Anew for each attempt, so that a value that was corrected meanwhile is taken up by the next."""
-        filled = ready(side.configuration, connector, lambda: self._tools.specs.get(connector, side.version))
+        specs = self._tools.specs
+        filled = ready(
+            side.configuration, connector, lambda: self._errands.run(lambda: specs.get(connector, side.version))
+        )
         opened.filled[connector.kind] = filled
         side.configuration = filled.configuration
         opened.redactors.append(self._redactor(connector, side.version, filled.configuration, filled.secrets))
