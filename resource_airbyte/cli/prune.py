@@ -28,7 +28,9 @@ def prune(
     everything: Annotated[bool, typer.Option("--all", help="Also what sources and destinations need.")] = False,
     form: Format = "text",
 ) -> Result:
-    """Remove installed connectors that no source or destination needs. What runs, or is being installed, stays."""
+    """Remove installed connectors that no source or destination needs, and jobs and logs that are past their time.
+    What runs, or is being installed, stays.
+    """
     done = of(context).running_client().prune(dry_run=dry_run, everything=everything)
     hint = "resource-airbyte manage prune" + (" --all" if everything else "") if dry_run and done.freed else None
     kept = tuple(f"{each.name} {each.version} stays: {each.kept}" for each in done.items if each.kept)
@@ -40,9 +42,11 @@ def _text(done: PruneRead) -> list[str | Table]:
     if not gone:
         return ["There is nothing to remove."]
     small = [each for each in gone if each.kind == "specification"]
-    rows = [_row(each) for each in gone if each.kind != "specification"]
+    past = [each for each in gone if each.count is not None]
+    rows = [_row(each) for each in gone if each.kind != "specification" and each.count is None]
     if small:
         rows.append(("specifications", str(len(small)), "", size(sum(each.size for each in small))))
+    rows += [(each.kind, str(each.count), each.name, size(each.size)) for each in past]
     verb = "Would free" if done.dry_run else "Freed"
     return [Table(("what", "version", "last used", "size"), rows), "", f"{verb} {size(done.freed)}."]
 

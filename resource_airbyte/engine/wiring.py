@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from resource_airbyte.engine.orchestrator import limits
 from resource_airbyte.engine.orchestrator.base import Orchestrator
 from resource_airbyte.engine.orchestrator.local import LocalOrchestrator
 from resource_airbyte.engine.orchestrator.run import Tools
+from resource_airbyte.engine.retention import Retention
 from resource_airbyte.engine.schedule import Schedule
 from resource_airbyte.engine.secrets import Box, Token
 from resource_airbyte.engine.server import create_app
@@ -73,9 +74,14 @@ class Parts:
             installed=lambda: installed(settings.cache_dir),
             token=token,
             storage=Storage.of(settings),
+            retention=self.retention,
             changed=changed,
             keep=Keep(settings.state_history_count, settings.state_history_days),
         )
+
+    @cached_property
+    def retention(self) -> Retention:
+        return Retention.of(self.settings, self.tools.db, self.tools.log_dir)
 
     def temporal(self) -> TemporalOrchestrator:
         """Imported where Temporal is: nobody else needs its library."""
@@ -91,6 +97,7 @@ class Parts:
 
     def close(self) -> None:
         """Let go of the database, and of the processes that stay between two uses."""
+        self.retention.close()
         self.tools.launchers.close()
         self.tools.db.close()
 

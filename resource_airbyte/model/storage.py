@@ -13,7 +13,8 @@ class PruneRequest(Wire):
 
 
 class StoredItem(Wire):
-    """`kind` is environment, manifest, specification, program or remains. `size`: bytes that its removal frees;
+    """`kind` is environment, manifest, specification, program or remains, or what many of are one item: jobs, job logs
+    and discovered catalogs, with their `count`, and why they go as `name`. `size`: bytes that its removal frees;
     `used_at`: seconds since the epoch. `kept` says why it had to stay, and is absent for what has gone.
     """
 
@@ -24,6 +25,7 @@ class StoredItem(Wire):
     size: int
     used_at: int
     kept: str | None = None
+    count: int | None = None
 
 
 class PruneRead(Wire):

@@ -35,6 +35,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "engine.metrics": GROUND,
     "engine.store": GROUND,
     "engine.schedule": ("engine.store", *GROUND),
+    "engine.retention": ("engine.store", *GROUND),
     "engine.connectors": ("protocol", *GROUND),
     "engine.schemas": ("engine.store", "engine.secrets", "engine.connectors", *GROUND),
     "engine.replication": ("protocol", *GROUND),
@@ -44,7 +45,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     ),
     "engine.control": (
         *("engine.orchestrator.base", "engine.schemas", "engine.store", "engine.connectors", "engine.secrets"),
-        *GROUND,
+        *("engine.retention", *GROUND),
     ),
     "engine.server": ("engine.control", *GROUND),
     "engine.wiring": ("engine", "native", "protocol", *GROUND),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from resource_airbyte.engine.connectors.catalog import Catalog
     from resource_airbyte.engine.connectors.registry import Registry
     from resource_airbyte.engine.connectors.storage import Storage
+    from resource_airbyte.engine.retention import Retention
 
 __all__ = ["Control"]
 
@@ -53,6 +54,7 @@ class Control:
         installed: Callable[[], Mapping[str, Sequence[str]]] = dict,
         token: Token | None = None,
         storage: Storage | None = None,
+        retention: Retention | None = None,
         changed: Callable[[], None] = lambda: None,
         keep: Keep | None = None,
     ) -> None:
@@ -66,7 +68,7 @@ class Control:
         self.source_versions = ActorVersions(context, "source")
         self.destination_versions = ActorVersions(context, "destination")
         self.instance = Instance(context)
-        self.disk = Disk(context, storage)
+        self.disk = Disk(context, storage, retention)
         self.keys = Keys(context, token)
         self.workspaces = Workspaces(context)
         self.connections = Connections(context)

@@ -12,21 +12,25 @@ from resource_airbyte.model.storage import PruneRead, PruneRequest, StoredItem
 if TYPE_CHECKING:
     from resource_airbyte.engine.connectors.catalog import Connector
     from resource_airbyte.engine.connectors.storage import Item, Storage
+    from resource_airbyte.engine.retention import Removed, Retention
 
 
 class Disk:
-    """`storage` is that of this machine, if connectors run here."""
+    """`storage` is that of this machine, if connectors run here; `retention` that of the jobs."""
 
-    def __init__(self, context: Context, storage: Storage | None) -> None:
-        self._context, self._storage = context, storage
+    def __init__(self, context: Context, storage: Storage | None, retention: Retention | None = None) -> None:
+        self._context, self._storage, self._retention = context, storage, retention
 
     def prune(self, request: PruneRequest) -> PruneRead:
-        """Remove what no source and no destination needs."""
+        """Remove what no source and no destination needs, and the jobs and logs that are not kept any longer."""
         if self._storage is None:
             raise NotAvailable("This instance keeps no environments of connectors.")
         found = self._storage.prune(self._needed(), everything=request.all, dry_run=request.dry_run)
-        freed = sum(item.size for item in found if not item.kept)
-        return PruneRead(dry_run=request.dry_run, freed=freed, items=[_wire(item) for item in found])
+        items = [_wire(item) for item in found]
+        if self._retention is not None:
+            items += [_past(each) for each in self._retention.prune(dry_run=request.dry_run)]
+        freed = sum(item.size for item in items if not item.kept)
+        return PruneRead(dry_run=request.dry_run, freed=freed, items=items)
 
     def _needed(self) -> list[tuple[Connector, str]]:
         workspace, catalog = self._context.workspace_id(), self._context.catalog()
@@ -42,6 +46,12 @@ class Disk:
             except NotFound:
                 continue  # its definition was removed: it cannot run, so it needs nothing
         return needed
+
+
+def _past(removed: Removed) -> StoredItem:
+    return StoredItem(
+        kind=removed.kind, name=removed.why, version="", path="", size=removed.size, used_at=0, count=removed.count
+    )
 
 
 def _wire(item: Item) -> StoredItem:

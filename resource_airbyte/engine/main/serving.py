@@ -59,6 +59,7 @@ async def serve(engine: Engine, doors: Sequence[socket.socket], ready: Callable[
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     await asyncio.to_thread(engine.orchestrator.recover)
     engine.schedule.run()
+    engine.parts.retention.run()
     await server.serve(list(doors))
 
 
