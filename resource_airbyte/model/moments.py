@@ -44,6 +44,15 @@ class Moments:
         found = next((at for local in self._local(after) if (at := self._instant(local)) > after), None)
         return self._repeated(after, found) if len(self.hours) == 24 else found
 
+    def is_regular(self) -> bool:
+        """Whether its days can be said as numbers, the same in each month: it has no L, W or #."""
+        fields = ((QUARTZ[3], self.days), (QUARTZ[5], self.weekdays))
+        return not any(re.fullmatch(field.special, _span(part)) for field, parts in fields for part in parts)
+
+    def numbered_days(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The days of a month and those of a week (Sunday is 1) that a regular one names; a day is to be in both."""
+        return _values(QUARTZ[3], ",".join(self.days)), _values(QUARTZ[5], ",".join(self.weekdays))
+
     def _local(self, after: datetime) -> Iterator[datetime]:
         return self._from(after.astimezone(self.zone).replace(tzinfo=None, fold=0, microsecond=0))
 
@@ -57,7 +66,7 @@ class Moments:
                     yield from self._within(year, month, start)
 
     def _within(self, year: int, month: int, start: datetime) -> Iterator[datetime]:
-        for day in self._days(year, month):
+        for day in self.days_of(year, month):
             if (year, month, day) < (start.year, start.month, start.day):
                 continue
             today = (year, month, day) == (start.year, start.month, start.day)
@@ -67,7 +76,8 @@ class Moments:
                 moments = (datetime(year, month, day, hour, *rest) for rest in product(self.minutes, self.seconds))
                 yield from (moment for moment in moments if moment >= start)
 
-    def _days(self, year: int, month: int) -> list[int]:
+    def days_of(self, year: int, month: int) -> list[int]:
+        """The days of a month that this names."""
         first, last = calendar.monthrange(year, month)
         weekdays = [(first + day) % 7 for day in range(last)]  # of each day; Monday is 0
         monthly = {day for part in self.days for day in _days_of_month(part, weekdays)}
@@ -123,7 +133,7 @@ def _values(field: Field, text: str) -> tuple[int, ...]:
 
 
 def _of_part(field: Field, part: str) -> list[int]:
-    if re.fullmatch(field.special, part.partition("/")[0]):
+    if re.fullmatch(field.special, _span(part)):
         return []
     span, slash, step = part.partition("/")
     low, dash, high = span.partition("-")
@@ -137,6 +147,11 @@ def _of_part(field: Field, part: str) -> list[int]:
     return [(each - field.low) % around + field.low for each in range(first, last + 1, int(step or 1))]
 
 
+def _span(part: str) -> str:
+    """A part without its step."""
+    return part.partition("/")[0]
+
+
 def _number(field: Field, text: str) -> int:
     return int(text) if text.isdigit() else field.words.index(text) + field.low
 
@@ -144,7 +159,7 @@ def _number(field: Field, text: str) -> int:
 def _days_of_month(part: str, weekdays: list[int]) -> list[int]:
     """The days that a part of the field "day of the month" names in a month whose days have these weekdays."""
     last = len(weekdays)
-    span = part.partition("/")[0]
+    span = _span(part)
     if span == "L":
         return [last]
     if span == "LW":
@@ -167,7 +182,7 @@ def _working_day(day: int, weekdays: list[int]) -> int:
 
 def _days_of_week(part: str, weekdays: list[int]) -> list[int]:
     """The same for the field "day of the week"."""
-    field, span = QUARTZ[5], part.partition("/")[0]
+    field, span = QUARTZ[5], _span(part)
     if span == "L":
         return _on({7}, weekdays)
     if match := re.fullmatch(r"(\w+)L", span):

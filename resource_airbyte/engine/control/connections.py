@@ -137,6 +137,18 @@ class Connections:
         self._context.orchestrator.submit(job.id)
         return job.id
 
+    def due(self, connection_id: str, at: float) -> int | None:
+        """The same, as the schedule was due at `at` (epoch seconds). None when a job began since: it was for that."""
+        with self._context.db.begin() as tx:
+            store.locked(tx, connection_id)
+            connection = store.get(tx, connection_id)
+            last = jobs.latest(tx, [connection_id]).get(connection_id)
+            if last is not None and last.created_at >= at:
+                return None
+            job = jobs.create(tx, connection_id, "sync", streams=wanted(connection, None))
+        self._context.orchestrator.submit(job.id)
+        return job.id
+
 
 def selected_streams(connection: store.Connection, *, everything: bool = False) -> list[StreamRef]:
     """The streams that a sync of this connection reads, as {"name", "namespace"}; with `everything` the others too."""

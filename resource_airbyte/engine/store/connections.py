@@ -58,6 +58,7 @@ class Scheduled(NamedTuple):
     data: dict[str, Any] | None
     created_at: float
     updated_at: float
+    paused: bool = False
 
 
 def create(tx: Session, connection: Connection) -> Connection:
@@ -113,8 +114,11 @@ def listed(tx: Session, workspace_id: str, *, deleted: bool = False) -> list[Con
     return list(tx.scalars(found.order_by(Connection.created_at, Connection.id)))
 
 
-def scheduled(tx: Session) -> list[Scheduled]:
-    """The active connections that sync by the clock, oldest first, whichever workspace they are in."""
+def scheduled(tx: Session, *, paused: bool = False, only: str | None = None) -> list[Scheduled]:
+    """The active connections that sync by the clock, oldest first, whichever workspace they are in.
+
+    `paused`: with those that would, were they active. `only`: none but the one of this id.
+    """
     found = (
         select(
             Connection.id,
@@ -123,10 +127,14 @@ def scheduled(tx: Session) -> list[Scheduled]:
             Connection.schedule_data,
             Connection.created_at,
             Connection.updated_at,
+            Connection.status != "active",
         )
-        .where(Connection.status == "active", Connection.schedule_type != "manual")
+        .where(Connection.status.in_(["active", "inactive"] if paused else ["active"]))
+        .where(Connection.schedule_type != "manual")
         .order_by(Connection.created_at, Connection.id)
     )
+    if only is not None:
+        found = found.where(Connection.id == only)
     return [Scheduled(*row) for row in tx.execute(found)]
 
 

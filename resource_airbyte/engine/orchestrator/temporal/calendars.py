@@ -1,16 +1,16 @@
 """Our schedules in the words of Temporal's: intervals, and calendars with seconds and a time zone.
 
-What Temporal's calendars cannot say is said as days that are looked up for the next months: L, W and #, and the end of
-the gap where clocks are set forward. Where they are set back, Temporal comes twice: `is_ours` knows which one counts.
+What Temporal's calendars cannot say is looked up for the next months: the days that L, W and # mean, and the moments
+next to those at which clocks are set. There Temporal leaves some out, and comes when it should not: `is_ours` tells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
+from itertools import islice, pairwise
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from temporalio.client import ScheduleCalendarSpec, ScheduleIntervalSpec, ScheduleRange, ScheduleSpec
 
@@ -22,9 +22,11 @@ AHEAD = 14
 # The years that Temporal knows.
 YEARS = range(2000, 2101)
 EVERY_MONTH = tuple(range(1, 13))
-# Nothing that clocks do reaches farther.
-_NEAR = timedelta(hours=3)
-_SECOND = timedelta(seconds=1)
+# Of the moments next to one at which clocks are set; more are so dense that nobody misses some.
+MOST = 200
+# A day without a midnight is another weekday to Temporal, all of it.
+_NEAR = timedelta(hours=25)
+_SECOND, _HOUR = timedelta(seconds=1), timedelta(hours=1)
 
 
 def interval(data: dict[str, Any], anchor: float) -> ScheduleSpec:
@@ -37,9 +39,9 @@ def interval(data: dict[str, Any], anchor: float) -> ScheduleSpec:
 def cron(data: dict[str, Any], now: float, jitter: float) -> ScheduleSpec:
     """By the clock; right for `AHEAD` months from `now`, and for ever if it has no irregular days."""
     zone = data["cron"]["cronTimeZone"]
-    calendars = _calendars(due.cron(data), datetime.fromtimestamp(now, UTC).date().replace(day=1).toordinal())
+    calendars, singles = _planned(due.cron(data), datetime.fromtimestamp(now, UTC).date().replace(day=1).toordinal())
     late = timedelta(seconds=jitter) if jitter else None
-    return ScheduleSpec(calendars=calendars, jitter=late, time_zone_name=zone)
+    return ScheduleSpec(calendars=calendars, intervals=singles, jitter=late, time_zone_name=zone)
 
 
 def is_ours(data: dict[str, Any], at: float) -> bool:
@@ -53,11 +55,11 @@ def is_ours(data: dict[str, Any], at: float) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _calendars(moments: Moments, month: int) -> Sequence[ScheduleCalendarSpec]:
+def _planned(moments: Moments, month: int) -> tuple[list[ScheduleCalendarSpec], list[ScheduleIntervalSpec]]:
     """`month`: its first day, as an ordinal; what is looked up stays the same for as long as it lasts."""
     begin = datetime.fromordinal(month).replace(tzinfo=UTC)
-    days = [_regular(moments)] if moments.is_regular() else list(_irregular(moments, begin))
-    return [each for each in days if each is not None] + [_at(local) for local in _after_gaps(moments, begin)]
+    days = [_regular(moments)] if moments.is_regular() else _irregular(moments, begin)
+    return [each for each in days if each is not None], [_once(at) for at in _next_to_changes(moments, begin)]
 
 
 def _regular(moments: Moments) -> ScheduleCalendarSpec | None:
@@ -86,29 +88,50 @@ def _irregular(moments: Moments, begin: datetime) -> Iterable[ScheduleCalendarSp
                 )
 
 
-def _clock(moments: Moments) -> dict[str, Sequence[ScheduleRange]]:
+def _clock(moments: Moments) -> dict[str, Any]:
     return {"second": _ranges(moments.seconds), "minute": _ranges(moments.minutes), "hour": _ranges(moments.hours)}
 
 
-def _after_gaps(moments: Moments, begin: datetime) -> Iterable[datetime]:
-    """The ends of gaps at which this runs for what fell into them, as clocks show them."""
-    for end in _gaps(moments.zone, begin):
-        local = end.astimezone(moments.zone)
-        shown = (local.hour in moments.hours, local.minute in moments.minutes, local.second in moments.seconds)
-        named = all(shown) and local.day in moments.days_of(local.year, local.month) and local.month in moments.months
-        if moments.next(end - _SECOND) == end and not named:
-            yield local
+def _next_to_changes(moments: Moments, begin: datetime) -> Iterable[datetime]:
+    """Those that Temporal may leave out, whether or not it does."""
+    for change in changes(moments.zone, begin):
+        since, until = _in_doubt(moments.zone, change)
+        found = list(islice(_between(moments, since, until), MOST + 1))
+        yield from found if len(found) <= MOST else ()
+
+
+def _in_doubt(zone: tzinfo, change: datetime) -> tuple[datetime, datetime]:
+    """Since when and until when, where clocks are set at `change`."""
+    forward = _offset(zone, change) - _offset(zone, change - _SECOND)
+    if forward < timedelta():
+        return change + forward, change + 2 * _HOUR  # both times that they show the same, and what they go on with
+    before, behind = (change + offset for offset in (_offset(zone, change - _SECOND), _offset(zone, change)))
+    midnight = behind.replace(hour=0, minute=0, second=0)
+    if before <= midnight < behind:  # as clocks show it, that day has no midnight
+        return change, (midnight + timedelta(days=1)).replace(tzinfo=zone).astimezone(UTC)
+    return change, change + _SECOND  # what fell into the gap comes right after it
+
+
+def _between(moments: Moments, since: datetime, until: datetime) -> Iterator[datetime]:
+    at = moments.next(since - _SECOND)
+    while at is not None and at < until:
+        yield at
+        at = moments.next(at)
+
+
+def _once(at: datetime) -> ScheduleIntervalSpec:
+    """An interval so long that this moment is the only one of it for decades."""
+    seconds = int(at.timestamp())
+    offset = seconds // 2 - 1
+    return ScheduleIntervalSpec(timedelta(seconds=seconds - offset), timedelta(seconds=offset))
 
 
 @lru_cache(maxsize=256)
-def _gaps(zone: tzinfo, begin: datetime) -> tuple[datetime, ...]:
-    """When clocks are next set forward, the moments right after it; a month is 31 days here."""
+def changes(zone: tzinfo, begin: datetime) -> tuple[datetime, ...]:
+    """The next moments at which clocks are set, those right after it; a month is 31 days here."""
     days = [begin + timedelta(days=number) for number in range(-1, 31 * AHEAD)]
-    return tuple(
-        _change(zone, day, day + timedelta(days=1))
-        for day in days
-        if _offset(zone, day) < _offset(zone, day + timedelta(days=1))
-    )
+    pairs = [(day, day + timedelta(days=1)) for day in days]
+    return tuple(_change(zone, *pair) for pair in pairs if _offset(zone, pair[0]) != _offset(zone, pair[1]))
 
 
 def _change(zone: tzinfo, before: datetime, behind: datetime) -> datetime:
@@ -128,15 +151,9 @@ def _offset(zone: tzinfo, at: datetime) -> timedelta:
     return at.astimezone(zone).utcoffset() or timedelta()
 
 
-def _at(local: datetime) -> ScheduleCalendarSpec:
-    fields = ("second", "minute", "hour", "month", "year")
-    exact = {name: _ranges([getattr(local, name)]) for name in fields}
-    return ScheduleCalendarSpec(**exact, day_of_month=_ranges([local.day]))
-
-
 def _ranges(values: Sequence[int]) -> Sequence[ScheduleRange]:
     """The same values as few ranges: one with a step where they have one, else a range for each run of neighbours."""
-    steps = {later - earlier for earlier, later in zip(values, values[1:], strict=False)}
+    steps = {later - earlier for earlier, later in pairwise(values)}
     if len(steps) == 1:
         return [ScheduleRange(values[0], values[-1], steps.pop())]
     found: list[ScheduleRange] = []
