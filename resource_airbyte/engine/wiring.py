@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from resource_airbyte.engine.connectors.installed import installed
 from resource_airbyte.engine.connectors.launch import Launchers
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from resource_airbyte.engine.connectors.catalog import Catalog
     from resource_airbyte.engine.orchestrator.temporal.orchestrator import TemporalOrchestrator
+    from resource_airbyte.engine.orchestrator.temporal.schedules import TemporalSchedules
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,33 @@ class Parts:
             cached=lambda probe: specs.cached(probe.connector, probe.version) if probe.kind == "spec" else None,
         )
 
+    def temporal_schedules(self) -> TemporalSchedules:
+        from resource_airbyte.engine.orchestrator.temporal import link
+        from resource_airbyte.engine.orchestrator.temporal.schedules import TemporalSchedules
+
+        settings = self.settings
+        return TemporalSchedules(
+            self.tools.db,
+            lambda: link.connect_at_last(settings.temporal_address, settings.temporal_namespace),
+            missed=settings.schedule_missed,
+            jitter=settings.schedule_jitter,
+        )
+
     def close(self) -> None:
         """Let go of the database, and of the processes that stay between two uses."""
         self.retention.close()
         self.tools.launchers.close()
         self.tools.db.close()
+
+
+class Clock(Protocol):
+    """Whoever starts the connections that are due."""
+
+    def run(self) -> None: ...
+
+    def change(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -110,7 +133,7 @@ class Engine:
 
     app: FastAPI
     control: Control
-    schedule: Schedule
+    schedule: Clock
     orchestrator: Orchestrator
     parts: Parts
     mark: str
@@ -152,11 +175,15 @@ def build(settings: Settings, *, ports: tuple[int, int]) -> Engine:
     mark, token = mark_of(settings.data_dir), Token(secret(settings, "token"))
     parts = Parts.of(settings, mark)
     orchestrator = parts.temporal() if settings.temporal_address else LocalOrchestrator(parts.tools)
-    schedule = Schedule(
-        parts.tools.db,
-        lambda connection_id: control.connections.sync(connection_id),
-        missed=settings.schedule_missed,
-        jitter=settings.schedule_jitter,
+    schedule: Clock = (
+        parts.temporal_schedules()
+        if settings.temporal_address
+        else Schedule(
+            parts.tools.db,
+            lambda connection_id: control.connections.sync(connection_id),
+            missed=settings.schedule_missed,
+            jitter=settings.schedule_jitter,
+        )
     )
     replaceable = None if settings.secrets_dir else token  # those of the stack are for its runtime to replace
     url = f"http://localhost:{ports[0]}"

@@ -21,6 +21,8 @@ from resource_airbyte.engine.main.doors import bound
 from resource_airbyte.engine.main.serving import on_signals
 from resource_airbyte.engine.main.watched import Watched, listening
 from resource_airbyte.engine.metrics import Metrics
+from resource_airbyte.engine.orchestrator.temporal.scheduled import ScheduledWorkflow
+from resource_airbyte.engine.orchestrator.temporal.starting import Starting
 from resource_airbyte.engine.orchestrator.temporal.worker import Bench
 from resource_airbyte.errors import ResourceError, UsageError
 from resource_airbyte.settings import Settings
@@ -57,7 +59,13 @@ def run(settings: Settings) -> None:
 
 
 async def _work(settings: Settings, worker: wiring.Worker) -> None:
-    bench = Bench(worker.parts.tools)
+    starting = Starting(
+        worker.parts.tools.db,
+        worker.control.connections.due,
+        missed=settings.schedule_missed,
+        jitter=settings.schedule_jitter,
+    )
+    bench = Bench(worker.parts.tools, workflows=[ScheduledWorkflow], activities=[starting.due])
     asked = False
 
     def ask() -> None:
@@ -67,7 +75,11 @@ async def _work(settings: Settings, worker: wiring.Worker) -> None:
         asked = True
 
     on_signals(ask, bench.kill)
-    watched = Watched(Metrics(), token=lambda: worker.token.text, well=lambda: bench.ready)
+    gauges = {
+        "worker_attempts": ("Attempts that run here.", lambda: float(bench.running)),
+        "worker_slots": ("Attempts that may run here at a time.", lambda: float(settings.max_concurrent_jobs)),
+    }
+    watched = Watched(Metrics(gauges=gauges), token=lambda: worker.token.text, well=lambda: bench.ready)
     with bound(settings.worker_port, "worker_port", settings.listen) as door:
         async with listening(watched, door):
             await bench.run()

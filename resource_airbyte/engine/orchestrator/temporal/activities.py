@@ -46,6 +46,11 @@ class Activities:
     def of_jobs(self) -> list[Callable[..., Any]]:
         return [self.step, self.admit, self.end]
 
+    @property
+    def running(self) -> int:
+        """How many attempts run here."""
+        return len(self._running)
+
     @activity.defn
     async def step(self, job_id: int, last: int | None, stopped: bool) -> Step:
         step, others = await self._thread(lambda: self._admission.step(job_id, last, stopped))

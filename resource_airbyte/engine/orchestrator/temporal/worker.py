@@ -37,6 +37,11 @@ class Bench:
         self._doing: Activities | None = None
         self.ready = False
 
+    @property
+    def running(self) -> int:
+        """How many attempts run here."""
+        return self._doing.running if self._doing is not None else 0
+
     async def run(self) -> None:
         """Until it was told to end, and all that it runs has ended."""
         settings = self._tools.settings
