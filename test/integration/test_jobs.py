@@ -14,6 +14,7 @@ import pytest
 from jobs_bench import Engine, state_position, stream
 
 from resource_airbyte import process
+from resource_airbyte.engine.orchestrator import conversation
 from resource_airbyte.errors import ConnectorCrashed
 
 
@@ -252,6 +253,21 @@ def test_a_killed_attempt_is_taken_up_from_its_last_checkpoint(engine: Engine, t
     assert "signal 9" in str(done.failures[0])
     assert count(engine) == (40, 40)
     assert attempt_processes(engine) == []
+
+
+def test_an_attempt_that_is_frozen_is_killed_and_taken_up_from_its_last_checkpoint(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a debugger, or by a library that holds the interpreter for ever: its own clocks stand still."""
+    monkeypatch.setattr(conversation, "QUIET", 3.0)
+    _, job = hung(engine, tmp_path)
+    for pid in attempt_processes(engine):
+        if b"engine.main.attempt" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGSTOP)
+    done = engine.wait(job)
+    assert (done.status, done.attempts) == ("succeeded", ["failed", "succeeded"])
+    assert "not even that it is alive" in str(done.failures[0])
+    assert count(engine) == (40, 40)
 
 
 def test_a_stopped_engine_leaves_the_job_incomplete_and_the_next_one_goes_on(engine: Engine, tmp_path: Path) -> None:

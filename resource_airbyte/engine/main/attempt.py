@@ -24,6 +24,8 @@ from ..replication.counts import Counts, Fault
 from ..replication.nothing import Nothing
 from ..replication.replicate import Replication
 
+BEAT = 5.0  # seconds between two signs of life
+
 
 class Channel:
     """The socket to the parent. Messages out may come from any thread; those that want an answer are numbered."""
@@ -55,6 +57,12 @@ class Channel:
         process.sweep(process.mine())
         scratch.leave()
         os._exit(1)
+
+    def beat(self) -> None:
+        """Say now and then that this process is alive, for as long as it is."""
+        over = threading.Event()  # never set: it ends with the process
+        while not over.wait(BEAT):
+            self.send(wire.Beat())
 
     def send(self, message: Any) -> None:
         data = wire.encode(message) + b"\n"
@@ -235,6 +243,7 @@ def main() -> None:
         target=channel.listen, args=(lambda drain: replication.stop(drain=drain),), daemon=True, name="parent"
     )
     listener.start()
+    threading.Thread(target=channel.beat, daemon=True, name="beat").start()
     outcome = replication.run()
     channel.wait_stored()
     channel.send(wire.Finished(told(outcome.counts), [failure(fault) for fault in outcome.faults], outcome.stopped))

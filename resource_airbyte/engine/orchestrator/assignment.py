@@ -2,7 +2,8 @@
 
 The parent sends one `Assignment` (secrets too: the socket is the only place where they travel), then `Ack`s, and `Stop`
 when the attempt is to end. The attempt sends `Saved` for each checkpoint that the destination committed, `Stats`,
-`Line`s for the log, `Reconfigured` when a connector changed its configuration, and at its end `Finished`.
+`Line`s for the log, `Reconfigured` when a connector changed its configuration, a `Beat` now and then, and at its end
+`Finished`.
 """
 
 from __future__ import annotations
@@ -137,6 +138,10 @@ class Line(Struct, tag="line"):
     text: str
 
 
+class Beat(Struct, tag="beat"):
+    """The process of the attempt is alive, however long what it does may take."""
+
+
 class Failure(Struct, omit_defaults=True):
     """Why an attempt failed, in the words of Airbyte's FailureReason."""
 
@@ -159,7 +164,7 @@ class Finished(Struct, tag="finished"):
 
 
 FromParent = Assignment | Ack | Stop
-FromAttempt = Saved | Reconfigured | Stats | Line | Finished
+FromAttempt = Saved | Reconfigured | Stats | Line | Beat | Finished
 
 encode = msgspec.json.Encoder().encode
 from_parent = msgspec.json.Decoder(FromParent).decode

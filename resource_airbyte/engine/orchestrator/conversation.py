@@ -14,6 +14,7 @@ from . import assignment as wire
 from .memory import Guard, Usage
 
 ENDING = 10.0  # seconds that a process may take to end after its last word
+QUIET = 300.0  # seconds without a word after which its process is taken for stuck: it has one every few seconds
 BLOCK = 1 << 18
 
 
@@ -24,6 +25,9 @@ class Conversation:
         ours, theirs = socket.socketpair()
         self._socket, self._mark, self._write = ours, job.mark, threading.Lock()
         self._shortage = Shortage()
+        ours.settimeout(QUIET)
+        # Whether it was ended because it had said nothing for so long.
+        self.stuck = False
         # What it took when it was ended because that was too much.
         self.overrun: Usage | None = None
         with theirs:
@@ -82,6 +86,10 @@ class Conversation:
     def _receive(self) -> bytes:
         try:
             return self._socket.recv(BLOCK)
+        except TimeoutError:
+            self.stuck = True
+            self.kill()
+            return b""
         except ConnectionResetError:
             return b""  # killed with something unread on its side: the same as an end
 

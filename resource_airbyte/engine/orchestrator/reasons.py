@@ -34,6 +34,11 @@ def from_death(code: int, words: str, shortage: str | None = None) -> wire.Failu
     return wire.Failure(PLATFORM, "system_error", message, internal=words or None, at=time.time())
 
 
+def from_silence(seconds: float) -> wire.Failure:
+    message = f"the process of the attempt said nothing for {seconds:g} s, not even that it is alive, and was killed"
+    return wire.Failure(PLATFORM, "system_error", message, at=time.time())
+
+
 def in_log(failure: wire.Failure) -> str:
     """All of it, for the log, where somebody looks for the cause."""
     stream = f", stream {failure.stream}" if failure.stream is not None else ""

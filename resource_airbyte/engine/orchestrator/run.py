@@ -25,7 +25,7 @@ from ..store.database import Database
 from . import assignment as wire
 from . import reasons, room
 from .assign import assignment, kept, modes, refreshes
-from .conversation import Conversation
+from .conversation import QUIET, Conversation
 from .ending import closed
 from .errands import Errands, Left
 from .joblog import JobLog
@@ -239,6 +239,8 @@ class Run:
             heard.failures += heard.finished.failures
         elif conversation.overrun is not None:
             heard.failures.append(exceeded(conversation.overrun, opened.assignment.memory_limit))
+        elif conversation.stuck:
+            heard.failures.append(reasons.from_silence(QUIET))
         elif not self.cancelled:
             heard.failures.append(reasons.from_death(code, words, conversation.shortage(code)))
 
