@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,8 +15,6 @@ SERVICE = "com.docker.compose.service"
 NUMBER = "com.docker.compose.container-number"
 ONE_OFF = "com.docker.compose.oneoff"
 SERVICES = ("webapp", "server", "worker", "temporal", "postgres")
-# Seconds between two looks at the processor time: what a container used in between is what it uses now.
-SAMPLE = 0.25
 NEVER = "0001-01-01"
 LONGEST = 300
 
@@ -38,6 +34,7 @@ class Container:
     exit_code: int
     out_of_memory: bool
     restarts: int
+    pid: int = 0
     said: str = ""
 
     @property
@@ -57,21 +54,13 @@ class Container:
             return "paused"
         if self.state == "restarting" or (self.restarts and not self.well):
             return f"ended with {self.ending} and is started again"
-        if self.health == "unhealthy":
+        if self.state == "running" and self.health == "unhealthy":
             return f"its health check fails{': ' if self.said else ''}{self.said}"
         return None if self.running else f"ended with {self.ending}"
 
     @property
     def ending(self) -> str:
         return "no memory left (its limit)" if self.out_of_memory else f"exit code {self.exit_code}"
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What a container uses now: bytes of memory, and processors (1.0 is one of them)."""
-
-    memory: int | None = None
-    processors: float | None = None
 
 
 def labels(project: str, service: str | None = None) -> dict[str, list[str]]:
@@ -112,32 +101,9 @@ def of(raw: Mapping[str, Any]) -> Container:
         exit_code=int(state.get("ExitCode") or 0),
         out_of_memory=bool(state.get("OOMKilled")),
         restarts=int(raw.get("RestartCount") or 0),
+        pid=int(state.get("Pid") or 0),
         said=_last_word(health.get("Log") or ()),
     )
-
-
-def usage(engine: Engine, containers: Sequence[Container]) -> dict[str, Usage]:
-    """What the running ones use, by their ids. All are asked at the same time: two short looks."""
-    running = [one.identity for one in containers if one.state == "running"]
-    if not running:
-        return {}
-    with concurrent.futures.ThreadPoolExecutor(len(running)) as pool:
-        before = list(pool.map(lambda one: _sample(engine, one), running))
-        time.sleep(SAMPLE)  # a rate needs two moments
-        after = list(pool.map(lambda one: _sample(engine, one), running))
-    return {one: compare(*both) for one, *both in zip(running, before, after, strict=True)}
-
-
-def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Usage:
-    """What was used between two samples of the engine's statistics."""
-    memory = after.get("memory_stats") or {}
-    used = memory.get("usage")
-    if used is not None:  # what the kernel caches of files is not counted: version 2 and 1 of its accounts
-        stats = memory.get("stats") or {}
-        used -= stats.get("inactive_file", stats.get("total_inactive_file", 0))
-    seconds = (moment(after.get("read", "")) or 0) - (moment(before.get("read", "")) or 0)
-    spent = _spent(after) - _spent(before)
-    return Usage(used, round(spent / seconds, 3) if seconds > 0 and spent >= 0 else None)  # started anew in between
 
 
 def moment(text: str) -> float | None:
@@ -184,22 +150,6 @@ def _gone(action: Any) -> bool:
     except NotFound:
         return False
     return True
-
-
-def _sample(engine: Engine, identity: str) -> Mapping[str, Any]:
-    from docker.errors import APIError
-
-    try:
-        found: Mapping[str, Any] = engine.client.api.stats(identity, stream=False, one_shot=True)
-    except APIError:  # it has ended meanwhile
-        return {}
-    return found
-
-
-def _spent(stats: Mapping[str, Any]) -> float:
-    """Seconds of processor time since the container was started."""
-    nanoseconds = ((stats.get("cpu_stats") or {}).get("cpu_usage") or {}).get("total_usage", 0)
-    return float(nanoseconds) / 1e9
 
 
 def _last_word(checks: Sequence[Mapping[str, Any]]) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from resource_airbyte.runtime.base import RuntimeStatus, ServiceStatus
 from resource_airbyte.runtime.stack import containers
-from resource_airbyte.runtime.stack.containers import Container, Usage
+from resource_airbyte.runtime.stack.containers import Container
 from resource_airbyte.runtime.stack.stack import Stack
+from resource_airbyte.runtime.stack.usage import Usage, usage
 
 START_HINT = "start it with: resource-airbyte manage start"
 # Which port of a container a client connects to, and how that is written.
@@ -21,7 +22,7 @@ DOORS = {
 def status(stack: Stack, found: Sequence[Container]) -> RuntimeStatus:
     """The status of a stack that is installed, from its containers as they are now."""
     marker = stack.data.marker()
-    used = containers.usage(stack.engine, found)
+    used = usage(stack.engine, found)
     running = any(one.running for one in found)
     well = stack.well(found)
     problem, hint = (None, None) if well else trouble(stack, found)

@@ -128,7 +128,8 @@ class Stack:
             if self.well(found, services):
                 return
             for one in found:
-                if one.service in services and (one.restarts >= HOPELESS or one.health == "unhealthy"):
+                sick = one.restarts >= HOPELESS or (one.running and one.health == "unhealthy")
+                if one.service in services and sick and not one.well:
                     raise self._unwell(one)
         late = [one for one in found if one.service in services and not one.well]
         if late:
