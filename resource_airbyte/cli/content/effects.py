@@ -78,12 +78,14 @@ def effects(client: Airbyte, connection: ConnectionRead, names: Sequence[Key], m
         table, config = tables.get(key), known[key].config
         nothing = None if note or key not in asked else 0
         rows = table.row_count if table else nothing
-        then = _then(mode, config.sync_mode, config.destination_sync_mode) if config else ""
-        found.append(Effect(title(key), table.table if table else None, rows, states.get(key, states.get(None)), then))
+        after = then(mode, config.sync_mode, config.destination_sync_mode) if config else ""
+        forgotten = states.get(key, states.get(None))
+        found.append(Effect(title(key), table.table if table else None, rows, forgotten, after))
     return Effects("clear" if mode is None else f"refresh ({mode})", connection, found, note)
 
 
-def _then(mode: str | None, sync: str, destination: str) -> str:
+def then(mode: str | None, sync: str, destination: str) -> str:
+    """What becomes of the rows of a stream in these modes."""
     if mode is None:
         return "emptied"
     if mode == "truncate" or (sync == "full_refresh" and destination in ("overwrite", "overwrite_dedup")):

@@ -160,7 +160,7 @@ def preview(tables: list[TablePreview], file: str | None) -> list[str | Table]:
         blocks += ["", f"{title((each.stream_namespace, each.stream_name))}: {count} in {each.table}{where}"]
         if rows and names:
             blocks.append(Table(names, rows))
-        if len(columns) > MOST_COLUMNS:
+        if rows and len(columns) > MOST_COLUMNS:
             blocks.append(f"… and {len(columns) - MOST_COLUMNS} more columns")
     return blocks
 

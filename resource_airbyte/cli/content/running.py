@@ -89,7 +89,7 @@ class Run:
         done = info.job.status == "succeeded"
         streams = outcome.streams(info, self.connection, watched)
         reasons = outcome.failures(info)
-        rows, note = self._preview() if done else ([], None)
+        rows, note = self._preview(info) if done else ([], None)
         data = {
             "job": {"id": info.job.id, "status": info.job.status, "attempts": len(info.attempts)},
             "connection": {"id": self.connection.connection_id, "name": self.connection.name},
@@ -111,12 +111,14 @@ class Run:
     def _made(self) -> dict[str, Any]:
         return add.data(list(self.applied)) if self.applied else {}
 
-    def _preview(self) -> tuple[list[Any], str | None]:
-        """The first rows; a destination that cannot show any is no failure of the sync."""
+    def _preview(self, info: JobInfoRead) -> tuple[list[Any], str | None]:
+        """The first rows of the job's streams; a destination that cannot show any is no failure of the job."""
         try:
-            return list(self.client.connections.preview(self.connection.connection_id, PREVIEW_ROWS).tables), None
+            tables = self.client.connections.preview(self.connection.connection_id, PREVIEW_ROWS).tables
         except ResourceError as error:
             return [], f"no preview: {error.message}"
+        named = {(each.namespace, each.name) for each in info.job.enabled_streams or ()}
+        return [each for each in tables if not named or (each.stream_namespace, each.stream_name) in named], None
 
     def _file(self) -> str | None:
         """The file of a destination that has one."""

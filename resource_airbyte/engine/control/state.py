@@ -63,7 +63,7 @@ class State:
         with self._context.db.begin() as tx:
             self._lock(tx, connection_id, safe=True)
             self._store(tx, connection_id, history.get(tx, connection_id, point).payloads, streams)
-            note = " ".join(filter(None, (f"of point {point}", _note(streams))))
+            note = ", ".join(filter(None, (f"point {point}", _note(streams))))
             history.record(tx, connection_id, "restore", keep=self._keep, note=note)
         return self.get(connection_id)
 

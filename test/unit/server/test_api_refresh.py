@@ -157,7 +157,7 @@ def test_a_state_has_a_history_and_can_go_back(api: Api, connection: Any, db: Da
     assert cursors(api.post("state/restore", {**here, "point": second})) == {"users": 2, "plain": 5}
     found = api.post("state/history", {**here, "limit": 2})["points"]
     told = [(each["cause"], each["note"]) for each in found]
-    assert told == [("restore", f"of point {second}"), ("restore", f"of point {first} stream users")]
+    assert told == [("restore", f"point {second}"), ("restore", f"point {first}, stream users")]
     api.post("state/history/get", {**here, "point": 99}, 404)
     api.post("connections/sync", here)
     api.post("state/restore", {**here, "point": first}, 423)

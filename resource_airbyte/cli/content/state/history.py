@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,7 +62,8 @@ def history(
     if not found:
         return Result(points, messages=(f"{connection.name} has had no state yet",))
     rows = [[str(each.point), _moment(each), _by(each), _streams(each)] for each in found]
-    hint = f"go back: resource-airbyte content state restore --name {connection.name} --point {found[-1].point}"
+    name = shlex.quote(connection.name)
+    hint = f"go back: resource-airbyte content state restore --name {name} --point {found[-1].point}"
     return Result(points, Table(["point", "at", "by", "streams"], rows), hint=hint)
 
 
@@ -82,7 +84,7 @@ def _moment(point: StatePoint) -> str:
 def _by(point: StatePoint) -> str:
     cause = "reset" if point.cause == "reset_connection" else point.cause
     job = f" (job {point.job_id})" if point.job_id is not None else ""
-    return f"{cause}{job}{f' {point.note}' if point.note else ''}"
+    return f"{cause}{job}{f': {point.note}' if point.note else ''}"
 
 
 def _streams(point: StatePoint) -> str:
