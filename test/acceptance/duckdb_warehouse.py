@@ -13,6 +13,14 @@ from resource_airbyte.protocol.messages import StreamDescriptor
 from resource_airbyte.protocol.seams import Destination
 
 
+def fetched(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+    """The rows of a query, times with a zone as texts: DuckDB would ask for another package to make them objects."""
+    found = connection.sql(sql)
+    types = zip(found.columns, map(str, found.types), strict=True)
+    zoned = [f"{quoted(name)}::VARCHAR AS {quoted(name)}" for name, kind in types if "TIME ZONE" in kind]
+    return connection.sql(f"SELECT * REPLACE ({', '.join(zoned)}) FROM ({sql})" if zoned else sql).fetchall()
+
+
 class DuckDBWarehouse:
     """A DuckDB file, looked at with DuckDB itself."""
 
@@ -28,9 +36,9 @@ class DuckDBWarehouse:
 
     def rows(self, stream: StreamDescriptor, *columns: str) -> list[tuple[Any, ...]]:
         chosen = ", ".join(map(quoted, columns))
-        return self.query(
-            f"SELECT {chosen} FROM {quoted(stream.namespace or 'main')}.{quoted(stream.name)} ORDER BY ALL"
-        )
+        sql = f"SELECT {chosen} FROM {quoted(stream.namespace or 'main')}.{quoted(stream.name)} ORDER BY ALL"
+        with duckdb.connect(self.path) as connection:
+            return fetched(connection, sql)
 
     def tables(self) -> set[str]:
         sql = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE schema_name <> 'airbyte_internal'"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from duckdb_warehouse import fetched
 
 from resource_airbyte.native import destination
 from resource_airbyte.native.files.layout import safe
@@ -46,7 +47,7 @@ class FilesWarehouse:
             return []
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            return connection.execute(sql.format(READ[self.form].format(self.directory(stream)))).fetchall()
+            return fetched(connection, sql.format(READ[self.form].format(self.directory(stream))))
 
     def rows(self, stream: StreamDescriptor, *columns: str) -> list[tuple[Any, ...]]:
         return self.query(f"SELECT {', '.join(map(quoted, columns))} FROM {{0}} ORDER BY ALL", stream)

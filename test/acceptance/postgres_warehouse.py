@@ -79,4 +79,6 @@ class PostgresWarehouse:
 
 
 def _plain(value: Any) -> Any:
-    return float(value) if isinstance(value, decimal.Decimal) else value
+    if not isinstance(value, decimal.Decimal):
+        return value
+    return int(value) if value == int(value) and abs(value) > 2**53 else float(value)

@@ -306,12 +306,40 @@ def test_drop_cascade_drops_the_view(warehouse: PostgresWarehouse) -> None:
     assert warehouse.query("SELECT to_regclass('main.seen')") == [(None,)]
 
 
-def test_a_view_on_a_column_that_is_to_be_widened_is_named(warehouse: PostgresWarehouse) -> None:
+def test_views_of_a_column_that_is_widened_come_back_as_they_were(warehouse: PostgresWarehouse) -> None:
     written(warehouse, SCHEMA, *people(1, 1))
-    warehouse.query("CREATE VIEW main.seen AS SELECT id FROM main.users")
-    with pytest.raises(ConnectorError, match="view") as caught:
+    warehouse.query("CREATE INDEX by_id ON main.users (id)")
+    warehouse.query("CREATE VIEW main.seen WITH (security_barrier=true) AS SELECT id, name FROM main.users")
+    warehouse.query('CREATE VIEW main."seen again" AS SELECT max(id) AS "the last" FROM main.seen')
+    warehouse.query("CREATE VIEW main.apart AS SELECT name FROM main.users")
+    warehouse.query("GRANT SELECT ON main.seen TO PUBLIC; COMMENT ON VIEW main.seen IS 'it''s seen'")
+    sql = (
+        "SELECT relname, relacl::text, reloptions::text, obj_description(oid, 'pg_class') FROM pg_class "
+        "WHERE relkind = 'v' AND relnamespace = 'main'::regnamespace ORDER BY relname"
+    )
+    before = warehouse.query(sql)
+    written(warehouse, properties(id={"type": "string"}), {"id": "x"}, fence=2)
+    assert warehouse.query(sql) == before
+    assert warehouse.query('SELECT * FROM main."seen again"') == [("x",)]
+    assert warehouse.query("SELECT count(*) FROM pg_indexes WHERE indexname = 'by_id'") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "CREATE MATERIALIZED VIEW main.seen AS SELECT id FROM main.users",
+        "CREATE VIEW main.seen AS SELECT id + 1 AS next FROM main.users",
+        "CREATE VIEW main.seen AS SELECT id FROM main.users; "
+        "CREATE RULE nothing AS ON DELETE TO main.seen DO INSTEAD NOTHING",
+    ],
+)
+def test_a_view_that_cannot_come_back_is_named_and_nothing_changes(warehouse: PostgresWarehouse, view: str) -> None:
+    written(warehouse, SCHEMA, *people(1, 1))
+    warehouse.query(view)
+    with pytest.raises(ConnectorError, match=r"main\.seen") as caught:
         written(warehouse, properties(id={"type": "string"}), fence=2)
     assert caught.value.failure_type == "config_error"
+    assert len(warehouse.query("SELECT * FROM main.seen")) == 1
 
 
 # Faults

@@ -126,8 +126,31 @@ class DuckDB(File, Database):
         self.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._catalog)}.{quoted(schema)}")
 
     def widen(self, name: TableName, column: str, have: str, want: str) -> None:
-        using = f" USING to_json({quoted(column)})" if want == "JSON" else ""
+        """In place; a table with indexes, which keep their columns as they are, is made anew with them."""
+        belongings = self.rows(
+            "SELECT sql FROM duckdb_indexes() WHERE database_name = ? AND lower(schema_name) = lower(?) "
+            "AND lower(table_name) = lower(?) AND sql IS NOT NULL",
+            [name.catalog, name.schema, name.name],
+        )
+        if belongings:
+            self._make_anew(name, {column: (want, _widened(column, want))}, [str(sql) for (sql,) in belongings])
+            return
+        using = f" USING {_widened(column, want)}"
         self.execute(f"ALTER TABLE {name.sql} ALTER COLUMN {quoted(column)} SET DATA TYPE {want}{using}")
+
+    def _make_anew(self, name: TableName, changed: dict[str, tuple[str, str]], belongings: Sequence[str]) -> None:
+        types = self.described(name)
+        new = {self.dialect.fold(column): change for column, change in changed.items()}
+        columns = {each: new.get(self.dialect.fold(each), (kind, quoted(each))) for each, kind in types.items()}
+        made = self.located(name.schema, f"_airbyte_wider_{name.name}")
+        listed = ", ".join(f"{quoted(each)} {kind}" for each, (kind, _) in columns.items())
+        self.execute(f"CREATE TABLE {made.sql} ({listed})")
+        values = ", ".join(value for _, value in columns.values())
+        self.execute(f"INSERT INTO {made.sql} SELECT {values} FROM {name.sql} ORDER BY rowid")
+        self.execute(f"DROP TABLE {name.sql}")
+        self.execute(f"ALTER TABLE {made.sql} RENAME TO {quoted(name.name)}")
+        for each in belongings:
+            self.execute(each)
 
     def load(self, batch: Batch) -> None:
         """DuckDB finds the rows as the Python variable of their name.
@@ -175,6 +198,10 @@ class DuckDB(File, Database):
     def rest(self) -> None:
         """The log is brought into the file."""
         self.execute("CHECKPOINT")
+
+
+def _widened(column: str, want: str) -> str:
+    return f"to_json({quoted(column)})" if want == "JSON" else f"CAST({quoted(column)} AS {want})"
 
 
 def _in_path(step: str) -> str:

@@ -10,7 +10,7 @@ from ..sql.ledger import moved
 from .directories import Directories, Directory, refuse_foreign, usable
 from .layout import Layout
 from .ledger import Columns, Ledger, Part, Stage
-from .rewriting import Rewriting
+from .rewriting import Inexact, Rewriting
 from .shape import Shape, fit
 from .specification import DEDUP_ELSEWHERE, Configuration
 
@@ -75,11 +75,10 @@ class Planner:
     def _continued(self, setup: StreamSetup, directory: Directory, stage: Stage) -> Plan:
         parts = self._ledger.parts(directory.path, stage.place)
         self._refuse_mixture(setup, stage.dialect, parts)
-        shape, wider = fit(stage.columns, setup)
-        place = stage.place
-        if self._must_rewrite(wider, parts):
-            place = self._rewrite(setup, stage.columns, parts, stage.place, shape)
+        shape, rewritten = self._fitted(setup, stage.columns, parts, stage.place)
+        if rewritten is not None:
             self._ledger.drop(stage.place)
+        place = rewritten or stage.place
         stage = replace(stage, place=place, columns=shape.columns)
         self._ledger.save_stage(setup.stream, stage)
         return Plan(setup, directory.path, shape, stage)
@@ -88,10 +87,9 @@ class Planner:
         refuse_foreign(self._layout, directory)
         parts = self._ledger.parts(directory.path, None)
         self._refuse_mixture(setup, directory.dialect, parts)
-        shape, wider = fit(directory.columns, setup)
-        if self._must_rewrite(wider, parts):
-            place = self._rewrite(setup, directory.columns, parts, None, shape)
-            self._ledger.swap(directory.path, place)
+        shape, rewritten = self._fitted(setup, directory.columns, parts, None)
+        if rewritten is not None:
+            self._ledger.swap(directory.path, rewritten)
         self._directories.describe(directory.path, self._configuration.dialect, shape.columns)
         return Plan(setup, directory.path, shape, None)
 
@@ -106,12 +104,23 @@ class Planner:
     def _must_rewrite(self, wider: Columns, parts: list[Part]) -> bool:
         return bool(wider and parts) and self._configuration.format == "parquet"
 
-    def _rewrite(self, setup: StreamSetup, known: Columns, parts: list[Part], stage: str | None, shape: Shape) -> str:
-        """Write these parts again in the new shape; returns the staged place where they are."""
-        place = self._layout.new_place()
-        rewriting = Rewriting(self._layout, self._configuration, setup, known)
-        self._ledger.add(rewriting.run(parts, stage, place, shape))
-        return place
+    def _fitted(
+        self, setup: StreamSetup, known: Columns, parts: list[Part], stage: str | None
+    ) -> tuple[Shape, str | None]:
+        """The shape of a stream, and the staged place where its parts are written again for that; None: they stay."""
+        texts: set[str] = set()
+        while True:
+            shape, wider = fit(known, setup, texts)
+            if not self._must_rewrite(wider, parts):
+                return shape, None
+            place = self._layout.new_place()
+            try:
+                made = Rewriting(self._layout, self._configuration, known).run(parts, stage, place, shape)
+            except Inexact as error:
+                texts.add(error.column)
+                continue
+            self._ledger.add(made)
+            return shape, place
 
     def end(self, done: Plan) -> None:
         """Put the staged generation in the place of what the directory holds (rule 3)."""

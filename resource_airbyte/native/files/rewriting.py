@@ -5,6 +5,7 @@ The other formats carry no types, and what is written already stays as it is.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from ...protocol.seams import StreamSetup
 from ...protocol.types import AirbyteType
 from .. import jsontext
 from .formats import OpenPart
 from .layout import UNFINISHED, Layout, part_name
 from .ledger import Columns, Part
-from .shape import META_TYPES, Shape, cannot_hold
+from .shape import META_TYPES, Shape
 from .specification import Configuration
 
 ROWS = 64 << 10
@@ -26,26 +26,34 @@ ROWS = 64 << 10
 BATCH = 16 << 20
 
 
+class Inexact(Exception):
+    """A value of this column would change in its new type."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(column)
+        self.column = column
+
+
 class Rewriting:
     """The parts of one stream, written again in another shape."""
 
-    def __init__(self, layout: Layout, configuration: Configuration, setup: StreamSetup, known: Columns) -> None:
-        self._layout, self._configuration, self._setup = layout, configuration, setup
+    def __init__(self, layout: Layout, configuration: Configuration, known: Columns) -> None:
+        self._layout, self._configuration = layout, configuration
         self._known = dict(known)
 
     def run(self, parts: list[Part], stage: str | None, place: str, shape: Shape) -> list[Part]:
         """Write the parts (of a stage, or in place) into the staged directory `place`; returns the new ones.
 
-        Parts that somebody has taken away are left out.
+        Parts that somebody has taken away are left out. Raises Inexact, and leaves nothing, when a value would change.
         """
         staged = self._layout.staged(place)
         staged.mkdir(parents=True, exist_ok=True)
-        made: list[Part] = []
-        for part in parts:
-            path = self._path(part, stage)
-            if path.exists():
-                made.append(self._rewrite(part, path, place, shape))
-        return made
+        there = [(part, path) for part in parts if (path := self._path(part, stage)).exists()]
+        try:
+            return [self._rewrite(part, path, place, shape) for part, path in there]
+        except Inexact:
+            shutil.rmtree(staged)
+            raise
 
     def _path(self, part: Part, stage: str | None) -> Path:
         if stage is not None:
@@ -80,8 +88,8 @@ class Rewriting:
         have = self._known.get(field.name, kind)
         try:
             return jsontext.widened(column, have, kind).cast(field.type)
-        except pa.ArrowInvalid:
-            raise cannot_hold(self._setup, field.name, have, kind) from None
+        except pa.ArrowInvalid:  # a whole number that a floating one cannot be
+            raise Inexact(field.name) from None
 
 
 def _tables(path: Path) -> Iterator[pa.Table]:

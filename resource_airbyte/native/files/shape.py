@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -12,7 +13,6 @@ import pyarrow.compute as pc
 from ...protocol.seams import StreamSetup
 from ...protocol.types import AirbyteType, Column, columns
 from ..sql.dialect import Dialect
-from ..sql.failure import refused
 from ..sql.names import META, column_names
 from ..typed import ARROW
 from .ledger import Columns
@@ -77,10 +77,10 @@ def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     return column if column.type == kind else column.cast(kind)
 
 
-def fit(known: Columns, setup: StreamSetup) -> tuple[Shape, Columns]:
+def fit(known: Columns, setup: StreamSetup, texts: Collection[str] = ()) -> tuple[Shape, Columns]:
     """The shape of a stream whose files have the `known` columns already, and those of them that need a wider type.
 
-    No column goes; raises (config_error) when the schema now asks for one that cannot hold the values of before.
+    No column goes. One whose values fit no other type becomes a text, and so do those that `texts` names.
     """
     fields = columns(setup.json_schema)
     named = column_names((field.name for field in fields), Dialect(), {name for name, _ in known})
@@ -91,7 +91,7 @@ def fit(known: Columns, setup: StreamSetup) -> tuple[Shape, Columns]:
     for at, field in enumerate(fields):
         key = named[field.name].casefold()
         name, have = layout.get(key, (named[field.name], field.type))
-        kind = _common(setup, name, have, field.type)
+        kind = AirbyteType.STRING if name in texts else _common(have, field.type)
         if kind is not have:
             wider.append((name, kind))
         layout[key], sources[key] = (name, kind), at
@@ -100,21 +100,10 @@ def fit(known: Columns, setup: StreamSetup) -> tuple[Shape, Columns]:
     return Shape(tuple(read), found, tuple(sources.get(key) for key in layout)), tuple(wider)
 
 
-def _common(setup: StreamSetup, column: str, have: AirbyteType, want: AirbyteType) -> AirbyteType:
+def _common(have: AirbyteType, want: AirbyteType) -> AirbyteType:
     if have is want or want in HOLDS.get(have, ()):
         return have
-    if have in HOLDS.get(want, ()):
-        return want
-    raise cannot_hold(setup, column, have, want)
-
-
-def cannot_hold(setup: StreamSetup, column: str, have: AirbyteType, want: AirbyteType) -> Exception:
-    """The error of a column whose values do not fit the type that the stream has now."""
-    return refused(
-        f"The column {column} of the files of {setup.stream} is {have}, but the stream's schema now says {want}, which "
-        "cannot hold it",
-        hint="Run the sync with --options refresh=true to write the files anew, or rename the column",
-    )
+    return want if have in HOLDS.get(want, ()) else AirbyteType.STRING
 
 
 def raw_ids(rows: int) -> pa.Array:

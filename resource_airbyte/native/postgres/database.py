@@ -13,6 +13,7 @@ import psycopg
 from ...protocol.types import AirbyteType
 from ..sql.database import TABLE, VIEW, Batch, Database
 from ..sql.names import TableName, literal, quoted
+from . import views
 from .connecting import Link
 from .dialect import SQL_TYPES, PostgresDialect
 from .failures import translated, without_disk
@@ -118,7 +119,8 @@ class Postgres(Database):
 
     def widen(self, name: TableName, column: str, have: str, want: str) -> None:
         using = f"to_jsonb({quoted(column)})" if want == "jsonb" else f"{quoted(column)}::{want}"
-        self.execute(f"ALTER TABLE {name.sql} ALTER COLUMN {quoted(column)} TYPE {want} USING {using}")
+        with views.aside(self.rows, self.execute, name, column):
+            self.execute(f"ALTER TABLE {name.sql} ALTER COLUMN {quoted(column)} TYPE {want} USING {using}")
 
     def index(self, name: TableName, wanted: Sequence[tuple[str, ...]]) -> None:
         """PostgreSQL names them; the name of an index says nothing that its columns do not."""

@@ -83,13 +83,14 @@ def _fit(database: Database, name: TableName, column: str, have: str | None, wan
         return want
     if have == want or want in holds.get(have, ()):
         return have
-    if have not in holds.get(want, ()) or _would_change(database, name, column, have, want):
-        raise refused(
-            f"The column {column} of {name} is {have}, but the stream's schema now says {want}, which cannot hold it",
-            hint="Run the sync with --options refresh=true to rebuild the table, or rename the column",
-        )
-    database.widen(name, column, have, want)
-    return want
+    for wider in (want, database.dialect.types[AirbyteType.STRING]):  # a text holds every value as it was
+        if have in holds.get(wider, ()) and not _would_change(database, name, column, have, wider):
+            database.widen(name, column, have, wider)
+            return wider
+    raise refused(
+        f"The column {column} of {name} is {have}, but the stream's schema now says {want}, which cannot hold it",
+        hint="Run the sync with --options refresh=true to rebuild the table, or rename the column",
+    )
 
 
 def _would_change(database: Database, name: TableName, column: str, have: str, want: str) -> bool:

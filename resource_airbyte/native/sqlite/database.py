@@ -18,7 +18,7 @@ from ..sql.failure import failed, refused
 from ..sql.names import TableName, literal, quoted
 from ..sql.rawids import AT_ONCE, RawIds
 from . import loading
-from .dialect import SQLiteDialect, widened
+from .dialect import NUMBER_TEXT, SQLiteDialect, widened
 
 PATIENCE = 30.0  # seconds that another program may hold the file
 NAMES = "_airbyte_tables"
@@ -95,6 +95,7 @@ class SQLite(File, Database):
         self.connection.execute("PRAGMA cache_size = -32768")
         # A view that somebody made of a table must not keep that from being replaced by its successor.
         self.connection.execute("PRAGMA legacy_alter_table = ON")
+        self.connection.create_function(NUMBER_TEXT, 1, _number_text, deterministic=True)
 
     def explained(self) -> AbstractContextManager[None]:
         return explained(self.path)
@@ -183,6 +184,11 @@ class SQLite(File, Database):
         moments = (AirbyteType.TIMESTAMP, AirbyteType.TIMESTAMP_TZ)
         value = "strftime('%Y-%m-%dT%H:%M:%f', value)" if kind in moments else "value"
         return _member(value, column, steps[-1], "true")
+
+
+def _number_text(value: Any) -> str | None:
+    """The shortest text that is this very number."""
+    return None if value is None else repr(value)
 
 
 def _member(value: str, column: str, name: str, test: str) -> str:

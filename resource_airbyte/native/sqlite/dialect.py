@@ -33,6 +33,8 @@ HOLDS = {
     "TIMESTAMP": {"DATE"},
     "TIMETZ": {"TIME"},
 }
+# Our own function: SQLite's texts of numbers have 15 digits, and a number may need 17.
+NUMBER_TEXT = "_airbyte_number_text"
 # How a value of a column ({0}) becomes one of a wider type.
 _AS_TEXT = "CASE {0} WHEN 0 THEN 'false' WHEN 1 THEN 'true' END"
 WIDENED = {
@@ -73,6 +75,8 @@ def widened(column: str, have: str, want: str) -> str:
     """The expression that makes a column's values those of a wider type."""
     if (have, want) in WIDENED:
         return WIDENED[have, want].format(column)
+    if have == "REAL":
+        return f"{NUMBER_TEXT}({column})"
     if want == "JSON TEXT":
         return f"json_quote({column})"
     return f"CAST({column} AS {'REAL' if want == 'REAL' else 'TEXT'})"

@@ -134,3 +134,18 @@ def test_a_file_and_a_schema_of_one_name_are_told_apart(tmp_path: Path) -> None:
 def test_a_warehouse_is_what_the_suite_asks_for(warehouse: DuckDBWarehouse) -> None:
     suite: Warehouse = warehouse
     assert suite is warehouse
+
+
+def test_a_table_with_indexes_and_views_keeps_them_when_a_column_becomes_wider(warehouse: DuckDBWarehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(1, 2))
+        attempt.finish()
+    warehouse.query("CREATE INDEX by_id ON main.users (id)")
+    warehouse.query("CREATE UNIQUE INDEX by_name ON main.users (lower(name))")
+    warehouse.query("CREATE VIEW seen AS SELECT id, name FROM main.users")
+    with Attempt(warehouse, stream(json_schema={"properties": {"id": {"type": "string"}}}), fence=2) as attempt:
+        attempt.write([{"id": "x"}])
+        attempt.finish()
+    assert warehouse.query("SELECT * FROM seen ORDER BY id") == [("1", "n1"), ("2", "n2"), ("x", None)]
+    assert warehouse.query("SELECT index_name FROM duckdb_indexes() ORDER BY 1") == [("by_id",), ("by_name",)]
+    assert warehouse.tables() == {"main.users"}

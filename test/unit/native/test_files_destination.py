@@ -317,11 +317,14 @@ def test_formats_are_not_mixed_in_one_directory(warehouse: FilesWarehouse) -> No
     assert [part.suffix for part in other.parts(USERS)] == [".jsonl"]
 
 
-def test_a_number_that_the_wider_type_cannot_hold_is_refused_and_nothing_changes(warehouse: FilesWarehouse) -> None:
+def test_whole_numbers_that_no_other_can_be_become_texts(warehouse: FilesWarehouse) -> None:
     loaded(warehouse, [VALUES])
-    with pytest.raises(ConnectorError, match="column id"):
-        Attempt(warehouse, stream(json_schema={"properties": {"id": {"type": "number"}}}), fence=2).__enter__()
-    assert ids(warehouse) == [VALUES["id"]]
+    with Attempt(warehouse, stream(json_schema={"properties": {"id": {"type": "number"}}}), fence=2) as attempt:
+        attempt.write([{"id": 0.5}])
+        attempt.finish()
+    texts = [row[0] for row in warehouse.rows(USERS, "id")]
+    assert texts == (["0.5", str(VALUES["id"])] if warehouse.form == "parquet" else texts)
+    assert len(list((warehouse.path / ".airbyte" / "staged").iterdir())) == 0
 
 
 # One writer
