@@ -92,5 +92,7 @@ def test_the_way_of_a_connection_through_refresh_clear_and_states(run: Run, tmp_
     code, out, _ = run("state", "history", "--name", "orders", "--format", "json")
     points = json.loads(out)["points"]
     assert [each["cause"] for each in points] == ["set", "clear", "sync"]
+    code, _, err = run("state", "restore", "--name", "orders", "--point", str(points[2]["point"]), "--dry-run")
+    assert (code, "has cleared users since" in err) == (0, True)
     code, out, _ = run("state", "restore", "--name", "orders", "--point", str(points[1]["point"]))
     assert (code, "-    name: users" in out) == (0, True)

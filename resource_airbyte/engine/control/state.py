@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -46,10 +46,7 @@ class State:
         """The points of a state's history, newest first."""
         with self._context.db.read() as tx:
             connections.get(tx, connection_id)
-            found = history.listed(tx, connection_id, (limit or PAGE) + 1)
-            payloads: list[Mapping[StateKey, Any]] = [point.payloads for point in found]
-        before = [*payloads[1:], {}]
-        points = [_point(*each) for each in zip(found, payloads, before, strict=True)]
+            points = [*_points(history.listed(tx, connection_id, (limit or PAGE) + 1))]
         return StateHistoryRead(connection_id=connection_id, points=points[: limit or PAGE])
 
     def at(self, connection_id: str, point: int) -> ConnectionState:
@@ -99,17 +96,23 @@ def _current(tx: Session, connection_id: str) -> dict[StateKey, dict[str, Any]]:
     return {each.key: json.loads(each.state) for each in states.load(tx, connection_id) if each.state is not None}
 
 
-def _point(
-    point: history.Point, payloads: Mapping[StateKey, dict[str, Any]], before: Mapping[StateKey, dict[str, Any]]
-) -> StatePoint:
-    return StatePoint(
-        point=point.id,
-        at=int(point.at),
-        cause=point.cause,
-        job_id=point.job_id,
-        note=point.note,
-        streams=shapes.differing(before, payloads),
-    )
+def _points(newest_first: Iterable[history.Point]) -> Iterator[StatePoint]:
+    """Each point with what it changed. Never more than two states are unpacked at a time: they may be large."""
+    found = iter(newest_first)
+    point = next(found, None)
+    payloads = point.payloads if point is not None else {}
+    while point is not None:
+        earlier = next(found, None)
+        before = earlier.payloads if earlier is not None else {}
+        yield StatePoint(
+            point=point.id,
+            at=int(point.at),
+            cause=point.cause,
+            job_id=point.job_id,
+            note=point.note,
+            streams=shapes.differing(before, payloads),
+        )
+        point, payloads = earlier, before
 
 
 def _note(streams: Streams) -> str | None:

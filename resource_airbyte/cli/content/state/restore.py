@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resource_airbyte.cli.content import streams
 from resource_airbyte.cli.content.kinds import which
+from resource_airbyte.cli.content.progress import Key, title
 from resource_airbyte.cli.content.refresh import Connection, Identity
 from resource_airbyte.cli.content.running import known
 from resource_airbyte.cli.content.state import documents
@@ -17,6 +20,9 @@ from resource_airbyte.cli.result import Result
 from resource_airbyte.cli.session import of
 from resource_airbyte.cli.tree import Format, application, verb
 from resource_airbyte.errors import NotFound
+
+if TYPE_CHECKING:
+    from resource_airbyte.client.state import State
 
 app = application()
 
@@ -51,9 +57,23 @@ def restore(
     client = session.client.state
     current = client.get(connection.connection_id)
     before = documents.canonical(current)
+    then = client.at(connection.connection_id, point)
+    warnings = _cleared_since(client, connection.connection_id, point, only or list(documents.states(then)))
     if dry_run:
-        then = client.at(connection.connection_id, point)
         wanted = documents.merged(current, then, only) if only else then
-        return changed(connection, before, documents.canonical(wanted), dry_run=True)
-    after = client.restore(connection.connection_id, point, streams.wire(only) or None)
-    return changed(connection, before, documents.canonical(after))
+        found = changed(connection, before, documents.canonical(wanted), dry_run=True)
+    else:
+        after = client.restore(connection.connection_id, point, streams.wire(only) or None)
+        found = changed(connection, before, documents.canonical(after))
+    return replace(found, messages=(*found.messages, *warnings))
+
+
+def _cleared_since(client: State, connection_id: str, point: int, meant: Sequence[Key]) -> list[str]:
+    """A state says what need not be read. Rows that were removed after it are not read again from there."""
+    found = []
+    for each in client.history(connection_id).points:
+        names = [key for key in ((stream.namespace, stream.name) for stream in each.streams) if key in meant]
+        if each.point > point and each.cause in ("clear", "reset_connection") and names:
+            listed = ", ".join(map(title, names))
+            found.append(f"job {each.job_id} has cleared {listed} since: rows of before that are not read from there")
+    return found
