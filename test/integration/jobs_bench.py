@@ -46,10 +46,13 @@ def scripted(kind: Any, definition_id: str) -> Connector:
 
 @dataclass
 class Engine:
-    """One data directory. `restart` makes a second orchestrator on it, as a new daemon would."""
+    """One data directory. `start` makes a second orchestrator on it, as a new daemon would; one with another `mark` is
+    one of another machine, which cannot end what this one has started.
+    """
 
     root: Path
     options: dict[str, Any] = field(default_factory=dict)
+    mark: str = ""
 
     def __post_init__(self) -> None:
         self.root.mkdir(exist_ok=True)
@@ -66,7 +69,7 @@ class Engine:
     def start(self) -> None:
         launchers = Launchers.of(self.settings)
         specs = Specs(self.root / "specs", launchers)
-        mark = f"test-{self.root}"
+        mark = f"test-{self.root}{self.mark}"
         self.orchestrator = LocalOrchestrator(
             Tools(self.settings, self.db, self.box, lambda: self.catalog, launchers, specs, self.logs, mark)
         )
@@ -78,11 +81,11 @@ class Engine:
         streams: list[dict[str, Any]],
         *,
         destination: dict[str, Any] | None = None,
-        into: str | None = SINK_ID,
+        into: str = SINK_ID,
         **options: Any,
     ) -> str:
         """A connection from a scripted source into DuckDB, or into a destination with this configuration: a scripted
-        one, or `into` that of another definition (None: DuckDB's).
+        one, or one of the definition `into`.
         """
         sink = {"destination_path": str(self.root / "out.duckdb")} if destination is None else destination
         with self.db.begin() as tx:
@@ -99,7 +102,7 @@ class Engine:
                 ).id
                 for kind, definition, configuration in (
                     ("source", SOURCE_ID, source),
-                    ("destination", (DUCKDB_ID if destination is None else into) or DUCKDB_ID, sink),
+                    ("destination", DUCKDB_ID if destination is None else into, sink),
                 )
             ]
             connection = connections.Connection(
@@ -175,7 +178,7 @@ class Engine:
 
     def attempt_process(self) -> int | None:
         """The process of an attempt that runs now."""
-        for pid in process.marked(f"test-{self.root}"):
+        for pid in process.marked(f"test-{self.root}{self.mark}:"):
             with suppress(OSError):
                 if b"engine.main.attempt" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     return pid

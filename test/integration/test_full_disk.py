@@ -7,22 +7,19 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import psutil
-import pyarrow.parquet as pq
 import pytest
 from jobs_bench import Engine, state_position, stream
+from targets import in_file
 
 from resource_airbyte import process
 from resource_airbyte.engine.orchestrator import joblog
 from resource_airbyte.engine.orchestrator.joblog import JobLog
-from resource_airbyte.native.files.specification import DEFINITION_ID as FILES_ID
-from resource_airbyte.native.sqlite.specification import DEFINITION_ID as SQLITE_ID
 
 OPTIONS = {"retry_max_successive_failures": 1, "retry_max_partial_failures": 1, "min_free_disk": 0}
 ROWS = 160
@@ -62,41 +59,6 @@ def reading(rows: int, every: int) -> dict[str, Any]:
     return {**people(rows), "on": {"read": steps}}
 
 
-Ids = Callable[[Path], list[int]]
-
-
-def in_duckdb(path: Path) -> list[int]:
-    if not path.exists():
-        return []
-    with duckdb.connect(str(path), read_only=True) as database:
-        there = database.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'people'").fetchall()
-        return [row[0] for row in database.execute("SELECT id FROM people").fetchall()] if there[0][0] else []
-
-
-def in_sqlite(path: Path) -> list[int]:
-    import sqlite3
-
-    with sqlite3.connect(path) as database:
-        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'people'").fetchall():
-            return []
-        return [row[0] for row in database.execute("SELECT id FROM people")]
-
-
-def in_files(path: Path) -> list[int]:
-    found: list[int] = []
-    for part in (path / "people").glob("*.parquet"):
-        with pq.ParquetFile(part) as file:
-            found += file.read(["id"]).column("id").to_pylist()
-    return found
-
-
-WAREHOUSES: dict[str, tuple[str | None, str, Ids]] = {
-    "duckdb": (None, "warehouse.duckdb", in_duckdb),
-    "sqlite": (SQLITE_ID, "warehouse.db", in_sqlite),
-    "files": (FILES_ID, "lake", in_files),
-}
-
-
 @pytest.mark.parametrize("mode", ["full_refresh overwrite", pytest.param("incremental append", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "name", [*(pytest.param(each, marks=pytest.mark.slow) for each in ("duckdb", "sqlite")), "files"]
@@ -104,13 +66,11 @@ WAREHOUSES: dict[str, tuple[str | None, str, Ids]] = {
 def test_a_destination_without_room_fails_the_sync_and_goes_on_where_there_is_some(
     name: str, mode: str, tmp_path: Path, disk: Path
 ) -> None:
-    definition, file, ids = WAREHOUSES[name]
-    engine = Engine(tmp_path / "engine", OPTIONS)
-    path = disk / file
+    engine, target = Engine(tmp_path / "engine", OPTIONS), in_file(name, disk)
     chosen = [stream("people", *mode.split())]
-    connection = engine.connect(people(5), chosen, destination={"destination_path": str(path)}, into=definition)
+    connection = engine.connect(people(5), chosen, destination=target.configuration, into=target.definition_id)
     assert engine.sync(connection).status == "succeeded"
-    assert sorted(ids(path)) == list(range(1, 6))
+    assert target.ids() == list(range(1, 6))
     engine.configure_source(connection, reading(ROWS, 20))
     job = engine.sync(connection)
     assert job.status == "failed"
@@ -122,7 +82,7 @@ def test_a_destination_without_room_fails_the_sync_and_goes_on_where_there_is_so
         False,
     )
     state = engine.states(connection)["people"]
-    kept = sorted(ids(path))
+    kept = target.ids()
     if mode == "full_refresh overwrite":
         assert kept == list(range(1, 6))
     else:
@@ -130,7 +90,7 @@ def test_a_destination_without_room_fails_the_sync_and_goes_on_where_there_is_so
     grow(disk)
     done = engine.sync(connection)
     assert (done.status, done.failures) == ("succeeded", [[]])
-    assert sorted(ids(path)) == list(range(1, ROWS + 1))
+    assert target.ids() == list(range(1, ROWS + 1))
     engine.close()
 
 
@@ -154,8 +114,8 @@ def test_a_full_disk_of_the_metadata_ends_the_attempt_and_the_job_goes_on_with_r
             {"status": ["people", "COMPLETE"]},
         ]
     }
-    sink = {"destination_path": str(tmp_path / "out.duckdb")}
-    connection = engine.connect(source, [stream("people")], destination=sink, into=WAREHOUSES["duckdb"][0])
+    target = in_file("duckdb", tmp_path)
+    connection = engine.connect(source, [stream("people")], destination=target.configuration, into=target.definition_id)
     job = engine.submit(connection)
     engine.wait(job, lambda _: bool(engine.states(connection)) and engine.states(connection)["people"].sequence > 0)
     fill(disk)
@@ -167,7 +127,7 @@ def test_a_full_disk_of_the_metadata_ends_the_attempt_and_the_job_goes_on_with_r
     done = engine.wait(job)
     assert (done.status, done.attempts) == ("succeeded", ["failed", "succeeded"])
     assert "full" in str(done.failures[0])
-    assert sorted(in_duckdb(tmp_path / "out.duckdb")) == list(range(1, 41))
+    assert target.ids() == list(range(1, 41))
     engine.close()
 
 
