@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
-from sqlalchemy import BigInteger, CursorResult, ForeignKey, Table, Text, select, update
+from sqlalchemy import BigInteger, CursorResult, ForeignKey, Row, Table, Text, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from resource_airbyte.engine.store.base import Base, now
@@ -82,20 +82,7 @@ def load(tx: Session, connection_id: str) -> list[StreamState]:
         .where(_states.c.connection_id == connection_id)
         .order_by(_states.c.kind, _states.c.namespace, _states.c.name)
     )
-    return [
-        StreamState(
-            row.kind,
-            row.namespace or None,
-            row.name,
-            row.generation,
-            row.epoch,
-            row.sequence,
-            row.state,
-            row.updated_at,
-            row.floor,
-        )
-        for row in rows
-    ]
+    return [_loaded(row) for row in rows]
 
 
 def ensure(tx: Session, connection_id: str, keys: Iterable[StateKey | tuple[Kind, str | None, str]]) -> None:
@@ -149,7 +136,7 @@ def begin_generation(
     )
     if cast("CursorResult[Any]", changed).rowcount != 1:
         raise NotFound(f"connection {connection_id} has no state for {key}")
-    return next(state for state in load(tx, connection_id) if state.key == key)
+    return _loaded(tx.execute(select(_states).where(*_is(connection_id, key))).one())
 
 
 def replace(
@@ -164,6 +151,11 @@ def replace(
         reset(tx, connection_id, key, wanted.get(key))
     for key in wanted.keys() - known:
         _insert(tx, connection_id, key, epoch=1, state=wanted[key])
+
+
+def _loaded(row: Row[Any]) -> StreamState:
+    key = row.kind, row.namespace or None, row.name
+    return StreamState(*key, row.generation, row.epoch, row.sequence, row.state, row.updated_at, row.floor)
 
 
 def _normal(key: StateKey | tuple[Kind, str | None, str]) -> StateKey:
@@ -211,5 +203,6 @@ def reset(tx: Session, connection_id: str, key: StateKey | tuple[Kind, str | Non
 
 def settle(tx: Session, connection_id: str, keys: Iterable[StateKey | tuple[Kind, str | None, str]]) -> None:
     """These streams owe nothing any more: what was to go from the destination is gone, or may stay."""
-    for key in keys:
-        tx.execute(update(_states).where(*_is(connection_id, _normal(key))).where(_states.c.floor != 0).values(floor=0))
+    owing = {state.key for state in load(tx, connection_id) if state.floor}
+    for key in owing & {_normal(key) for key in keys}:
+        tx.execute(update(_states).where(*_is(connection_id, key)).values(floor=0))
