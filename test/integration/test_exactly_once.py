@@ -16,6 +16,7 @@ from postgres_warehouse import PostgresWarehouse
 from targets import Target, in_file, in_postgres
 
 from resource_airbyte import process
+from resource_airbyte.engine.orchestrator import run
 from resource_airbyte.engine.store import jobs
 from resource_airbyte.native.files.specification import DEFINITION_ID as FILES_ID
 
@@ -91,8 +92,16 @@ def test_a_kill_between_the_two_commits_repeats_nothing_and_leaves_nothing_out(
     engine.close()
 
 
-def test_an_attempt_that_was_given_up_and_lives_on_writes_nothing_any_more(target: Target, tmp_path: Path) -> None:
-    """Its machine was away while another one took the job over and finished it. Then it wakes up, and goes on."""
+@pytest.mark.parametrize("fences", ["destination", pytest.param("both", marks=SLOW)])
+def test_an_attempt_that_was_given_up_and_lives_on_writes_nothing_any_more(
+    target: Target, fences: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its machine was away while another one took the job over and finished it. Then it wakes up, and goes on.
+
+    With the store's fence as well it is ended before it comes to write.
+    """
+    if fences == "destination":
+        monkeypatch.setattr(run.Run, "_check_fence", lambda *_: None)
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     here = Engine(tmp_path / "engine", OPTIONS, mark="here")
