@@ -51,8 +51,7 @@ class Unhealthy(RuntimeFault):
 # The first that fits is the cause. Engines and both generations of compose word these differently.
 _CAUSES: tuple[tuple[str, Callable[[re.Match[str], str], RuntimeFault]], ...] = (
     (r"no space left on device|disk quota exceeded", _full),
-    (r"[:\s](?P<port>\d+)(?:: | )?(?:failed: port is already allocated|.*address already in use)", _port),
-    (r"(?P<port>\d+)(?:/tcp)?:? .*(?:address already in use|port is already allocated)", _port),
+    (r":(?P<port>\d+)(?: failed: port is already allocated|: bind: address already in use)", _port),
     (r"pull access denied for (?P<image>[^\s,]+)", _image),
     (r"manifest for (?P<image>\S+) not found", _image),
     (r"[Nn]o such image: (?P<image>\S+)", _image),
