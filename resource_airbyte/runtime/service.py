@@ -63,7 +63,7 @@ def remove(path: Path) -> bool:
 def systemd(command: Sequence[str], environment: Mapping[str, str], directory: Path, stop_timeout: float) -> str:
     """The unit. Its daemon has the time of `manage stop` to reach the next checkpoint; then all of it is killed."""
     lines = [f'Environment="{_escaped(name)}={_escaped(value)}"' for name, value in sorted(environment.items())]
-    wanted = "multi-user.target" if os.geteuid() == 0 else "default.target"
+    wanted = "multi-user.target" if _root() else "default.target"
     started = " ".join(f'"{_escaped(word).replace("$", "$$")}"' for word in command)
     return "\n".join(
         [
@@ -121,14 +121,18 @@ def _write(path: Path, text: str) -> None:
     write_private(path, text)  # a setting may hold a password
 
 
+def _root() -> bool:
+    return os.geteuid() == 0
+
+
 def _units() -> Path:
-    if os.geteuid() == 0:
+    if _root():
         return Path("/etc/systemd/system")
     return xdg("XDG_CONFIG_HOME", os.environ) / "systemd" / "user"
 
 
 def _scope() -> list[str]:
-    return [] if os.geteuid() == 0 else ["--user"]
+    return [] if _root() else ["--user"]
 
 
 def _call(*words: str) -> process.Completed:
@@ -157,6 +161,6 @@ def _none() -> NotAvailable:
 
 
 def _linger() -> str | None:
-    if os.geteuid() == 0:
+    if _root():
         return None
     return "to have it start before anybody logs in, and go on after: loginctl enable-linger"
