@@ -64,8 +64,14 @@ class Postgres(own_postgres.Server):
         process.wait_gone(leader, 10)
 
     def start(self) -> None:
+        """Start it after a kill."""
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         self.run("pg_ctl", "-D", str(self.data), "-l", str(self.data / "log"), "-w", "start")
+
+    def dump(self, database: str) -> bytes:
+        """All that a database holds, as it lies on the disk and in the journal of what was changed."""
+        argv = [str(self._programs / "pg_dump"), "-h", str(self.data), "-p", str(self.port), "-U", "postgres", database]
+        return subprocess.run(argv, capture_output=True, check=True, user=self._user, cwd=self.data.parent).stdout
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
@@ -144,7 +150,9 @@ clusterMetadata:
 """
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it unless it runs, and wait until it answers."""
+        if self._running is not None and self._running.poll() is None:
+            return
         with (self._place / "temporal.log").open("ab") as log:
             argv = [str(self._programs / "server"), "--config-file", str(self._place / "temporal.yaml")]
             self._running = subprocess.Popen(

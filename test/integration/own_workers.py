@@ -106,6 +106,7 @@ class Workers:
         self._python("migrate")
         self.server = self.program("server", ports[0])
         self.worker = self.program("worker", ports[1])
+        self.other_port = ports[2]
         self.mark = self._family(data)
 
     def _family(self, data: Path) -> str:
@@ -123,9 +124,7 @@ class Workers:
 
     def program(self, name: str, port: int) -> Program:
         """Another process of the stack, not started yet."""
-        return Program(
-            name, port, self._child(AIRBYTE_WORKER_PORT=str(port)), self.root / f"{name}-{port}.log"
-        )
+        return Program(name, port, self._child(AIRBYTE_WORKER_PORT=str(port)), self.root / f"{name}-{port}.log")
 
     def endpoint(self) -> Endpoint:
         return Endpoint(f"http://127.0.0.1:{self.server.port}/api", token=TOKEN)

@@ -1,0 +1,151 @@
+"""Kill -9 of each part of the stack during a sync: the job ends well, with exactly the source's rows."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from own_workers import Workers, workers
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "acceptance"))
+pytest.register_assert_rewrite("orchestrator_acceptance")
+from orchestrator_acceptance import REST, Bench, checking, held, numbers, reading, some, until  # noqa: E402
+
+from resource_airbyte.errors import RuntimeFault  # noqa: E402
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    with workers(tmp_path_factory.mktemp("faults"), retry_backoff=[0], checkpoint_interval=0) as made:
+        yield made
+
+
+@pytest.fixture
+def bench(stack: Workers, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    stack.temporal.start()
+    stack.start()
+    made = Bench(stack, request.node.name)
+    yield made
+    made.tidy()
+
+
+def halfway(bench: Bench) -> tuple[int, Path]:
+    """A sync that has stored its first checkpoint and stays there until this file is opened."""
+    fifo = bench.fifo("halfway.fifo")
+    once = {"once": [str(bench.path("went on")), {"open": str(fifo)}]}
+    job = bench.sync(reading(60, some(20), once, some(20), REST))
+    until(lambda: len(bench.ids()) == 20)
+    return job, fifo
+
+
+def test_the_death_of_a_worker_is_noticed_and_another_goes_on_from_the_last_checkpoint(
+    bench: Bench, stack: Workers
+) -> None:
+    job, _ = halfway(bench)
+    other = stack.program("worker", stack.other_port)
+    other.start()
+    try:
+        stack.worker.kill()
+        until(lambda: not stack.processes())
+        assert bench.ended(job) == "succeeded"
+    finally:
+        other.kill()
+    assert bench.statuses(job) == ["failed", "succeeded"]
+    assert bench.ids() == numbers(60)
+
+
+def test_a_sync_goes_on_while_temporal_is_away_and_its_end_is_told_later(bench: Bench, stack: Workers) -> None:
+    job, fifo = halfway(bench)
+    stack.temporal.kill()
+    with held(fifo):
+        pass
+    assert bench.ended(job) == "succeeded"
+    assert bench.ids() == numbers(60)
+    later = bench.sync(reading(10, REST), "later.sqlite")
+    until(lambda: "Temporal cannot be reached" in (bench.job(later).waits or ""))
+    assert bench.job(later).status == "pending"
+    with pytest.raises(RuntimeFault, match="cannot reach Temporal"):
+        bench.client.sources.check(bench.source(checking("answer")))
+    stack.temporal.start()
+    assert bench.ended(later) == "succeeded"
+    assert bench.statuses(job) == ["succeeded"]
+    again = bench.sync(reading(10, REST), "rows.sqlite")  # what the first has taken has been given back
+    assert bench.ended(again) == "succeeded"
+
+
+def test_a_cancelled_job_ends_while_temporal_is_away(bench: Bench, stack: Workers) -> None:
+    job, _ = halfway(bench)
+    stack.temporal.kill()
+    bench.client.jobs.cancel(job)
+    until(lambda: bench.statuses(job) == ["failed"] and not stack.processes(), 10.0)
+    assert bench.job(job).status == "cancelled"
+    stack.temporal.start()
+
+
+def test_a_database_that_dies_and_comes_back_ends_no_attempt(bench: Bench, stack: Workers) -> None:
+    job, fifo = halfway(bench)
+    stack.store.kill()
+    with held(fifo):
+        pass
+    until(lambda: len(bench.ids()) > 20)  # the destination goes on; what is to be stored waits
+    stack.store.start()
+    assert until(lambda: bench.ended(job)) == "succeeded"
+    assert bench.statuses(job) == ["succeeded"]
+    assert bench.ids() == numbers(60)
+
+
+def test_a_sync_does_not_need_the_server(bench: Bench, stack: Workers) -> None:
+    job, fifo = halfway(bench)
+    stack.server.kill()
+    with held(fifo):
+        pass
+    until(lambda: len(bench.ids()) == 60)
+    stack.server.start()
+    assert bench.ended(job) == "succeeded"
+    assert bench.statuses(job) == ["succeeded"]
+
+
+def test_everything_at_once(bench: Bench, stack: Workers) -> None:
+    job, _ = halfway(bench)
+    for each in (stack.server, stack.worker, stack.temporal, stack.store):
+        each.kill()
+    until(lambda: not stack.processes())
+    for part in (stack.store, stack.temporal, stack):
+        part.start()
+    assert bench.ended(job, 90) == "succeeded"
+    assert bench.statuses(job) == ["failed", "succeeded"]
+    assert bench.ids() == numbers(60)
+
+
+def test_a_worker_that_was_taken_for_dead_stores_nothing_any_more(bench: Bench, stack: Workers) -> None:
+    """It is stopped for longer than Temporal has patience, and wakes beside the attempt that took over from it."""
+    job, _ = halfway(bench)
+    other = stack.program("worker", stack.other_port)
+    other.start()
+    stack.worker.send(signal.SIGSTOP)
+    try:
+        assert bench.ended(job, 60) == "succeeded"
+    finally:
+        stack.worker.send(signal.SIGCONT)
+    until(lambda: not stack.processes())
+    other.kill()
+    assert bench.statuses(job) == ["failed", "succeeded"]
+    assert bench.ids() == numbers(60)
+
+
+def test_nothing_that_temporal_keeps_holds_a_record_or_a_secret(bench: Bench, stack: Workers) -> None:
+    secret = "hunter2hunter2"
+    source = {**reading(10, REST), "password": secret}
+    assert bench.ended(bench.sync(source)) == "succeeded"
+    bench.client.sources.check(bench.source({**checking("answer"), "password": secret}))
+    for database in ("temporal", "temporal_visibility"):
+        kept = stack.store.dump(database)
+        assert b"job-" in kept
+        assert secret.encode() not in kept
+        assert b"people" not in kept
+    assert secret.encode() not in stack.store.dump("airbyte")
