@@ -58,6 +58,35 @@ def judge_counts(counts: Mapping[StreamDescriptor, Counts], done: Collection[Str
     return faults
 
 
+def judge_strangers(
+    counts: Mapping[StreamDescriptor, Counts], strangers: Mapping[StreamDescriptor, int]
+) -> list[Fault]:
+    """Records that came under another name than was asked for are missing from the stream that they belong to.
+
+    So it is when a source leaves a namespace out, or puts one in: to none of its records a stream would be emptied.
+    """
+    faults = []
+    for found, records in strangers.items():
+        for stream, count in counts.items():
+            other = stream.name == found.name and None in (stream.namespace, found.namespace)
+            if other and records and not count.read:
+                message = (
+                    f"stream {stream}: no records came of it, but {records:,} of {found}, which was not asked for; "
+                    "the source names it otherwise than it was discovered"
+                )
+                faults.append(Fault("source", "system_error", message, stream=stream))
+    return faults
+
+
+def overclaimed(counts: Mapping[StreamDescriptor, Counts]) -> list[str]:
+    """Where a source has counted more than it has sent: it may have counted wrongly, so this is only told."""
+    return [
+        f"stream {stream}: the source counted {count.claimed:,} records, but sent {count.read:,}"
+        for stream, count in counts.items()
+        if count.claimed > count.read
+    ]
+
+
 def _difference(stream: StreamDescriptor, before: str, more: int, after: str, less: int) -> Fault:
     message = f"stream {stream}: {more:,} records {before}, but {less:,} {after}: a difference of {more - less:,}"
     return Fault("replication", "system_error", message, stream=stream)

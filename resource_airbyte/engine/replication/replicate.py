@@ -29,7 +29,8 @@ from ...protocol.seams import (
 from .belt import Belt
 from .clocks import Clock
 from .counts import Counts, Fault, Outcome, from_error, from_trace
-from .gate import complete, death, judge_counts, judge_source
+from .gate import complete, death, judge_counts, judge_source, judge_strangers, overclaimed
+from .oddities import Oddities
 from .positions import reconcile, state_document
 
 TICK = 0.5
@@ -37,7 +38,6 @@ TICK = 0.5
 LONGEST_TICK = 2.0
 # Seconds that a destination which was silent has to let go, once it is closed.
 ENDING = 10.0
-SAMPLES = 5  # bad lines worth a line in the log; the rest is only counted
 # Seconds that a source may go on, after its last record or state, when it has called every stream complete.
 FAREWELL = 30.0
 T = TypeVar("T")
@@ -91,9 +91,7 @@ class Replication:
         self._destination: Destination | None = None
         self._belt = Belt()
         self._faults: list[Fault] = []
-        self._lost: list[str] = []
-        self._garbage = 0
-        self._strangers: set[str] = set()
+        self._odd = Oddities(report.line)
         self._positions: dict[StateKey, Checkpoint] = {}
         self._source_failed = False
         self._unsaved = False
@@ -262,7 +260,7 @@ class Replication:
         elif isinstance(event, Log):
             self._report.line(event.level, "source", event.message)
         elif isinstance(event, BadLine):
-            self._bad(event)
+            self._odd.bad(event)
 
     def _data(self, event: Chunk | SourceState | Status) -> None:
         if isinstance(event, Chunk):
@@ -275,7 +273,7 @@ class Replication:
     def _chunk(self, chunk: Chunk) -> None:
         counts = self._counts.get(chunk.stream)
         if counts is None:
-            self._stranger(chunk.stream, f"{len(chunk)} records")
+            self._odd.records(chunk)
             return
         counts.touch()
         counts.read += len(chunk)
@@ -286,7 +284,7 @@ class Replication:
     def _state(self, state: SourceState) -> None:
         stream = state.key.stream
         if stream is not None and stream not in self._counts:
-            self._stranger(stream, "a state")
+            self._odd.stranger(stream, "a state")
             return
         known = self._positions.get(state.key)
         before = known if known is not None else Checkpoint(state.key, 0, 0, 0, b"")
@@ -305,25 +303,13 @@ class Replication:
             if event.status == "COMPLETE" and self._unsaved:
                 self._flush()  # now, while the source goes on to its next stream or tidies up, and not at the very end
         else:
-            self._stranger(event.stream, "a status")
+            self._odd.stranger(event.stream, "a status")
 
     def _estimate(self, event: Estimate) -> None:
         counts = self._counts.get(StreamDescriptor(event.name, event.namespace))
         if counts is not None and event.type == "STREAM":
             counts.estimated_records = int(event.row_estimate) if event.row_estimate is not None else None
             counts.estimated_bytes = int(event.byte_estimate) if event.byte_estimate is not None else None
-
-    def _bad(self, event: BadLine) -> None:
-        if event.record:
-            self._lost.append(event.sample)
-        self._garbage += 1
-        if self._garbage <= SAMPLES:
-            self._report.line("WARN", "source", f"not a protocol message: {event.sample}")
-
-    def _stranger(self, stream: StreamDescriptor, what: str) -> None:
-        if str(stream) not in self._strangers:
-            self._strangers.add(str(stream))
-            self._report.line("WARN", "source", f"ignored {what} of stream {stream}, which was not asked for")
 
     def _end(self) -> None:
         """The source has ended, or is to end: publish what is complete, and judge."""
@@ -333,24 +319,21 @@ class Replication:
         elif not self._faults or self._source_failed:
             ended = self._source.ended()
             well = ended.code == 0 and not self._source_failed
-            found = judge_source(self._counts, ended, self._source_failed, self._lost)
+            found = judge_source(self._counts, ended, self._source_failed, self._odd.lost)
             if ended.code != 0 and not found and not self._source_failed:
                 self._report.line("WARN", "source", f"after every stream was complete, {death(ended)}")
             self._faults += found
-        done = frozenset() if self._lost else complete(self._counts, ended_well=well)
+        missed = judge_strangers(self._counts, self._odd.strangers)
+        self._faults += missed
+        done = frozenset() if self._odd.lost else complete(self._counts, ended_well=well)
+        done -= {fault.stream for fault in missed}
         for stream, committed in self._drive(self._opened.finish, done).items():
             self._counts[stream].committed = committed
-        if self._garbage > SAMPLES:
-            self._report.line("WARN", "source", f"{self._garbage} lines in all were not protocol messages")
+        self._odd.tell()
         self._faults += judge_counts(self._counts, done)
-        self._warn_of_claims()
+        for text in overclaimed(self._counts):
+            self._report.line("WARN", "replication", text)
         self._report.progress(self._counts)
-
-    def _warn_of_claims(self) -> None:
-        for stream, counts in self._counts.items():
-            if counts.claimed > counts.read:
-                text = f"stream {stream}: the source counted {counts.claimed:,} records, but sent {counts.read:,}"
-                self._report.line("WARN", "replication", text)
 
     def _fail(self, fault: Fault) -> None:
         self._faults.append(fault)

@@ -306,6 +306,26 @@ def test_records_of_a_stream_that_was_not_asked_for_are_ignored_and_logged() -> 
     assert any("stream x" in line for line in notes.lines)
 
 
+def test_what_was_ignored_is_counted_and_told_with_a_sample() -> None:
+    notes, other = Notes(), StreamDescriptor("x")
+    run(ScriptedSource([state(other, 1), records(other, 3), records(other, 1200)]), notes=notes)
+    assert sum("the first begins" in line for line in notes.lines) == 1
+    assert any("1,203 records in all of stream x" in line for line in notes.lines)
+
+
+def test_records_that_come_under_another_namespace_are_missing_and_their_stream_is_not_emptied() -> None:
+    destination = MemoryDestination()
+    steps: list[Step] = [records(StreamDescriptor("a", "public"), 3), records(B, 1)]
+    (fault,) = faults(run(ScriptedSource(steps), destination))
+    assert (fault.stream, "no records came of it, but 3 of public.a" in fault.message) == (A, True)
+    assert destination.complete == {B}
+
+
+def test_records_of_the_same_name_beside_those_that_were_asked_for_are_no_failure() -> None:
+    steps: list[Step] = [records(StreamDescriptor("a", "public"), 3), records(A, 1)]
+    assert run(ScriptedSource(steps)).faults == []
+
+
 def test_draining_ends_at_the_next_checkpoint() -> None:
     destination, notes = MemoryDestination(), Notes()
     source = ScriptedSource([])
