@@ -114,7 +114,7 @@ class StreamSetup:
 
     `stream` is the source's name of it, the key of chunks and counts; `name` and `namespace` are the destination's
     (prefix and namespace mapping done; None: the destination's default). `primary_key` and `cursor` are paths, empty
-    when there is none.
+    when there is none. `fields`: the top-level fields that may be written; None: all that records have.
     """
 
     stream: StreamDescriptor
@@ -130,6 +130,7 @@ class StreamSetup:
     epoch: int
     sequence: int
     resumable: bool = False
+    fields: frozenset[str] | None = None
 
     @property
     def truncates(self) -> bool:

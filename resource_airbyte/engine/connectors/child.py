@@ -8,10 +8,13 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
+
+from msgspec import DecodeError, Raw
+from msgspec.json import Decoder
 
 from ... import process
 from ...errors import ConnectorCrashed, ConnectorFailed
@@ -43,6 +46,7 @@ from .shortage import Shortage
 
 # A destination takes its input in pieces of so many bytes: each that it takes is a sign of life.
 PIECE = 1 << 16
+_fields = Decoder(dict[str, Raw]).decode
 # Seconds that a source may live on after it has closed its output: there is nothing left that it could do for us.
 FAREWELL = 30.0
 
@@ -153,7 +157,8 @@ class ChildDestination:
 
     def write(self, chunk: Chunk) -> None:
         setup = self._names[chunk.stream]
-        if (setup.name, setup.namespace) == (chunk.stream.name, chunk.stream.namespace):
+        same = (setup.name, setup.namespace) == (chunk.stream.name, chunk.stream.namespace)
+        if same and setup.fields is None:
             self._send([*chunk.lines, b""])
         else:
             self._send([*_renamed(chunk, setup), b""])
@@ -261,7 +266,10 @@ class ChildDestination:
 
 
 def _renamed(chunk: Chunk, setup: StreamSetup) -> list[bytes]:
-    """The chunk's records under the destination's names; only the envelope is written anew, the data stays text."""
+    """The chunk's records under the destination's names, with the fields that it may have.
+
+    Only the envelope is written anew, the data stays text.
+    """
     name, namespace = encode(setup.name), encode(setup.namespace)
     head = b'{"type":"RECORD","record":{"stream":' + name
     if setup.namespace is not None:
@@ -269,8 +277,18 @@ def _renamed(chunk: Chunk, setup: StreamSetup) -> list[bytes]:
     lines = []
     for record in chunk.records:
         meta = b',"meta":' + bytes(record.meta) if record.meta else b""
-        lines.append(head + b',"emitted_at":%d%s,"data":%s}}' % (int(record.emitted_at), meta, bytes(record.data)))
+        data = bytes(record.data) if setup.fields is None else _chosen(record.data, setup.fields)
+        lines.append(head + b',"emitted_at":%d%s,"data":%s}}' % (int(record.emitted_at), meta, data))
     return lines
+
+
+def _chosen(data: Raw, fields: Collection[str]) -> bytes:
+    """A record's data without the fields that its connection leaves out. What is no object has none."""
+    try:
+        whole = _fields(data)
+    except DecodeError:
+        return b"{}"
+    return encode({name: value for name, value in whole.items() if name in fields})
 
 
 def _with_descriptor(checkpoint: Checkpoint, names: Mapping[StreamDescriptor, StreamSetup]) -> bytes:

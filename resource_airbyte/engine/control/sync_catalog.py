@@ -15,6 +15,8 @@ from resource_airbyte.model.catalog import (
     suggest,
 )
 
+OF_THE_SOURCE = "_ab_cdc_"  # fields that a source adds, and that are always written
+
 
 def checked(catalog: AirbyteCatalog, modes: Collection[str] | None) -> AirbyteCatalog:
     """The catalog with what the source defines filled in (cursor, primary key); InvalidConfiguration with every fault.
@@ -70,6 +72,8 @@ def _faults(stream: AirbyteStream, config: AirbyteStreamConfiguration, modes: Co
         yield from _cursor_faults(stream, config.cursor_field)
     if config.destination_sync_mode.endswith("_dedup"):
         yield from _key_faults(stream, config.primary_key)
+    if config.field_selection_enabled:
+        yield from _selection_faults(stream, config)
     yield from _not_yet(config)
 
 
@@ -86,6 +90,22 @@ def _key_faults(stream: AirbyteStream, key: Sequence[Sequence[str]] | None) -> I
     for path in key or ():
         if not path or not _in_schema(stream, path):
             yield f"the primaryKey {'.'.join(path) or '(empty)'} is not in the schema of the stream"
+
+
+def _selection_faults(stream: AirbyteStream, config: AirbyteStreamConfiguration) -> Iterator[str]:
+    """Whole top-level fields can be selected, and those that the sync itself needs must be."""
+    paths = [each.field_path or [] for each in config.selected_fields or []]
+    for path in paths:
+        if len(path) != 1:
+            yield f"the selectedFields {'.'.join(path) or '(empty)'} is not one top-level field"
+    chosen = {path[0] for path in paths if path}
+    cursor = [config.cursor_field] if config.sync_mode == "incremental" and config.cursor_field else []
+    key = config.primary_key or [] if config.destination_sync_mode.endswith("_dedup") else []
+    for path in [*cursor, *key]:
+        needed = path and not path[0].startswith(OF_THE_SOURCE) and _in_schema(stream, path)
+        if needed and path[0] not in chosen:
+            what = "the cursor" if [path] == cursor else "a primary key"
+            yield f"selectedFields leaves out {path[0]}, which is {what}"
 
 
 def _not_yet(config: AirbyteStreamConfiguration) -> Iterator[str]:

@@ -173,6 +173,7 @@ def _stream(job: wire.Assignment, configured: ConfiguredStream, target: wire.Tar
         epoch=target.epoch,
         sequence=target.sequence,
         resumable=bool(configured.stream.is_resumable),
+        fields=None if target.fields is None else frozenset(target.fields),
     )
 
 

@@ -129,7 +129,10 @@ def _target(stream: PlannedStream, connection: connections.Connection, state: st
     )
     # A stream that still owes a replacement makes it now, whatever sort of job this is.
     minimum = max(stream.minimum_generation(state.generation), state.floor)
-    return wire.Target(stream.descriptor, name, namespace, state.generation, minimum, state.epoch, state.sequence)
+    fields = None if stream.fields is None else list(stream.fields)
+    return wire.Target(
+        stream.descriptor, name, namespace, state.generation, minimum, state.epoch, state.sequence, fields
+    )
 
 
 def _position(state: states.StreamState) -> wire.Position:

@@ -44,7 +44,10 @@ class Position(Struct):
 
 
 class Target(Struct):
-    """How the destination is to name a stream, and where its rows stand in the history of the stream."""
+    """How the destination is to name a stream, and where its rows stand in the history of the stream.
+
+    `fields` are the top-level fields that it may get, None for all.
+    """
 
     stream: StreamDescriptor
     name: str
@@ -53,6 +56,7 @@ class Target(Struct):
     minimum_generation: int
     epoch: int
     sequence: int
+    fields: list[str] | None = None
 
 
 class Assignment(Struct, tag="assignment"):

@@ -23,6 +23,7 @@ WITH_GENERATIONS = {
     "soft_delete": "append",
 }
 WITHOUT_GENERATIONS = {"overwrite_dedup": "overwrite", "update": "append", "soft_delete": "append"}
+OF_THE_SOURCE = "_ab_cdc_"
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,15 @@ class Work:
 
 @dataclass(frozen=True)
 class PlannedStream:
-    """A stream of the job: configured as the destination is to see it, and what becomes of its generation."""
+    """A stream of the job: configured as the destination is to see it, and what becomes of its generation.
+
+    `fields` are the top-level fields that may go to the destination, None for all.
+    """
 
     configured: ConfiguredStream
     overwrites: bool
     refresh: str | None
+    fields: tuple[str, ...] | None = None
 
     @property
     def descriptor(self) -> StreamDescriptor:
@@ -95,7 +100,8 @@ def _planned(entry: Mapping[str, Any], work: Work, generations: bool) -> Planned
     cursor, key = _cursor(config, stream), config.get("primaryKey") or stream.source_defined_primary_key
     configured = ConfiguredStream(stream, sync, names.get(mode, mode), cursor, key or None)
     refresh = work.refresh or ("merge" if descriptor in work.backfill else None)
-    return PlannedStream(configured, mode in OVERWRITES, refresh)
+    fields = tuple(stream.json_schema.get("properties", {})) if config.get("fieldSelectionEnabled") else None
+    return PlannedStream(configured, mode in OVERWRITES, refresh, fields)
 
 
 def _cursor(config: Mapping[str, Any], stream: Stream) -> list[str] | None:
@@ -120,12 +126,20 @@ def _stream(stream: Mapping[str, Any], config: Mapping[str, Any]) -> Stream:
 
 
 def _selected(schema: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema with only the selected top-level fields, where field selection is on."""
+    """The schema with only the selected top-level fields, where field selection is on.
+
+    What a source adds to say that a row was deleted is not the user's to leave out: the row would stay for ever.
+    """
     if not config.get("fieldSelectionEnabled"):
         return schema
     chosen = {path["fieldPath"][0] for path in config.get("selectedFields") or [] if path.get("fieldPath")}
-    properties = {name: field for name, field in schema.get("properties", {}).items() if name in chosen}
-    return {**schema, "properties": properties}
+    properties = {
+        name: field
+        for name, field in schema.get("properties", {}).items()
+        if name in chosen or name.startswith(OF_THE_SOURCE)
+    }
+    required = [name for name in schema.get("required") or [] if name in properties]
+    return {**schema, "properties": properties, **({"required": required} if "required" in schema else {})}
 
 
 def state_without(state: dict[str, Any], begun: Collection[StreamDescriptor]) -> dict[str, Any]:

@@ -43,6 +43,21 @@ def faults(config: Any, stream: Any = None, modes: Any = MODES) -> str:
         ({"primaryKey": [[]]}, {}, "the primaryKey (empty) is not in the schema"),
         ({"mappers": [{"type": "hashing"}]}, {}, "mappers is not supported by this version"),
         ({"hashedFields": [{"fieldPath": ["id"]}]}, {}, "hashedFields is not supported by this version"),
+        (
+            {"fieldSelectionEnabled": True, "selectedFields": [{"fieldPath": ["at"]}]},
+            {},
+            "selectedFields leaves out id, which is a primary key",
+        ),
+        (
+            {"fieldSelectionEnabled": True, "selectedFields": [{"fieldPath": ["id"]}]},
+            {},
+            "selectedFields leaves out at, which is the cursor",
+        ),
+        (
+            {"fieldSelectionEnabled": True, "selectedFields": [{"fieldPath": ["address", "zip"]}]},
+            {},
+            "the selectedFields address.zip is not one top-level field",
+        ),
     ],
 )
 def test_what_cannot_be_synced_says_why(config: Any, stream: Any, message: str) -> None:

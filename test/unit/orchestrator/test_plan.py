@@ -94,6 +94,13 @@ def test_the_source_s_own_cursor_and_key_are_used_where_none_is_chosen() -> None
 def test_field_selection_leaves_only_the_chosen_columns() -> None:
     item = entry("full_refresh", "append", fieldSelectionEnabled=True, selectedFields=[{"fieldPath": ["id"]}])
     assert list(one(item).configured.stream.json_schema["properties"]) == ["id"]
+    assert one(item).fields == ("id",)
+    item["stream"]["jsonSchema"] = {
+        "properties": {"id": {}, "_ab_cdc_deleted_at": {}, "x": {}},
+        "required": ["id", "x"],
+    }
+    schema = one(item).configured.stream.json_schema
+    assert (list(schema["properties"]), schema["required"]) == (["id", "_ab_cdc_deleted_at"], ["id"])
 
 
 def test_a_global_state_forgets_the_streams_that_begin_again() -> None:
