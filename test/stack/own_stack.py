@@ -63,6 +63,11 @@ class Stack:
         found: dict[str, Any] = json.loads(self.cli("status", "--format", "json", code=None).out)
         return found
 
+    def close(self) -> None:
+        if "api" in self.__dict__:
+            self.api.close()
+        self.engine.close()
+
     # What the engine knows
 
     @cached_property

@@ -65,6 +65,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     finally:
         if made.data.exists():
             made.cli("manage", "uninstall", "--force")
+        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -131,11 +132,18 @@ class _Handler(BaseHTTPRequestHandler):
     # Without it each answer waits for an acknowledgement: 40 ms for nothing.
     disable_nagle_algorithm = True
 
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # a killed client resets its connection instead of closing it
+            super().handle()
+
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         parameters = {name: values[0] for name, values in parse_qs(parts.query).items()}
         status, body = self.owner.answer(parts.path, parameters, self.headers.get("Authorization", ""))
-        content = json.dumps(body).encode()
+        with suppress(ConnectionError):  # whoever asked was killed while the answer hung
+            self._send(status, json.dumps(body).encode())
+
+    def _send(self, status: int, content: bytes) -> None:
         self.send_response(status)
         if status == 429:
             self.send_header("Retry-After", self.owner.retry_after)
