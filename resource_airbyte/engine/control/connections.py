@@ -223,8 +223,9 @@ def _settle_schema(tx: Session, connection: store.Connection, body: ConnectionUp
         changes.acknowledge(connection, connection.options.get("source_catalog_id"))
     if body.status is not None:
         connection.status = body.status
-        if connection.schema_change:
-            connection.schema_change = {**connection.schema_change, "reason": None}
+        change = connection.schema_change
+        if change and change["reason"]:
+            connection.schema_change = {**change, "reason": None, "accepted": body.status == "active"}
 
 
 def _check_namespace(connection: store.Connection) -> None:

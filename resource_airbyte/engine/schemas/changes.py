@@ -59,7 +59,9 @@ def settle(
     if not found.transforms:
         take(connection, quietly(_current(connection), catalog, found), catalog_id)
         return Outcome(found)
-    policy = policy_of(connection)
+    policy, noted = policy_of(connection), connection.schema_change or {}
+    if noted.get("accepted") and noted["catalogId"] == catalog_id:
+        return Outcome(found)  # somebody has looked at it, and lets the connection go on as it is
     if found.breaking or policy == DISABLE:
         return Outcome(found, paused=_pause(connection, found, catalog_id))
     if propagate and policy in (COLUMNS, FULLY):

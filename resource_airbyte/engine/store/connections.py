@@ -18,8 +18,9 @@ class Connection(Base):
     """`sync_catalog` and `schedule_data` are wire shapes; `options` holds the official fields nothing here reads.
 
     `schema_change` is what its source's schema has changed and the connection has not taken over: `change`, `diff`,
-    `catalogId`, `at`, and the `reason` if it was paused for that. `schema_tried_at`: when a sync last asked for the
-    schema. `backfill`: streams, as {"name", "namespace"}, that the next sync is to read from their beginning.
+    `catalogId`, `at`, the `reason` if it was paused for that, `accepted` once somebody let it go on all the same.
+    `schema_tried_at`: when a sync last asked for the schema. `backfill`: streams, as {"name", "namespace"}, that the
+    next sync is to read from their beginning.
     """
 
     __tablename__ = "connections"

@@ -118,6 +118,9 @@ def test_a_connection_that_is_to_pause_at_any_change_does(
     assert "users: new field email" in told["statusReason"]
     resumed = update(api, connection, status="active")  # by hand: the change is still there, and is nobody's reason
     assert (resumed["status"], resumed["schemaChange"], "statusReason" in resumed) == ("active", "non_breaking", False)
+    assert discover(api, connection)["connectionStatus"] == "active"
+    find(orchestrator, users={**WIDER, "more": {"type": "string"}})
+    assert discover(api, connection)["connectionStatus"] == "inactive"
 
 
 def test_a_connection_that_somebody_paused_stays_paused(
