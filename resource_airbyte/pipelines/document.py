@@ -38,7 +38,7 @@ PIPELINE_KEYS = ("type", "name", "source", "destination", "sync")
 SYNC_KEYS = ("streams", "schedule", "namespace", "prefix", "status", "schema_changes", "backfill")
 SCHEMA_CHANGES = ("ignore", "disable", "propagate_columns", "propagate_fully")
 BACKFILL = {"true": "enabled", "false": "disabled", "enabled": "enabled", "disabled": "disabled"}
-STREAM_KEYS = ("name", "namespace", "sync_mode", "destination_sync_mode", "cursor_field", "primary_key")
+STREAM_KEYS = ("name", "namespace", "sync_mode", "destination_sync_mode", "cursor_field", "primary_key", "fields")
 # Airbyte's own bodies: what we send on, and what the API gives out and would ignore.
 OFFICIAL_ACTOR = ("name", "connectionConfiguration", "workspaceId", "secretId", "resourceAllocation", "dockerImageTag")
 GIVEN_OUT_ACTOR = (
@@ -80,7 +80,10 @@ class ActorDocument:
 
 @dataclass(frozen=True)
 class StreamDocument:
-    """A stream as a file wants it; None means the best that it supports."""
+    """A stream as a file wants it; None means the best that it supports.
+
+    `fields` are the only ones to be synced, empty for all; None leaves that as it is.
+    """
 
     name: str
     namespace: str | None = None
@@ -88,6 +91,7 @@ class StreamDocument:
     destination_sync_mode: str | None = None
     cursor_field: list[str] | None = None
     primary_key: list[list[str]] | None = None
+    fields: tuple[str, ...] | None = None
     at: Trail = ()
 
 
@@ -343,6 +347,7 @@ def _stream(parent: Section, at: Trail, item: Any) -> StreamDocument:
         destination_sync_mode=section.choice("destination_sync_mode", DESTINATION_SYNC_MODES),
         cursor_field=_field_path(section, "cursor_field"),
         primary_key=_primary_key(section),
+        fields=_fields(section),
         at=at,
     )
 
@@ -369,6 +374,17 @@ def _primary_key(section: Section) -> list[list[str]] | None:
     if not all(isinstance(path, list) and path and all(isinstance(step, str) for step in path) for path in paths):
         raise section.error("must be a list of fields", "primary_key")
     return paths
+
+
+def _fields(section: Section) -> tuple[str, ...] | None:
+    """A list of fields, or `all`."""
+    value = section.value.get("fields")
+    if value is None or value == "all":
+        return None if value is None else ()
+    names = [str(name) for name in value] if isinstance(value, list) else []
+    if not names or not all(isinstance(name, str) for name in value):
+        raise section.error("must be a list of fields, or all", "fields")
+    return tuple(dict.fromkeys(names))
 
 
 _READERS = {

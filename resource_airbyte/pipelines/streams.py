@@ -11,6 +11,7 @@ from resource_airbyte.model.catalog import (
     AirbyteStream,
     AirbyteStreamAndConfiguration,
     AirbyteStreamConfiguration,
+    SelectedFieldInfo,
     suggest,
 )
 from resource_airbyte.pipelines.document import StreamDocument
@@ -67,7 +68,7 @@ def covers(catalog: AirbyteCatalog, wanted: Sequence[StreamDocument] | None) -> 
 
 def differences(current: AirbyteCatalog, wanted: AirbyteCatalog) -> list[str]:
     """What syncing `wanted` would change, a line each; empty when nothing would."""
-    before, after = _selected(current), _selected(wanted)
+    before, after = _selected(current), _selected(merged(current, wanted))
     lines = [f"stream {_title(key)}: added, {_words(after[key])}" for key in after if key not in before]
     lines += [f"stream {_title(key)}: removed" for key in before if key not in after]
     for key in after:
@@ -83,11 +84,14 @@ def merged(current: AirbyteCatalog, wanted: AirbyteCatalog) -> AirbyteCatalog:
     for entry in wanted.streams:
         old = before.get(_key(entry.stream)) if entry.stream is not None else None
         kept = _kept(old) if old is not None else {}
+        if entry.config is not None and entry.config.field_selection_enabled is not None:  # a file can say that, too
+            kept = {name: value for name, value in kept.items() if name not in _SELECTION}
         config = entry.config.model_copy(update=kept) if entry.config is not None else None
         streams.append(AirbyteStreamAndConfiguration(stream=entry.stream, config=config))
     return AirbyteCatalog(streams=streams)
 
 
+_SELECTION = {"field_selection_enabled", "selected_fields"}
 _SAID_BY_A_FILE = {"sync_mode", "destination_sync_mode", "cursor_field", "primary_key", "selected", "suggested"}
 
 
@@ -135,6 +139,7 @@ def _checked(
     elif config.cursor_field and "incremental" in supported and wanted.destination_sync_mode != "overwrite":
         config.sync_mode = "incremental"
     config.destination_sync_mode = _destination_mode(config, wanted, modes, fault)  # type: ignore[assignment]
+    _select(stream, config, wanted, fault)
     if config.sync_mode == "incremental" and not config.cursor_field and not stream.source_defined_cursor:
         message = f"incremental needs a cursor_field for {stream.name!r}"
         raise fault(wanted, "cursor_field", message, _fields_hint(stream))
@@ -190,6 +195,23 @@ def _primary_key(stream: AirbyteStream, wanted: StreamDocument, fault: Fault) ->
     return own or wanted.primary_key
 
 
+def _select(stream: AirbyteStream, config: AirbyteStreamConfiguration, wanted: StreamDocument, fault: Fault) -> None:
+    """The fields that the file wants; those that the sync itself needs have to be among them."""
+    if wanted.fields is None:
+        return
+    config.field_selection_enabled = bool(wanted.fields)
+    config.selected_fields = [SelectedFieldInfo(field_path=[name]) for name in wanted.fields]
+    for name in wanted.fields:
+        _known_field(stream, wanted, "fields", [name], fault)
+    needed = {"cursor": [config.cursor_field] if config.sync_mode == "incremental" and config.cursor_field else []}
+    needed["primary key"] = config.primary_key or [] if config.destination_sync_mode.endswith("_dedup") else []
+    for what, paths in needed.items():
+        for path in paths if wanted.fields else ():
+            if path[0] not in wanted.fields and not path[0].startswith("_ab_cdc_"):
+                message = f"fields leaves out {path[0]!r}, which is the {what} of {wanted.name!r}"
+                raise fault(wanted, "fields", message, "add it to the list")
+
+
 def _known_field(stream: AirbyteStream, wanted: StreamDocument, key: str, path: list[str], fault: Fault) -> None:
     fields = (stream.json_schema or {}).get("properties") or {}
     if fields and path[0] not in fields:
@@ -221,6 +243,8 @@ def _words(config: AirbyteStreamConfiguration) -> str:
         words += f", cursor {'.'.join(config.cursor_field)}"
     if config.destination_sync_mode.endswith("_dedup") and config.primary_key:
         words += f", key {', '.join('.'.join(path) for path in config.primary_key)}"
+    if config.field_selection_enabled:
+        words += f", fields {', '.join('.'.join(each.field_path or []) for each in config.selected_fields or [])}"
     return words
 
 

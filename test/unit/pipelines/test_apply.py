@@ -342,3 +342,24 @@ def test_a_connection_that_its_source_has_broken_is_made_of_the_schema_of_now(ap
     chosen = "[{name: users, sync_mode: incremental, cursor_field: updated_at}]"
     with pytest.raises(InvalidDocument, match="has no field 'updated_at'"):
         apply(PIPELINE.replace("[users]", chosen))
+
+
+def test_fields_that_a_file_names_are_the_only_ones_until_it_says_all(apply: Any, airbyte: Any) -> None:
+    def chosen(fields: str) -> str:
+        return PIPELINE.replace("[users]", f"[{{name: users, fields: {fields}}}]")
+
+    assert apply(chosen("[id, updated_at]"))[-1] == "created"
+    (connection,) = airbyte.things["connection"].values()
+
+    def config() -> Any:
+        return connection["syncCatalog"]["streams"][0]["config"]
+
+    assert config()["selectedFields"] == [{"fieldPath": ["id"]}, {"fieldPath": ["updated_at"]}]
+    assert apply(PIPELINE)[-1] == "unchanged"  # what is left out becomes no more than it was
+    assert apply(chosen("[updated_at, id, name]"))[-1] == "updated"
+    assert len(config()["selectedFields"]) == 3
+    assert apply(chosen("all"))[-1] == "updated"
+    assert config()["fieldSelectionEnabled"] is False
+    for fields, message in (("[id]", "leaves out 'updated_at', which is the cursor"), ("[ids]", "no field 'ids'")):
+        with pytest.raises(InvalidDocument, match=f":8:.*{message}"):
+            apply(chosen(fields))
