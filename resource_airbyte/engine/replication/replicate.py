@@ -51,7 +51,7 @@ class Report(Protocol):
         ...
 
     def progress(self, counts: dict[StreamDescriptor, Counts]) -> None:
-        """Called about twice a second."""
+        """Called about twice a second, for as long as the attempt lives."""
         ...
 
     def line(self, level: str, origin: str, text: str) -> None:
@@ -205,7 +205,6 @@ class Replication:
         return self._destination
 
     def _move(self) -> None:
-        last_report = time.monotonic()
         while (taken := self._belt.take(TICK)) is not None:
             for event in taken:
                 self._handle(event)
@@ -213,9 +212,6 @@ class Replication:
                     self._cut = True
                     return
             self._idle()
-            if time.monotonic() - last_report >= TICK:
-                self._report.progress(self._counts)
-                last_report = time.monotonic()
 
     def _drive(self, call: Callable[..., T], *arguments: Any) -> T:
         """Call the destination with its clock running."""
@@ -354,6 +350,7 @@ class Replication:
         while not self._over.wait(TICK):
             now = time.monotonic()
             passed, last = min(now - last, LONGEST_TICK), now
+            self._report.progress(self._counts)  # also while a call takes long: whoever listens hears that we live
             for clock in (self._source_clock, self._destination_clock, self._farewell):
                 clock.advance(passed)
             self._look_at_source()
