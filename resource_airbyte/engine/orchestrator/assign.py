@@ -31,9 +31,9 @@ def key_of(stream: StreamDescriptor) -> states.StateKey:
 
 
 def begin(
-    tx: Session, connection: connections.Connection, streams: Iterable[PlannedStream], attempt: int
+    tx: Session, connection: connections.Connection, streams: Iterable[PlannedStream], attempt: int, *, merges: bool
 ) -> tuple[dict[states.StateKey, states.StreamState], bool]:
-    """Begin the generations that this attempt begins.
+    """Begin the generations that this attempt begins. `merges`: somebody has asked for the rows of before to stay.
 
     Returns all states by key, and whether none of them can matter to the source: every stream begins anew.
     """
@@ -41,8 +41,10 @@ def begin(
     keys = [key_of(stream.descriptor) for stream in streams]
     states.ensure(tx, connection.id, [*keys, states.GLOBAL, states.LEGACY])
     begun = [stream for stream in streams if stream.begins_generation(attempt)]
+    owing = set() if merges else {state.key for state in states.load(tx, connection.id) if state.floor}
     for stream in begun:
-        states.begin_generation(tx, connection.id, key_of(stream.descriptor), replaces=stream.truncates)
+        owes = key_of(stream.descriptor) in owing and stream.configured.sync_mode == "incremental"
+        states.begin_generation(tx, connection.id, key_of(stream.descriptor), replaces=stream.truncates or owes)
     if begun:
         _forget(tx, connection, {stream.descriptor for stream in begun})
     known = {state.key: state for state in states.load(tx, connection.id)}
@@ -79,7 +81,7 @@ def assignment(
     work = replace(work_of(job), backfill=_due(connection, attempt))
     streams = planned(connection.sync_catalog, work, generations=generations)
     history.catch_up(tx, connection.id, kept(settings), before=None if attempt.number else job.id)
-    known, fresh = begin(tx, connection, streams, attempt.number)
+    known, fresh = begin(tx, connection, streams, attempt.number, merges=work.refresh == "merge")
     _read_again(connection, streams, attempt)
     chosen = {key_of(stream.descriptor) for stream in streams} | {states.GLOBAL, states.LEGACY}
     return wire.Assignment(
