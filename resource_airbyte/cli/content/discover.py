@@ -115,7 +115,7 @@ def _different(session: Session, connection: ConnectionRead, read: SourceDiscove
         if paused
         else f"take it over: resource-airbyte content discover --name {shlex.quote(connection.name)} --apply"
     )
-    return Result(data, list(schemas.lines(data["changes"])), paused, hint)
+    return Result(data, list(schemas.lines(data["changes"])), paused, None if paused else take)
 
 
 def _applied(session: Session, connection: ConnectionRead, read: SourceDiscoverSchemaRead, *, force: bool) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resource_airbyte.engine.schemas.difference import ANNOTATIONS, difference, entries, fields, plain
@@ -44,6 +44,7 @@ def shapes(found: AirbyteCatalog) -> dict[Any, Any]:
     return {key: plain(each.stream.json_schema) for key, each in entries(found).items() if each.stream}
 
 
+@settings(max_examples=40, deadline=None)
 @given(STREAMS, STREAMS)
 def test_what_is_taken_over_fully_is_what_was_found(before: dict[Any, Any], after: dict[Any, Any]) -> None:
     old, new = catalog(before), catalog(after)
@@ -52,6 +53,7 @@ def test_what_is_taken_over_fully_is_what_was_found(before: dict[Any, Any], afte
     assert difference(taken, new).transforms == []
 
 
+@settings(max_examples=40, deadline=None)
 @given(STREAMS, STREAMS)
 def test_the_changed_fields_lead_from_one_schema_to_the_other(before: dict[Any, Any], after: dict[Any, Any]) -> None:
     there = {key: fields(schema) for key, schema in before.items()}
@@ -73,6 +75,7 @@ def test_the_changed_fields_lead_from_one_schema_to_the_other(before: dict[Any, 
     assert plain(there) == plain({key: fields(schema) for key, schema in after.items()})
 
 
+@settings(max_examples=40, deadline=None)
 @given(STREAMS, STREAMS)
 def test_columns_alone_neither_bring_nor_take_a_synced_stream(before: dict[Any, Any], after: dict[Any, Any]) -> None:
     taken = propagated(catalog(before), catalog(after), streams=False, modes=None)
