@@ -70,6 +70,11 @@ class Engine:
         return int(self.info.get("MemTotal") or 0)
 
     @property
+    def processors(self) -> int:
+        """How many processors containers can have in all; a limit above it is refused."""
+        return int(self.info.get("NCPU") or 1)
+
+    @property
     def root(self) -> Path | None:
         """The directory of images and volumes, where it can be seen from here (not in a virtual machine)."""
         path = Path(self.info.get("DockerRootDir") or "/nonexistent")

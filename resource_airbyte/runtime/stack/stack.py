@@ -59,6 +59,7 @@ class Stack:
         user, group = secret.owner(self.engine.rootless)
         ports = variables.ports(self.settings, before)
         values = {
+            "AIRBYTE_WORKER_CPUS": str(self.engine.processors),  # workers do the work: unless told otherwise, with all
             **before,
             **variables.given(self.settings),
             **variables.as_variables(ports),
