@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from jobs_bench import SCRIPTED
+from postgres_warehouse import PostgresWarehouse
 
 from resource_airbyte import process
 from resource_airbyte.engine.connectors.child import ChildDestination, ChildSource, Program
@@ -16,7 +20,7 @@ from resource_airbyte.engine.replication.belt import Belt
 from resource_airbyte.engine.replication.counts import Counts, Fault, Outcome
 from resource_airbyte.engine.replication.replicate import Replication
 from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
-from resource_airbyte.protocol.seams import Checkpoint, StreamSetup, WriteSetup
+from resource_airbyte.protocol.seams import Checkpoint, Destination, StreamSetup, WriteSetup
 
 PEOPLE = StreamDescriptor("people")
 LARGE = 100_000  # bytes of a record: a few fill the pipes, so that back-pressure comes at once
@@ -53,7 +57,14 @@ def some(count: int) -> dict[str, Any]:
     return {"records": {"stream": "people", "count": count}}
 
 
-def sync(reads: list[Any], write: dict[str, Any], *, source: float = PATIENT, destination: float = PATIENT) -> Outcome:
+def sync(
+    reads: list[Any],
+    write: dict[str, Any],
+    *,
+    source: float = PATIENT,
+    destination: float = PATIENT,
+    into: Destination | None = None,
+) -> Outcome:
     """One attempt; `source` and `destination` are how long each may be silent."""
     mark = f"liveness-{id(reads):x}."
 
@@ -61,11 +72,12 @@ def sync(reads: list[Any], write: dict[str, Any], *, source: float = PATIENT, de
         return Program(role, (sys.executable, str(SCRIPTED)), process.environment({process.MARK: f"{mark}{role}"}))
 
     catalog = ConfiguredCatalog([ConfiguredStream(Stream("people"), "incremental", "append")])
-    streams = (StreamSetup(PEOPLE, "people", None, {}, "append", (), (), 0, 0, 1, 0, 0),)
+    schema = {"properties": {"id": {"type": "integer"}}}
+    streams = (StreamSetup(PEOPLE, "people", None, schema, "append", (), (), 0, 0, 1, 0, 0),)
     people = {"name": "people", "records": 1000, "pad": LARGE}
     replication = Replication(
         ChildSource(program("source"), {"streams": [people], "on": {"read": reads}}),
-        lambda: ChildDestination(program("destination"), {"write": write}, catalog),
+        lambda: into or ChildDestination(program("destination"), {"write": write}, catalog),
         catalog,
         WriteSetup("c", 1, streams),
         (),
@@ -151,3 +163,39 @@ def test_the_time_in_which_a_machine_slept_is_nobody_s_silence(monkeypatch: pyte
     monkeypatch.setattr(replicate, "time", Sleeper)
     outcome = sync([STARTED, some(1), {"sleep": 1.0}, STATE, COMPLETE], {}, source=10.0, destination=10.0)
     assert outcome.faults == []
+
+
+@pytest.fixture
+def warehouse(postgres: str) -> Iterator[PostgresWarehouse]:
+    made = PostgresWarehouse(postgres, f"liveness_{os.getpid()}")
+    yield made
+    made.drop()
+
+
+def connected(warehouse: PostgresWarehouse) -> psycopg.Connection[Any]:
+    given = warehouse.configuration
+    place = {"host": given["host"], "port": given["port"], "dbname": given["database"]}
+    return psycopg.connect(**place, user=given["username"], password=given["password"])
+
+
+@pytest.mark.slow
+def test_a_destination_of_ours_that_waits_for_somebody_s_lock_is_silent(warehouse: PostgresWarehouse) -> None:
+    reads = [STARTED, some(1), STATE, COMPLETE]
+    assert sync(reads, {}, into=warehouse.destination()).faults == []
+    with connected(warehouse) as other:
+        other.execute("LOCK TABLE main.people")
+        fault = only(sync(reads, {}, destination=1.0, into=warehouse.destination()))
+    assert (fault.origin, fault.type) == ("destination", "destination_timeout")
+
+
+@pytest.mark.slow
+def test_a_destination_of_ours_that_works_at_a_long_statement_is_not_silent(warehouse: PostgresWarehouse) -> None:
+    reads = [STARTED, some(1), STATE, COMPLETE]
+    assert sync(reads, {}, into=warehouse.destination()).faults == []
+    with connected(warehouse) as other:
+        other.execute(
+            "CREATE FUNCTION main.crawl() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN PERFORM pg_sleep(3); RETURN NEW; END $$"
+        )
+        other.execute("CREATE TRIGGER crawl BEFORE INSERT ON main.people FOR EACH ROW EXECUTE FUNCTION main.crawl()")
+    assert sync(reads, {}, destination=1.0, into=warehouse.destination()).faults == []
