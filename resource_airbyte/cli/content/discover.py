@@ -110,11 +110,7 @@ def _different(session: Session, connection: ConnectionRead, read: SourceDiscove
         return Result(data, messages=(f"nothing has changed for {connection.name}",))
     now = session.client.connections.get(connection.connection_id)
     paused = (f"{connection.name} is paused: {now.status_reason}",) if now.status_reason else ()
-    hint = (
-        None
-        if paused
-        else f"take it over: resource-airbyte content discover --name {shlex.quote(connection.name)} --apply"
-    )
+    take = f"take it over: resource-airbyte content discover --name {shlex.quote(connection.name)} --apply"
     return Result(data, list(schemas.lines(data["changes"])), paused, None if paused else take)
 
 
