@@ -54,7 +54,7 @@ def to_stderr(settings: Settings) -> None:
     root.setLevel(settings.log_level)
     root.addHandler(handler)
     logging.captureWarnings(True)
-    for name in ("uvicorn", "httpx", "httpcore"):  # a line for each request would be all that one sees
+    for name in ("uvicorn", "httpx", "httpcore", "temporalio"):  # a line for each request would be all that one sees
         logging.getLogger(name).setLevel("WARNING")
 
 

@@ -25,7 +25,7 @@ from ..run import Result, Run, Tools
 from ..settling import fail
 from . import letters
 from .admission import Admission
-from .workflow import JobWorkflow, Step, job_workflow
+from .workflow import AT_ONCE, JobWorkflow, Step, job_workflow
 
 BEAT = 1.5  # seconds between two signs of life
 T = TypeVar("T")
@@ -53,7 +53,8 @@ class Activities:
 
     @activity.defn
     async def step(self, job_id: int, last: int | None, stopped: bool) -> Step:
-        step, others = await self._thread(lambda: self._admission.step(job_id, last, stopped))
+        until = activity.info().started_time.timestamp() + AT_ONCE
+        step, others = await self._thread(lambda: self._admission.step(job_id, last, stopped, until))
         if step.number is None:
             log.info("job %d is over", job_id)
         elif step.pause:

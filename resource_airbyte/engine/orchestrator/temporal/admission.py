@@ -22,17 +22,18 @@ class Admission:
     def __init__(self, tools: Tools) -> None:
         self._tools, self._capacity = tools, Capacity.of(tools.settings)
 
-    def step(self, job_id: int, last: int | None, stopped: bool) -> tuple[Step, list[int]]:
+    def step(self, job_id: int, last: int | None, stopped: bool, until: float) -> tuple[Step, list[int]]:
         """What is next for a job of which no attempt can be running any more, and which others may begin now.
 
         `last` is the attempt that is over, None at the beginning. `stopped`: it ended in good order, because its worker
-        was to end.
+        was to end. After `until` (epoch seconds) somebody else has been asked, and what this would do may be wrong.
         """
         catalog = self._tools.catalog()
         with self._tools.db.begin() as tx:
             queue.alone(tx)
-            if last is not None and len(jobs.attempts(tx, [job_id])[job_id]) > last + 1:
-                return Step(), []  # asked long ago, and asked again since: nobody listens to this answer any more
+            number = len(jobs.attempts(tx, [job_id])[job_id])
+            if time.time() > until or (last is not None and number > last + 1):
+                return Step(), []  # nobody listens to this answer any more
             interrupt(tx, job_id)
             pause = self._pause(tx, job_id, stopped)
             if pause is None:
@@ -41,7 +42,6 @@ class Admission:
             wanted = claims(tx, job_id, box=self._tools.box, catalog=catalog)
             queue.enter(tx, job_id, _plain(wanted), pause)
             begin = self._admit(tx)
-            number = len(jobs.attempts(tx, [job_id])[job_id])
             others = [each for each in begin if each != job_id]
             return Step(number, pause, admitted=job_id in begin), others
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from datetime import timedelta
+from typing import Any
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, RegisterNamespaceRequest
 from temporalio.client import Client
@@ -15,6 +17,7 @@ KEEP = timedelta(days=3)  # how long Temporal shows what has ended
 TRIES = RetryConfig(initial_interval_millis=100, max_interval_millis=1000, max_elapsed_time_millis=4000, max_retries=6)
 AGAIN = 1.0  # seconds between two tries to connect
 TIMEOUT = timedelta(seconds=10)  # of one call
+LOOKS, LOOK = 150, 0.2  # how often, and after how many seconds, one looks whether a new namespace can be worked in
 log = logging.getLogger("worker")
 
 
@@ -49,12 +52,20 @@ async def ensure_namespace(client: Client) -> None:
     except RPCError as error:
         if error.status != RPCStatusCode.ALREADY_EXISTS:
             raise
+    for _ in range(LOOKS):
+        if await _found(client.count_workflows(rpc_timeout=TIMEOUT)):
+            return
+        await asyncio.sleep(LOOK)  # its servers hear of a new one only after a while, and tell nobody
 
 
 async def _has_namespace(client: Client) -> bool:
     asked = DescribeNamespaceRequest(namespace=client.namespace)
+    return await _found(client.workflow_service.describe_namespace(asked, timeout=TIMEOUT))
+
+
+async def _found(question: Awaitable[Any]) -> bool:
     try:
-        await client.workflow_service.describe_namespace(asked, timeout=TIMEOUT)
+        await question
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise

@@ -22,6 +22,8 @@ SILENCE = 20.0
 EVER = timedelta(days=3650)
 # Seconds after which one that waits asks again, should the word that there is room have been lost: ever longer.
 ASK_AGAIN, ASK_AT_LAST = 30.0, 600.0
+# Seconds that asking the store may take; then somebody else is asked.
+AT_ONCE = 20.0
 # What the store is asked may be asked again: it is tried until the store answers.
 PERSISTENT = RetryPolicy(
     initial_interval=timedelta(seconds=0.5), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=10)
@@ -94,7 +96,7 @@ class JobWorkflow:
             "admit",
             job_id,
             result_type=bool,
-            start_to_close_timeout=timedelta(minutes=1),
+            start_to_close_timeout=timedelta(seconds=AT_ONCE),
             retry_policy=PERSISTENT,
             cancellation_type=WAIT,
         ):
@@ -131,7 +133,7 @@ async def _step(job_id: int, last: int | None = None, stopped: bool = False) -> 
         "step",
         args=[job_id, last, stopped],
         result_type=Step,
-        start_to_close_timeout=timedelta(minutes=1),
+        start_to_close_timeout=timedelta(seconds=AT_ONCE),
         retry_policy=PERSISTENT,
         cancellation_type=WAIT,
     )
@@ -142,7 +144,7 @@ async def _store(activity: str, job_id: int) -> None:
     await workflow.execute_activity(
         activity,
         job_id,
-        start_to_close_timeout=timedelta(minutes=1),
+        start_to_close_timeout=timedelta(seconds=AT_ONCE),
         retry_policy=PERSISTENT,
         cancellation_type=WAIT,
     )
