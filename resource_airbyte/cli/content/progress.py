@@ -127,7 +127,8 @@ def failure_line(failure: FailureReason) -> str:
     """One failure: whose, of which type, and what it says."""
     whose = failure.failure_origin or "unknown origin"
     kind = f" ({failure.failure_type})" if failure.failure_type else ""
-    stream = f", stream {failure.stream_descriptor.name}" if failure.stream_descriptor else ""
+    of = failure.stream_descriptor
+    stream = f", stream {title((of.namespace, of.name))}" if of else ""
     return f"{whose}{kind}{stream}: {failure.external_message or failure.internal_message or 'no message'}"
 
 
