@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from resource_airbyte.cli.content.progress import Key, Watched, failure_line, title
+from resource_airbyte.cli.content.progress import Key, Watched, title
 from resource_airbyte.cli.result import Table
 from resource_airbyte.cli.words import size
 
 if TYPE_CHECKING:
     from resource_airbyte.model.connections import ConnectionRead, TablePreview
-    from resource_airbyte.model.jobs import AttemptStats, JobInfoRead, JobRead
+    from resource_airbyte.model.jobs import AttemptStats, FailureReason, JobInfoRead, JobRead
 
 UNKNOWN = "unknown"
 # A preview is a glance: what does not fit on a screen is left out, and said to be.
@@ -141,11 +141,11 @@ def as_data(outcomes: list[StreamOutcome]) -> list[dict[str, Any]]:
     ]
 
 
-def failures(info: JobInfoRead) -> list[str]:
+def failures(info: JobInfoRead) -> list[FailureReason]:
     """Why the last attempt failed."""
     last = info.attempts[-1].attempt if info.attempts else None
     summary = last.failure_summary if last is not None and last.status != "succeeded" else None
-    return [failure_line(each) for each in summary.failures] if summary else []
+    return summary.failures if summary else []
 
 
 def preview(tables: list[TablePreview], file: str | None) -> list[str | Table]:

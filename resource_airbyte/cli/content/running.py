@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resource_airbyte.cli.content import add, outcome, progress, streams
-from resource_airbyte.cli.content.progress import Key, Watched
+from resource_airbyte.cli.content.progress import Key, Watched, failure_line
 from resource_airbyte.cli.result import INTERRUPTED, Result, Table
 from resource_airbyte.cli.session import Session
 from resource_airbyte.errors import ResourceError, RuntimeFault, SyncRunning
@@ -88,7 +88,8 @@ class Run:
     def _ended(self, info: JobInfoRead, watched: Watched) -> Result:
         done = info.job.status == "succeeded"
         streams = outcome.streams(info, self.connection, watched)
-        reasons = outcome.failures(info)
+        failures = outcome.failures(info)
+        reasons = [failure_line(each) for each in failures]
         rows, note = self._preview(info) if done else ([], None)
         data = {
             "job": {"id": info.job.id, "status": info.job.status, "attempts": len(info.attempts)},
@@ -97,6 +98,7 @@ class Run:
             **self._made(),
             "streams": outcome.as_data(streams),
             "failures": reasons,
+            "failure_reasons": [each.wire() for each in failures],
             "preview": [each.wire() for each in rows],
         }
         blocks: list[str | Table] = [outcome.table(streams, watched)]
