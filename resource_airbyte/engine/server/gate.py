@@ -57,7 +57,8 @@ class Gate:
         behind a reverse proxy or a port that is published as another one.
         """
         self._app, self._token, self._open, self._observe = app, token, open_paths, observe
-        self._hosts = {f"{name}:{port}" for name in LOCAL_NAMES for port in ports} | {each.lower() for each in hosts}
+        self._own = {f"{name}:{port}" for name in LOCAL_NAMES for port in ports}
+        self._named = {spelling for each in hosts for spelling in _spellings(each.lower())}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -91,13 +92,20 @@ class Gate:
         if _by_unix_socket(scope):
             return
         host = headers.get("host", "").lower()
-        if host not in self._hosts:
-            raise Forbidden(f"the Host {host!r} is not this server", hint="use http://localhost and the port")
+        if host not in self._own and host not in self._named:
+            hint = "use http://localhost and the port; behind a reverse proxy, AIRBYTE_HOSTS names what may come"
+            raise Forbidden(f"the Host {host!r} is not this server", hint=hint)
         origin = headers.get("origin")
-        if origin is not None and (
-            urlsplit(origin).scheme != "http" or urlsplit(origin).netloc.lower() not in self._hosts
-        ):
+        if origin is not None and not self._is_ours(origin):
             raise Forbidden(f"requests from pages of {origin!r} are not allowed")
+
+    def _is_ours(self, origin: str) -> bool:
+        """Whether a page of this origin is one of this server; a proxy in front of us may speak TLS."""
+        page = urlsplit(origin)
+        host = page.netloc.lower()
+        return (page.scheme == "http" and host in self._own) or (
+            page.scheme in ("http", "https") and host in self._named
+        )
 
     def _check_token(self, headers: Headers) -> None:
         given = _token(headers.get("authorization", ""))
@@ -127,6 +135,12 @@ class _Out:
             for name, value in SECURITY.items():
                 headers.setdefault(name, value)
         await self._send(message)
+
+
+def _spellings(host: str) -> tuple[str, ...]:
+    """A browser leaves the port out where it is the usual one."""
+    name, _, port = host.rpartition(":")
+    return (host, name) if port in ("80", "443") else (host,)
 
 
 def _template(scope: Scope) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from api_double import TOKEN, Api
+from starlette.responses import PlainTextResponse
 
 from resource_airbyte.engine.server import gate
 
@@ -61,6 +62,32 @@ def test_our_own_names_are_served(api: Api, host: str) -> None:
 def test_a_foreign_host_is_refused_even_with_the_token(api: Api, host: str) -> None:
     response = api.request("GET", "/api/v1/instance_configuration", headers={"host": host})
     assert (response.status_code, response.json()["details"]["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("localhost:8000", None, 200),
+        ("localhost:9000", "http://localhost:9000", 200),
+        ("airbyte.example.com", "https://airbyte.example.com", 200),
+        ("Airbyte.Example.com:443", None, 200),
+        ("localhost:9000", "https://airbyte.example.com.evil", 403),
+        ("localhost:8000", "https://localhost:8000", 403),
+        ("localhost:9001", None, 403),
+        ("airbyte.example.com:9000", None, 403),
+        ("server:8001", None, 403),
+        ("evil.example:9000", None, 403),
+    ],
+)
+def test_only_the_hosts_that_were_named_may_be_named(host: str, origin: str | None, status: int) -> None:
+    """A published port, a reverse proxy. The containers' own names are not among them: in a browser, a page of such a
+    name is one of whoever answers for names in that network.
+    """
+    hosts = ["localhost:9000", "airbyte.example.com:443"]
+    behind = PlainTextResponse("here")
+    app = gate.Gate(behind, token=lambda: TOKEN, ports=(8000, 8001), hosts=hosts, open_paths=frozenset())
+    headers = {"host": host} | ({} if origin is None else {"origin": origin})
+    assert Api(app).request("GET", "/", headers=headers).status_code == status
 
 
 @pytest.mark.parametrize(
