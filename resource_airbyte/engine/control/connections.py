@@ -99,6 +99,7 @@ class Connections:
             destination_id = self.get(body.connection_id).destination_id
             catalog = checked(body.sync_catalog, known_modes(self._context, destination_id))
         with self._context.db.begin() as tx:
+            store.locked(tx, body.connection_id)
             connection = store.get(tx, body.connection_id)
             for name in ("status", "namespace_definition", "namespace_format", "prefix"):
                 if getattr(body, name) is not None:

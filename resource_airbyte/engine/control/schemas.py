@@ -58,7 +58,7 @@ class Schemas:
         """
         modes = known_modes(self._context, self._destination(body.connection_id))
         with self._context.db.begin() as tx:
-            connection = connections.get(tx, body.connection_id)
+            connection = connections.locked(tx, body.connection_id)
             found = difference(changes.known(tx, connection), body.catalog)
             taken = checked(changes.repaired(connection, body.catalog, modes), modes)
             changes.take(connection, taken, _catalog_id(tx, connection.source_id, body.catalog_id))
@@ -74,7 +74,7 @@ class Schemas:
         for connection_id, destination_id in found.items():
             modes = known_modes(self._context, destination_id)
             with self._context.db.begin() as tx:
-                connection = connections.get(tx, connection_id)
+                connection = connections.locked(tx, connection_id)
                 catalog_id = _catalog_id(tx, body.source_id, body.catalog_id)
                 changes.settle(tx, connection, body.catalog, catalog_id, modes=modes)
         self._context.changed()
@@ -84,7 +84,7 @@ class Schemas:
         assert read.catalog is not None
         assert read.catalog_id is not None
         with self._context.db.begin() as tx:
-            connection = connections.get(tx, connection_id)
+            connection = connections.locked(tx, connection_id)
             outcome = changes.settle(tx, connection, read.catalog, read.catalog_id, propagate=False)
             status = connection.status
         if outcome.paused:

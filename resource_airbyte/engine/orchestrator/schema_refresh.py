@@ -110,7 +110,7 @@ class SchemaRefresh:
 
     def _ask(self, known: Known) -> catalogs.Catalog | None:
         with self._tools.db.begin() as tx:  # before it answers, so that one that never does is not asked by each sync
-            connections.get(tx, known.connection_id).schema_tried_at = now()
+            connections.locked(tx, known.connection_id).schema_tried_at = now()
         try:
             answer = self._probe(known)
         except DatabaseUnreachable:
@@ -124,6 +124,8 @@ class SchemaRefresh:
         if renewed is not None:
             asked = Asked.of(self._tools.box, known.connector, known.source.version, renewed)
         with self._tools.db.begin() as tx:
+            # From now on it is the answer that is old; another configuration or version is asked at once.
+            connections.locked(tx, known.connection_id).schema_tried_at = None
             return discovered.keep(tx, known.source.id, asked, answer["catalog"])
 
     def _probe(self, known: Known) -> dict[str, Any]:
@@ -155,7 +157,7 @@ class SchemaRefresh:
     def _settle(self, connection_id: str, catalog: catalogs.Catalog) -> None:
         found = AirbyteCatalog.from_protocol(catalog.payload)
         with self._tools.db.begin() as tx:
-            connection = connections.get(tx, connection_id)
+            connection = connections.locked(tx, connection_id)
             if connection.status != "active":
                 return
             modes = _modes(tx, connection)

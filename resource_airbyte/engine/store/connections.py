@@ -19,8 +19,8 @@ class Connection(Base):
 
     `schema_change` is what its source's schema has changed and the connection has not taken over: `change`, `diff`,
     `catalogId`, `at`, the `reason` if it was paused for that, `accepted` once somebody let it go on all the same.
-    `schema_tried_at`: when a sync last asked for the schema. `backfill`: streams, as {"name", "namespace"}, that the
-    next sync is to read from their beginning.
+    `schema_tried_at`: when a sync last asked for the schema and got no answer. `backfill`: streams, as {"name",
+    "namespace"}, that the next sync is to read from their beginning.
     """
 
     __tablename__ = "connections"
