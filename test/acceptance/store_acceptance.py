@@ -169,6 +169,28 @@ def test_an_actor_of_the_other_kind_is_not_found(db: Database, connection_id: st
             actors.get(tx, connection.source_id, "destination")
 
 
+def test_a_catalog_that_is_discovered_again_is_the_same_and_those_in_use_are_kept(
+    db: Database, connection_id: str
+) -> None:
+    def found(streams: list[int], *kept: str) -> str:
+        with db.begin() as tx:
+            source_id = connections.get(tx, connection_id).source_id
+            return catalogs.add(tx, source_id, "hash", "1", {"streams": streams}, kept=kept).id
+
+    first = found([1])
+    assert found([1]) == first
+    second = found([2], first)
+    third = found([3], first)
+    with db.read() as tx:
+        source_id = connections.get(tx, connection_id).source_id
+        newest = catalogs.newest(tx, source_id)
+        assert newest is not None
+        assert newest.id == third
+        there = [catalogs.get(tx, each, source_id) is not None for each in (first, second, third)]
+        assert there == [True, False, True]
+        assert catalogs.get(tx, first, "another source") is None
+
+
 def test_a_catalog_is_found_by_actor_configuration_and_version_alone(db: Database, connection_id: str) -> None:
     with db.begin() as tx:
         source_id = connections.get(tx, connection_id).source_id
