@@ -43,6 +43,7 @@ TABLE: dict[str, tuple[str, ...]] = {
         *("engine.store", "engine.secrets", "engine.schemas", "engine.connectors", "protocol"),
         *GROUND,
     ),
+    "engine.orchestrator.temporal.workflow": ("engine.orchestrator.base",),
     "engine.control": (
         *("engine.orchestrator.base", "engine.schemas", "engine.store", "engine.connectors", "engine.secrets"),
         *("engine.retention", *GROUND),
@@ -75,14 +76,18 @@ def room(module: str) -> str:
     return max(fits, key=len, default="")
 
 
-def imports(module: str) -> Iterator[tuple[int, str]]:
-    """Every import of a module, wherever in it, as (line, absolute name); those for type checkers alone included."""
+def imports(module: str, *, loaded: bool = False) -> Iterator[tuple[int, str]]:
+    """Every import of a module, wherever in it, as (line, absolute name); those for type checkers alone included.
+
+    `loaded`: only what is imported as soon as the module is.
+    """
     path = PACKAGE / (module.replace(".", "/") + ".py")
     package = module.rpartition(".")[0]
     if not path.is_file():
         path, package = PACKAGE / module.replace(".", "/") / "__init__.py", module
     package = f"{ROOT}.{package}" if package and module != "__init__" else ROOT
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in tree.body if loaded else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -127,6 +132,17 @@ def test_a_module_imports_only_what_its_room_may(module: str) -> None:
 @pytest.mark.parametrize("module", [module for module in modules() if room(module) in LIGHT])
 def test_what_every_command_loads_has_no_heavy_library(module: str) -> None:
     assert not [f"line {line}: {name}" for line, name in imports(module) if name.split(".")[0] in HEAVY]
+
+
+def test_only_the_stack_loads_what_only_the_stack_has() -> None:
+    """Temporal's library is an extra: the daemon, and whatever a user starts, must do without."""
+    may = {"engine.main.worker", *(each for each in modules() if each.startswith("engine.orchestrator.temporal."))}
+    wrong = []
+    for module in set(modules()) - may:
+        for line, name in imports(module, loaded=True):
+            if name.startswith(("temporalio", f"{ROOT}.engine.orchestrator.temporal.")):
+                wrong.append(f"{module}, line {line}: {name}")
+    assert not wrong
 
 
 def test_every_room_of_the_table_is_used_or_planned() -> None:
