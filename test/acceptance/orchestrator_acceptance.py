@@ -39,7 +39,7 @@ SETTINGS: dict[str, Any] = {
     "retry_max_failures": 3,
     "retry_max_partial_failures": 3,
     "checkpoint_interval": 0,
-    "source_silence_timeout": 15,
+    "source_silence_timeout": 25,
 }
 CANCELLED = 10.0  # seconds within which a cancelled job has ended, with all its processes
 PATIENCE = 60.0
