@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import own_temporal
 import pytest
+from api_double import PUBLIC, FakeOrchestrator
+from cryptography.fernet import Fernet
+from store_acceptance import add_connection
 
 pytest.importorskip("temporalio", reason="needs the Python package temporalio")
 
 from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, ScheduleSpec, ScheduleState
 from temporalio.service import RPCError
+from temporalio.worker import Worker
 
+from resource_airbyte.engine.connectors.registry import Registry
+from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.orchestrator.temporal import calendars, link
+from resource_airbyte.engine.orchestrator.temporal.scheduled import ScheduledWorkflow
+from resource_airbyte.engine.orchestrator.temporal.schedules import PREFIX, TemporalSchedules
+from resource_airbyte.engine.orchestrator.temporal.starting import Starting
+from resource_airbyte.engine.orchestrator.temporal.workflow import JOBS
+from resource_airbyte.engine.secrets import Box
+from resource_airbyte.engine.store import Database, connections, jobs
 from resource_airbyte.model import cron as quartz
 from resource_airbyte.model.due import due
 
+pytestmark = pytest.mark.slow
 NAMESPACE = "schedules"
 NOW = datetime.now(UTC).replace(microsecond=0)
 # Zones whose clocks are set by an hour, by half of it, in both halves of the year, in Ramadan, at odd offsets, never.
@@ -131,7 +147,6 @@ def starts(zone: str) -> list[float]:
     return [NOW.timestamp(), *(each.timestamp() for each in before[:3])]
 
 
-@pytest.mark.slow
 def test_temporal_and_we_agree_on_every_moment(server: own_temporal.Temporal) -> None:
     """But for the second one of an hour that clocks show twice, which `is_ours` leaves out."""
     cases = [
@@ -158,7 +173,6 @@ def test_temporal_and_we_agree_on_every_moment(server: own_temporal.Temporal) ->
     assert not wrong, f"{len(wrong)} of {len(cases)}:\n" + "\n".join(wrong[:20])
 
 
-@pytest.mark.slow
 def test_temporal_and_we_agree_on_intervals(server: own_temporal.Temporal) -> None:
     rng = random.Random(4)
 
@@ -174,3 +188,201 @@ def test_temporal_and_we_agree_on_intervals(server: own_temporal.Temporal) -> No
         await all_of([compare(client, number) for number in range(60)])
 
     on(server, work)
+
+
+class Stack:
+    """A store, the clock of the stack over it, and a worker; the jobs wait until the test ends them."""
+
+    def __init__(self, db: Database, folder: Path) -> None:
+        self.db = db
+        self.orchestrator = FakeOrchestrator(db, Box(Fernet.generate_key()))
+        self.control = Control(
+            db=db,
+            box=self.orchestrator.box,
+            catalog=lambda: PUBLIC,
+            orchestrator=self.orchestrator,
+            log_dir=folder / "logs",
+            url="http://localhost:8000",
+            registry=Registry("http://127.0.0.1:1", folder / "registry", offline=True),
+        )
+
+    def connect(self, name: str, kind: str, data: dict[str, Any], **values: Any) -> str:
+        identity = add_connection(self.db, name)
+        streams = [{"stream": {"name": "users"}, "config": {"selected": True}}]
+        self.set(identity, schedule_type=kind, schedule_data=data, sync_catalog={"streams": streams}, **values)
+        return identity
+
+    def set(self, identity: str, **values: Any) -> None:
+        with self.db.begin() as tx:
+            for name, value in values.items():
+                setattr(connections.get(tx, identity), name, value)
+
+    def jobs(self, identity: str) -> list[jobs.Job]:
+        with self.db.read() as tx:
+            return jobs.listed(tx, jobs.Filter(connection_id=identity, ascending=True))[0]
+
+    def end(self, identity: str) -> None:
+        with self.db.begin() as tx:
+            for job in jobs.unfinished(tx, identity):
+                jobs.set_status(tx, job.id, "succeeded")
+
+    @asynccontextmanager
+    async def worker(self, client: Client) -> AsyncIterator[None]:
+        starting = Starting(self.db, self.control.connections.due)
+        async with Worker(client, task_queue=JOBS, workflows=[ScheduledWorkflow], activities=[starting.due]):
+            yield
+
+    def clock(self, **options: Any) -> TemporalSchedules:
+        async def nobody() -> Client:
+            raise AssertionError("the test turns it by hand")
+
+        return TemporalSchedules(self.db, nobody, **options)
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    with closing(Database.at(tmp_path / "airbyte.db")) as db:
+        db.prepare()
+        yield Stack(db, tmp_path)
+
+
+async def until(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.05)  # between two looks: the store tells nobody
+
+
+EVERY_SECOND = {"cron": {"cronExpression": "* * * * * ?", "cronTimeZone": "UTC"}}
+HOURLY = {"basicSchedule": {"units": 1, "timeUnit": "hours"}}
+
+
+def test_what_is_due_is_made_a_job_until_it_is_paused_and_again_when_it_goes_on(
+    server: own_temporal.Temporal, stack: Stack
+) -> None:
+    async def work(client: Client) -> None:
+        identity, clock = stack.connect("people", "cron", EVERY_SECOND), stack.clock()
+        handle = client.get_schedule_handle(PREFIX + identity)
+        async with stack.worker(client):
+            await clock.turn(client)
+            await until(lambda: stack.jobs(identity))
+            await until(lambda: stack.orchestrator.submitted == [1])
+            skipped = (await handle.describe()).info.num_actions
+            while (await handle.describe()).info.num_actions < skipped + 2:
+                await asyncio.sleep(0.2)  # seconds in which it is due, and the first job is not over
+            assert [each.id for each in stack.jobs(identity)] == [1]
+            stack.end(identity)
+            await until(lambda: len(stack.jobs(identity)) == 2)
+            stack.set(identity, status="inactive")
+            await clock.turn(client)
+            stack.end(identity)
+            described = await handle.describe()
+            assert described.schedule.state.paused
+            assert (described.schedule.state.note or "").startswith("people: * * * * * ? (UTC)")
+            before = len(stack.jobs(identity))
+            await asyncio.sleep(2.5)  # some moments that would be due
+            assert len(stack.jobs(identity)) == before
+            stack.set(identity, status="active")
+            await clock.turn(client)
+            await until(lambda: len(stack.jobs(identity)) > before)
+            stack.set(identity, status=connections.DELETED)
+            await clock.turn(client)
+            with pytest.raises(RPCError):
+                await handle.describe()
+
+    on(server, work)
+
+
+def test_an_interval_counts_from_the_last_job_and_what_is_overdue_begins_at_once(
+    server: own_temporal.Temporal, stack: Stack
+) -> None:
+    async def next_of(client: Client, identity: str) -> float:
+        found = (await client.get_schedule_handle(PREFIX + identity).describe()).info.next_action_times
+        return found[0].timestamp()
+
+    async def work(client: Client) -> None:
+        made, now = time.time() - 1800, time.time()
+        identity, clock = stack.connect("people", "basic", HOURLY, created_at=made), stack.clock()
+        async with stack.worker(client):
+            await clock.turn(client)  # a minute after it was made it should have begun
+            await until(lambda: stack.jobs(identity))
+            stack.end(identity)
+            await clock.turn(client)
+            assert await next_of(client, identity) == pytest.approx(now + 3600, abs=20)
+            with stack.db.begin() as tx:
+                jobs.get(tx, 1).created_at = now - 600  # as if somebody had started it then
+            await clock.turn(client)
+            assert await next_of(client, identity) == pytest.approx(now + 3000, abs=2)
+            stack.set(identity, status="inactive")
+            await clock.turn(client)
+            with stack.db.begin() as tx:
+                jobs.get(tx, 1).created_at = now - 7200
+            await clock.turn(client)
+            assert len(stack.jobs(identity)) == 1
+            stack.set(identity, status="active")
+            await clock.turn(client)
+            await until(lambda: len(stack.jobs(identity)) == 2)
+
+    on(server, work)
+
+
+def test_a_restart_leaves_what_is_right_and_mends_what_is_not(server: own_temporal.Temporal, stack: Stack) -> None:
+    daily = {"cron": {"cronExpression": "0 0 3 L * ?", "cronTimeZone": "Europe/Berlin"}}
+
+    async def work(client: Client) -> None:
+        made = [stack.connect(str(number), "cron", daily) for number in range(3)]
+        handles = [client.get_schedule_handle(PREFIX + each) for each in made]
+        await stack.clock().turn(client)
+        before = [await each.describe() for each in handles]
+        await handles[1].delete()
+        await handles[2].pause(note="by hand")
+        stray = client.get_schedule_handle(PREFIX + "of-nobody")
+        await client.create_schedule(stray.id, before[0].schedule)
+        await until_listed(client, PREFIX + made[2], "by hand")
+        await stack.clock().turn(client)
+        after = [await each.describe() for each in handles]
+        assert after[0].info.last_updated_at == before[0].info.last_updated_at
+        assert after[1].info.next_action_times == before[1].info.next_action_times
+        assert not after[2].schedule.state.paused
+        with pytest.raises(RPCError):
+            await stray.describe()
+        assert [job for each in made for job in stack.jobs(each)] == []
+
+    on(server, work)
+
+
+async def until_listed(client: Client, identity: str, note: str) -> None:
+    """Lists of Temporal are some moments old."""
+    async with asyncio.timeout(20):
+        while True:
+            found = [each async for each in await client.list_schedules() if each.id == identity]
+            if found and found[0].schedule and found[0].schedule.state.note == note:
+                return
+            await asyncio.sleep(0.2)
+
+
+def test_what_was_due_while_temporal_was_down_runs_once(server: own_temporal.Temporal, stack: Stack) -> None:
+    first = int(time.time()) + 8
+    first += -first % 60 if first % 60 > 57 else 0  # all three in one minute
+    moment = datetime.fromtimestamp(first, UTC)
+    seconds = ",".join(str(moment.second + number) for number in range(3))
+    expression = f"{seconds} {moment.minute} {moment.hour} * * ?"
+    identity = stack.connect("people", "cron", {"cron": {"cronExpression": expression, "cronTimeZone": "UTC"}})
+
+    async def begin(client: Client) -> None:
+        await stack.clock().turn(client)
+        await client.get_schedule_handle(PREFIX + identity).describe()  # it counts from when it is first looked at
+
+    on(server, begin)
+    server.kill()
+    assert time.time() < first, "too slow for what this test is to see"
+    time.sleep(first + 3 - time.time())  # the moments pass
+    server.start()
+
+    async def come_back(client: Client) -> None:
+        async with stack.worker(client):
+            await until(lambda: stack.jobs(identity))
+            stack.end(identity)
+            await asyncio.sleep(3.0)  # in which the others would come
+            assert len(stack.jobs(identity)) == 1
+
+    on(server, come_back)
