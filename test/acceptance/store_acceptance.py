@@ -245,6 +245,21 @@ def test_the_database_itself_refuses_a_second_unfinished_job(db: Database, conne
         tx.add(jobs.Job(connection_id=connection_id, config_type="sync", status=status))
 
 
+def test_an_attempt_that_is_over_stays_as_it_is(db: Database, connection_id: str) -> None:
+    """Whoever took it for dead has closed it; it may not be, and has something to say yet."""
+    job_id = new_job(db, connection_id)
+    with db.begin() as tx:
+        jobs.open_attempt(tx, job_id)
+        assert jobs.is_running(tx, job_id, 0)
+        assert jobs.close_attempt(tx, job_id, 0, "failed", {"streams": []}, [{"failureType": "system_error"}])
+    with db.begin() as tx:
+        assert not jobs.is_running(tx, job_id, 0)
+        assert not jobs.close_attempt(tx, job_id, 0, "succeeded", {"streams": [1]})
+    with db.read() as tx:
+        attempt = jobs.attempts(tx, [job_id])[job_id][0]
+        assert (attempt.status, attempt.stats) == ("failed", {"streams": []})
+
+
 def test_a_job_for_a_connection_that_does_not_exist_is_not_found(db: Database) -> None:
     with pytest.raises(NotFound):
         new_job(db, "nowhere")

@@ -14,6 +14,8 @@ pytest.register_assert_rewrite("orchestrator_acceptance")
 from orchestrator_acceptance import *  # noqa: E402, F403
 from orchestrator_acceptance import SETTINGS  # noqa: E402
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
+
 
 @pytest.fixture(scope="module")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
