@@ -39,6 +39,8 @@ class Keys:
     def finish(self) -> None:
         """Complete what a killed process has begun. A failure is no reason not to start: both keys are at hand."""
         box = self._context.box
+        if not box.replaceable:
+            return  # its file may be in a directory that cannot be written to
         try:
             box.sweep()
             if box.rotating():
