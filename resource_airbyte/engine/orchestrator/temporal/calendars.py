@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any
 
 from temporalio.client import ScheduleCalendarSpec, ScheduleIntervalSpec, ScheduleRange, ScheduleSpec
@@ -22,8 +22,8 @@ AHEAD = 14
 # The years that Temporal knows.
 YEARS = range(2000, 2101)
 EVERY_MONTH = tuple(range(1, 13))
-# Of the moments next to one at which clocks are set; more are so dense that nobody misses some.
-MOST = 200
+# Moments in an hour; of more, nobody misses some in the hours in which clocks are set.
+MOST = 60
 # A day without a midnight is another weekday to Temporal, all of it.
 _NEAR = timedelta(hours=25)
 _SECOND, _HOUR = timedelta(seconds=1), timedelta(hours=1)
@@ -96,8 +96,8 @@ def _next_to_changes(moments: Moments, begin: datetime) -> Iterable[datetime]:
     """Those that Temporal may leave out, whether or not it does."""
     for change in changes(moments.zone, begin):
         since, until = _in_doubt(moments.zone, change)
-        found = list(islice(_between(moments, since, until), MOST + 1))
-        yield from found if len(found) <= MOST else ()
+        if until - since == _SECOND or len(moments.minutes) * len(moments.seconds) <= MOST:
+            yield from _between(moments, since, until)
 
 
 def _in_doubt(zone: tzinfo, change: datetime) -> tuple[datetime, datetime]:
