@@ -64,7 +64,7 @@ WIDER = {**KINDS, "email": "string"}
     ("policy", "fields", "tables"),
     [
         ("ignore", ["id", "name"], {"people"}),
-        ("propagate_columns", ["email", "id", "name"], {"people"}),
+        pytest.param("propagate_columns", ["email", "id", "name"], {"people"}, marks=pytest.mark.slow),
         ("propagate_fully", ["email", "id", "name"], {"people", "pets"}),
     ],
 )
@@ -85,6 +85,7 @@ def test_a_sync_takes_over_what_its_connection_wants(
     assert (noted or {}).get("change") == ("non_breaking" if policy == "ignore" else None)
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_gone_is_forgotten_where_all_is_propagated(engine: Engine) -> None:
     connection = connect(engine, "propagate_fully")
     both = people(10, None, {"name": "pets", "records": 3})
@@ -110,6 +111,7 @@ def test_a_cursor_that_is_gone_fails_the_sync_and_pauses_the_connection(engine: 
     assert engine.rows("SELECT count(*) FROM people") == [(10,)]
 
 
+@pytest.mark.slow
 def test_any_change_pauses_a_connection_that_is_to_be(engine: Engine) -> None:
     connection = connect(engine, "disable")
     engine.sync(connection)
@@ -120,7 +122,11 @@ def test_any_change_pauses_a_connection_that_is_to_be(engine: Engine) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "backfill", "filled"),
-    [("append", "enabled", 12), ("append_dedup", "enabled", 12), ("append", "disabled", 2)],
+    [
+        ("append_dedup", "enabled", 12),
+        pytest.param("append", "enabled", 12, marks=pytest.mark.slow),
+        pytest.param("append", "disabled", 2, marks=pytest.mark.slow),
+    ],
 )
 def test_rows_of_before_get_the_values_of_a_new_field_if_that_is_wanted(
     engine: Engine, mode: str, backfill: str, filled: int
