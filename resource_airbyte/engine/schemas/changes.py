@@ -185,9 +185,10 @@ def _pause(connection: Connection, found: CatalogDiff, catalog_id: str) -> str |
 def _reason(connection: Connection, found: CatalogDiff) -> str:
     verb = f"resource-airbyte content discover --name {shlex.quote(connection.name)}"
     if found.breaking:
+        told = words.brief(words.breaking(found, _current(connection)))
         return (
-            f"the schema of its source has changed: {words.brief(words.breaking(found))}. Choose another cursor_field "
-            f"or primary_key in its file and add that again, or let the source's own take their place: {verb} --apply"
+            f"the schema of its source has changed: {told}. Choose another cursor_field or primary_key in its file and "
+            f"add that again, or let the source's own take their place: {verb} --apply"
         )
     return (
         f"the schema of its source has changed, and it is to be paused then: {words.brief(words.sentences(found))}. "

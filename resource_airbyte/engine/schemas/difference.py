@@ -110,8 +110,15 @@ def _altered(before: Mapping[Path, Any], after: Mapping[Path, Any]) -> Iterator[
 
 def _needed(stream: AirbyteStream, config: AirbyteStreamConfiguration) -> list[list[str] | None]:
     """The fields without which the stream cannot be synced as it is configured."""
-    cursor = [config.cursor_field or stream.default_cursor_field] if config.sync_mode == "incremental" else []
-    return [*cursor, *(_key(stream, config) if dedups(config) else [])]
+    cursor = cursor_of(AirbyteStreamAndConfiguration(stream=stream, config=config))
+    return [cursor, *(_key(stream, config) if dedups(config) else [])]
+
+
+def cursor_of(entry: AirbyteStreamAndConfiguration) -> list[str] | None:
+    """The field by which an incremental stream knows what is new; None for others."""
+    if entry.stream is None or entry.config is None or entry.config.sync_mode != "incremental":
+        return None
+    return entry.config.cursor_field or entry.stream.default_cursor_field
 
 
 def _key(stream: AirbyteStream, config: AirbyteStreamConfiguration) -> list[list[str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from resource_airbyte.engine.schemas.difference import cursor_of, entries, key_of
+from resource_airbyte.model.catalog import AirbyteCatalog, AirbyteStreamAndConfiguration
 from resource_airbyte.model.schema_changes import CatalogDiff, FieldTransform, StreamTransform, StreamUpdate
 
 MOST = 5  # fields, or streams, that a sentence names
@@ -14,9 +16,11 @@ def sentences(diff: CatalogDiff) -> list[str]:
     return [_sentence(each) for each in diff.transforms]
 
 
-def breaking(diff: CatalogDiff) -> list[str]:
-    """A sentence for each change that breaks the connection."""
-    return [sentence for each in diff.transforms if each.update_stream for sentence in _breaking(each)]
+def breaking(diff: CatalogDiff, catalog: AirbyteCatalog) -> list[str]:
+    """A sentence for each change that breaks the connection, which syncs this catalog."""
+    streams = entries(catalog)
+    updates = [each for each in diff.transforms if each.update_stream is not None]
+    return [sentence for each in updates for sentence in _breaking(each, streams[key_of(each.stream_descriptor)])]
 
 
 def brief(lines: list[str]) -> str:
@@ -48,12 +52,14 @@ def _parts(update: StreamUpdate) -> Iterator[str]:
         yield "another primary key"
 
 
-def _breaking(transform: StreamTransform) -> Iterator[str]:
+def _breaking(transform: StreamTransform, entry: AirbyteStreamAndConfiguration) -> Iterator[str]:
     assert transform.update_stream is not None
     title = _title(transform)
     for field in transform.update_stream.field_transforms:
         if field.breaking:
-            yield f"{title}: the field {_path(field)} is gone, which is its cursor or a part of its primary key"
+            is_cursor = cursor_of(entry) == field.field_name
+            what = "its cursor" if is_cursor else "a part of its primary key"
+            yield f"{title}: the field {_path(field)} is gone, which is {what}"
     for each in transform.update_stream.stream_attribute_transforms:
         if each.breaking and each.update_primary_key is not None:
             old, new = each.update_primary_key.old_primary_key, each.update_primary_key.new_primary_key

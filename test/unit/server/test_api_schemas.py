@@ -81,7 +81,7 @@ def test_a_cursor_that_is_gone_pauses_the_connection_and_says_what_to_do(
     assert (read["breakingChange"], read["connectionStatus"]) == (True, "inactive")
     told = get(api, connection)
     assert (told["schemaChange"], told["breakingChange"], told["status"]) == ("breaking", True, "inactive")
-    assert "users: the field updated_at is gone" in told["statusReason"]
+    assert "users: the field updated_at is gone, which is its cursor." in told["statusReason"]
     assert "content discover --name 'people to ware' --apply" in told["statusReason"]
     refused = api.post("connections/sync", {"connectionId": connection["connectionId"]}, 422)
     assert "users: the field updated_at is gone" in refused["message"]
