@@ -46,6 +46,8 @@ class Embedded:
         self, *, force: bool = False, skip_validation: bool = False, link: Path | None = None, service: bool = False
     ) -> Outcome:
         claim.check_free(self._data, self.name)
+        if service:
+            services.check()
         if not force and self._data.installed():
             return self._install_service() if service else self._already_installed()
         if not skip_validation:

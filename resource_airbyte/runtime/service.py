@@ -26,6 +26,15 @@ RESTART = 5
 OF_SESSION = ("XDG_RUNTIME_DIR", "TMPDIR", "TMP", "TEMP")
 
 
+def check() -> None:
+    """Raise NotAvailable where nothing would start a service."""
+    if sys.platform != "darwin" and (shutil.which("systemctl") is None or not _answers()):
+        raise NotAvailable(
+            "there is no systemd here that could start it with the session.",
+            hint="let what starts programs on this machine run: resource-airbyte manage start (cron knows @reboot)",
+        )
+
+
 def install(settings: Settings, data: DataDir) -> tuple[Path, str | None]:
     """Write the service and have it start with the session; its file, and what is still to be typed if anything."""
     name = f"resource-airbyte-{hashlib.sha256(os.fsencode(data.path)).hexdigest()[:8]}"
@@ -35,8 +44,7 @@ def install(settings: Settings, data: DataDir) -> tuple[Path, str | None]:
         path = Path.home() / "Library" / "LaunchAgents" / f"{name}.plist"
         _write(path, launchd(name, command, environment, data.path))
         return path, None
-    if shutil.which("systemctl") is None or not _answers():
-        raise _none()
+    check()
     path = _units() / f"{name}.service"
     _write(path, systemd(command, environment, data.path, settings.stop_timeout))
     _systemctl("daemon-reload")
@@ -151,13 +159,6 @@ def _systemctl(*words: str) -> None:
 def _answers() -> bool:
     """Whether there is a systemd that manages this session: the command alone may be there without one."""
     return _call("show-environment").code == 0
-
-
-def _none() -> NotAvailable:
-    return NotAvailable(
-        "there is no systemd here that could start it with the session.",
-        hint="let what starts programs on this machine run: resource-airbyte manage start (cron knows @reboot)",
-    )
 
 
 def _linger() -> str | None:

@@ -173,6 +173,15 @@ def test_stop_asks_the_workers_first_and_the_database_last(runtime: Compose) -> 
     assert (lines[0], lines[-1]) == ("worker", "postgres")
 
 
+def test_a_start_that_nobody_waits_for_goes_on_by_itself(runtime: Compose) -> None:
+    began = time.monotonic()
+    assert "is starting" in runtime.start(wait=False).message
+    assert time.monotonic() - began < 5
+    runtime._stack.await_well(time.time() + 60)
+    assert runtime.restart(force=True).changed
+    assert runtime.stop().changed
+
+
 def test_a_worker_that_does_not_end_is_killed_at_its_time(runtime: Compose) -> None:
     behave(runtime, "worker deaf")
     runtime.start(timeout=60)

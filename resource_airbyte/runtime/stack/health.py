@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from resource_airbyte.runtime.base import RuntimeStatus, ServiceStatus
 from resource_airbyte.runtime.stack import containers
 from resource_airbyte.runtime.stack.containers import Container
-from resource_airbyte.runtime.stack.stack import Stack
+from resource_airbyte.runtime.stack.stack import Stack, worst
 from resource_airbyte.runtime.stack.usage import Usage, usage
 
 START_HINT = "start it with: resource-airbyte manage start"
@@ -47,9 +47,8 @@ def trouble(stack: Stack, found: Sequence[Container]) -> tuple[str | None, str |
     """What is wrong with a stack that is not well, and what to do. A stack that was stopped has nothing wrong."""
     if not any(one.running for one in found):
         return None, START_HINT
-    bad = [one for one in found if one.problem]
-    if bad:
-        first = bad[0]
+    first = worst([one for one in found if one.problem])
+    if first is not None:
         return f"{first.service}: {first.problem}", f"see: resource-airbyte logs --service {first.service}"
     for service, mine in containers.by_service(found):
         if len(mine) < stack.wanted(service):

@@ -40,7 +40,7 @@ def install(stack: Stack, report: Report, *, link: Path | None, validate: bool) 
         marker = _images(stack, marker, values, report, validate=validate)
         if not any(one.running for one in stack.find()):
             report("making the containers and the database")
-            stack.up("--no-start")
+            stack.make()
             stack.migrate()
         _forget(stack, marker)
     return {

@@ -79,22 +79,26 @@ class Stack:
     def find(self, service: str | None = None) -> list[Container]:
         return containers.find(self.engine, self.project, service)
 
-    def up(self, *words: str, timeout: float = LONGEST_CALL) -> None:
+    def make(self) -> None:
+        """Make what is not there, and start nothing."""
+        self.compose.run(*self._up("--no-start"), timeout=LONGEST_CALL)
+
+    def up(self, *words: str, timeout: float) -> None:
         """Make and start what is not there; compose waits for what others depend on."""
-        self.compose.run(*self._up(*words), timeout=timeout)
+        self.compose.run(*self._up("--detach", *words), timeout=timeout)
 
     def up_alone(self) -> None:
         """The same in the background, when nobody waits: what compose says goes to `compose.log`."""
         self.data.logs.mkdir(mode=0o700, exist_ok=True)
         with open(self.log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
-            argv, environment = self.compose.argv(*self._up()), self.compose.environment()
+            argv, environment = self.compose.argv(*self._up("--detach")), self.compose.environment()
             process.start(argv, env=environment, stdout=log, stderr=log, cwd=self.data.path).release()
 
     def _up(self, *words: str) -> list[str]:
         scale = f"worker={variables.workers(self.values)}"
         # Compose knows two times of its own for a container that goes; ours is the one for attempts.
         grace = str(math.ceil(self.settings.stop_timeout))
-        return ["up", "--detach", "--no-build", "--timeout", grace, "--remove-orphans", "--scale", scale, *words]
+        return ["up", "--no-build", "--timeout", grace, "--remove-orphans", "--scale", scale, *words]
 
     def migrate(self) -> None:
         """Bring the database up, make or renew its tables, and leave it stopped."""
@@ -132,9 +136,9 @@ class Stack:
                 sick = one.restarts >= HOPELESS or (one.running and one.health == "unhealthy")
                 if one.service in services and sick and not one.well:
                     raise self._unwell(one)
-        late = [one for one in found if one.service in services and not one.well]
-        if late:
-            raise self._unwell(late[0])
+        late = worst([one for one in found if one.service in services])
+        if late is not None:
+            raise self._unwell(late)
         raise RuntimeFault("the stack was not healthy in time.", hint="see: resource-airbyte status")
 
     def _looks(self, deadline: float) -> Iterator[list[Container]]:
@@ -167,8 +171,8 @@ class Stack:
 
     def blame(self, error: Unhealthy) -> Unhealthy:
         """The same error, with the last words of the service that compose gave up on."""
-        bad = [one for one in self.find() if not one.well and one.problem]
-        return self._unwell(bad[0]) if bad else error
+        bad = worst(self.find())
+        return error if bad is None else self._unwell(bad)
 
     # Stopping
 
@@ -213,6 +217,13 @@ class Stack:
         if found:
             with concurrent.futures.ThreadPoolExecutor(len(found)) as pool:
                 list(pool.map(stop, found))
+
+
+def worst(found: Sequence[Container]) -> Container | None:
+    """The one to look at first of those that are not well: what runs and fails, and what others wait for."""
+    order = [name for names in reversed(STOPPING) for name in names]
+    bad = [one for one in found if not one.well and one.service in order]
+    return min(bad, key=lambda one: (not (one.running and one.problem), order.index(one.service)), default=None)
 
 
 def _unmigrated(done: process.Completed) -> RuntimeFault:

@@ -58,12 +58,13 @@ def test_install_with_a_service_enables_a_unit_and_uninstall_takes_it_away(
 ) -> None:
     installed = runtime.install(service=True)
     unit = Path(str(installed.details["service"]))
-    assert machine.read_text().splitlines()[1:] == ["--user daemon-reload", f"--user enable {unit.name}"]
+    told = machine.read_text().splitlines()
+    assert told == ["--user show-environment"] * 2 + ["--user daemon-reload", f"--user enable {unit.name}"]
     assert stat.S_IMODE(unit.stat().st_mode) == 0o600
     assert "enable-linger" in str(installed.hint)
     assert runtime.lasting()
     runtime.uninstall()
-    assert machine.read_text().splitlines()[3:] == [f"--user disable {unit.name}", "--user daemon-reload"]
+    assert machine.read_text().splitlines()[len(told) :] == [f"--user disable {unit.name}", "--user daemon-reload"]
     assert not unit.exists()
     assert not settings.data_dir.exists()
 
@@ -111,7 +112,7 @@ def test_without_a_systemd_that_answers_it_is_a_clear_no(
     with pytest.raises(NotAvailable, match="no systemd") as caught:
         runtime.install(service=True)
     assert "@reboot" in str(caught.value.hint)
-    assert not runtime.lasting()
+    assert not runtime.status().installed
 
 
 def test_what_systemd_refuses_is_passed_on(
