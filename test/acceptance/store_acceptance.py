@@ -24,6 +24,7 @@ from resource_airbyte.engine.store import (
     history,
     jobs,
     migrate,
+    pruning,
     schema,
     specifications,
     workspaces,
@@ -596,3 +597,22 @@ def test_what_many_count_at_once_adds_up_and_is_read_with_what_runs(db: Database
     assert found.connections == {"active": 4, "inactive": 0}
     assert sum(found.job["sync", "succeeded"].counts) == sum(found.attempt["succeeded",].counts) == 12
     assert {labels: sum(each.counts) for labels, each in found.wait.items()} == {("sync",): 12, ("refresh",): 1}
+
+
+def test_jobs_that_nobody_needs_go_with_their_attempts_and_the_newest_of_each_connection_stay(db: Database) -> None:
+    made: dict[str, list[int]] = {}
+    for name in ("one", "other"):
+        connection = add_connection(db, name)
+        for _ in range(4):
+            with db.begin() as tx:
+                job = jobs.create(tx, connection, "sync")
+                jobs.open_attempt(tx, job.id)
+                jobs.close_attempt(tx, job.id, 0, "failed")
+                jobs.set_status(tx, job.id, "failed")
+                made.setdefault(name, []).append(job.id)
+    with db.begin() as tx:
+        gone = pruning.needless(tx, pruning.Keep(newest=2, days=0, most=3))
+        assert gone == [made["one"][0], made["other"][0]]
+        pruning.remove_jobs(tx, gone)
+        assert pruning.known(tx, [*made["one"], *made["other"]]) == {*made["one"][1:], *made["other"][1:]}
+        assert jobs.attempts(tx, gone) == {each: [] for each in gone}

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from resource_airbyte.engine.store import Database
+from resource_airbyte.errors import DataDirUnusable
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "acceptance"))
 pytest.register_assert_rewrite("store_acceptance")
@@ -38,3 +39,9 @@ def db(postgres: str) -> Iterator[Database]:
 def test_it_is_a_real_postgresql(db: Database) -> None:
     with db.read() as tx:
         assert str(tx.scalar(text("SELECT version()"))).startswith("PostgreSQL")
+
+
+def test_a_full_disk_of_the_server_is_said_so(db: Database) -> None:
+    raising = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
+    with pytest.raises(DataDirUnusable, match="is full"), db.begin() as tx:
+        tx.execute(text(raising))

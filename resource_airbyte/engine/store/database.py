@@ -16,6 +16,7 @@ from resource_airbyte.engine.store import migrate, tallies
 from resource_airbyte.errors import DatabaseMismatch, DatabaseUnreachable, DataDirUnusable, UsageError
 
 BUSY_SECONDS = 30
+DISK_FULL = "53100"  # PostgreSQL's name of it
 
 
 class Database:
@@ -127,6 +128,8 @@ def _known_fault(engine: Engine, error: DBAPIError) -> Exception | None:
             return DatabaseMismatch(f"{where} is not a database of resource-airbyte: {text}", hint=f"move {where} away")
         if any(sign in text for sign in ("full", "readonly", "unable to open", "disk I/O", "locked")):
             return DataDirUnusable(f"cannot use the database {where}: {text}", hint="see to the disk, then try again")
+    elif getattr(error.orig, "sqlstate", None) == DISK_FULL:
+        return DataDirUnusable(f"the disk of the database {where} is full: {text}", hint="free some space there")
     elif isinstance(error, OperationalError) and (error.connection_invalidated or "connection" in text):
         return DatabaseUnreachable(
             f"cannot reach the database {where}: {text}", hint="start it, or correct AIRBYTE_DATABASE_URL"
