@@ -92,13 +92,16 @@ class Workers:
         self.root, self.store, self.temporal = root, store, temporal
         data = root / "data"
         data.mkdir(mode=0o700)
-        ports = own_temporal.ports(3)
+        ports = own_temporal.ports(4)
         flags = {
             "data_dir": str(data),
             "cache_dir": str(root / "cache"),
             "database_url": store.url("airbyte"),
             "temporal_address": temporal.address,
             "server_port": ports[0],
+            "webapp_port": ports[3],
+            "server_url": f"http://127.0.0.1:{ports[0]}",
+            "schedule_jitter": 0,
             "offline": True,
         }
         self._environment = Settings.load({**flags, **options}, cwd=root).environment()
@@ -107,6 +110,7 @@ class Workers:
         self.server = self.program("server", ports[0])
         self.worker = self.program("worker", ports[1])
         self.other_port = ports[2]
+        self.webapp = self.program("webapp", ports[3])
         self.mark = self._family(data)
 
     def _family(self, data: Path) -> str:
@@ -143,7 +147,7 @@ class Workers:
         return list(process.marked(f"{self.mark}.w"))
 
     def close(self) -> None:
-        for each in (self.worker, self.server):
+        for each in (self.webapp, self.worker, self.server):
             each.kill()
         process.sweep(f"{self.mark}.")
 

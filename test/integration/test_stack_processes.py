@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
-from own_workers import Workers, workers
+from own_workers import TOKEN, Workers, workers
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "acceptance"))
 pytest.register_assert_rewrite("orchestrator_acceptance")
@@ -16,6 +19,7 @@ from orchestrator_acceptance import REST, Bench, checking, numbers, reading, som
 
 from resource_airbyte.client.transport import Transport  # noqa: E402
 from resource_airbyte.errors import NotAvailable  # noqa: E402
+from resource_airbyte.model.connections import ConnectionUpdate  # noqa: E402
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -53,3 +57,45 @@ def test_a_job_is_cancelled_where_it_runs(bench: Bench) -> None:
 def test_secrets_that_other_processes_have_too_are_not_replaced_here(stack: Workers, route: str) -> None:
     with closing(Transport(stack.endpoint())) as transport, pytest.raises(NotAvailable):
         transport.send("POST", f"/v1/instance/{route}", None)
+
+
+AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
+
+
+def test_what_is_due_is_synced_by_a_worker_and_told_to_prometheus(bench: Bench, stack: Workers) -> None:
+    connection = bench.connect(reading(3, REST))
+    every_second = {"cron": {"cronExpression": "* * * * * ?", "cronTimeZone": "UTC"}}
+    change(bench, connection, scheduleType="cron", scheduleData=every_second)
+    until(lambda: bench.client.jobs.list(connection).jobs)
+    change(bench, connection, status="inactive")
+    job = bench.client.jobs.list(connection).jobs[-1].job
+    assert job is not None
+    assert bench.ended(job.id) == "succeeded"
+    with httpx.Client(headers=AUTHORIZED, trust_env=False) as client:
+        server = client.get(f"http://127.0.0.1:{stack.server.port}/metrics").text
+        worker = client.get(f"http://127.0.0.1:{stack.worker.port}/metrics").text
+        unknown = httpx.get(f"http://127.0.0.1:{stack.worker.port}/metrics", trust_env=False)
+    assert unknown.status_code == 401
+    assert 'resource_airbyte_jobs_total{config_type="sync",status="succeeded"}' in server
+    assert re.search(r'resource_airbyte_records_committed_total\{.*"destination-sqlite".*\} [1-9]', server)
+    assert "resource_airbyte_worker_slots 2.0" in worker
+    assert "resource_airbyte_jobs_total" not in worker  # two processes that told the same would be added up
+
+
+def change(bench: Bench, connection: str, **values: Any) -> None:
+    bench.client.connections.update(ConnectionUpdate.model_validate({"connectionId": connection, **values}))
+
+
+def test_the_web_root_is_the_page_and_the_api(stack: Workers) -> None:
+    stack.webapp.start()
+    root = f"http://localhost:{stack.webapp.port}"
+    with httpx.Client(headers=AUTHORIZED, trust_env=False) as client:
+        page = client.get(f"{root}/")
+        listed = client.post(f"{root}/api/v1/workspaces/list", json={})
+        foreign = client.get(f"{root}/", headers={"host": "evil.example"})
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert listed.json()["workspaces"]
+    assert foreign.status_code == 403
+    with httpx.Client(trust_env=False) as client:
+        assert client.get(f"{root}/").status_code == 401
+    assert stack.webapp.end() == 0

@@ -9,10 +9,12 @@ from where is for the server to judge. `/health` tells of this process alone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
+import signal
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from html import escape
 
 import httpx
@@ -20,6 +22,8 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from resource_airbyte.engine.main import logfiles
+from resource_airbyte.engine.main.doors import bound
+from resource_airbyte.errors import ResourceError
 from resource_airbyte.settings import Settings
 
 # Seconds until a server that does not even take the connection counts as away. How long an answer takes is its matter.
@@ -183,14 +187,20 @@ async def _answer(send: Send, status: int, text: str, kind: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ends in good order on a signal. Uvicorn's own way would have the signal kill it afterwards."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.handle_exit)
+        yield
+
+
 def main() -> int:
     settings = Settings.load()
     logfiles.to_stderr(settings)
-    app = Webapp(settings.server_url)
-    uvicorn.run(
-        app,
-        host=settings.listen,
-        port=settings.webapp_port,
+    config = uvicorn.Config(
+        Webapp(settings.server_url),
         http="h11",
         ws="none",
         loop="asyncio",
@@ -201,6 +211,13 @@ def main() -> int:
         proxy_headers=False,
         timeout_graceful_shutdown=CLOSE,
     )
+    try:
+        with bound(settings.webapp_port, "webapp_port", settings.listen) as door:
+            log.info("ready on port %d, before the server at %s", door.getsockname()[1], settings.server_url)
+            _Server(config).run([door])
+    except ResourceError as error:
+        log.error("cannot start: %s", error.told())
+        return 1
     return 0
 
 

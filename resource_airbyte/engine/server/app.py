@@ -53,7 +53,7 @@ def create_app(
         noun.routes(app.router, control)
     for noun in (refresh, jobs, state):
         noun.routes(app.router, control)
-    page.routes(app.router, control, ports[0])
+    page.routes(app.router, control, ports[1])
     if counting is not None:
         metrics.routes(app.router, counting)
     faults.install(app)

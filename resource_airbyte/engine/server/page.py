@@ -41,9 +41,11 @@ REFRESH_SECONDS = 10
 
 
 def routes(api: APIRouter, control: Control, port: int) -> None:
+    """`port` is the API's own, which has no page. Behind the stack's web root the Host is still the browser's."""
+
     @api.get("/")
     def status_page(request: Request) -> Response:
-        if (request.scope.get("server") or (None, None))[1] != port:
+        if (request.scope.get("server") or (None, None))[1] is None or request.url.port == port:
             raise NotFound("there is no page on this port", hint="the API is under /api/v1")
         html = document(control.overview.rows(), time.time())
         headers = {"content-security-policy": POLICY}
