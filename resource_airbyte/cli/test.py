@@ -26,7 +26,7 @@ app = application(
 )
 
 # Seconds that the contract allows each phase.
-BUDGETS = {"smoke": 30, "unit": 60, "integration": 300, "stack": 900, "all": 600}
+BUDGETS = {"smoke": 30, "unit": 60, "integration": 300, "stack": 1200, "all": 600}
 
 
 @app.command("smoke", cls=verb("resource-airbyte test smoke"))

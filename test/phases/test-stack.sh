@@ -6,7 +6,7 @@
 set -uo pipefail
 # shellcheck source=test/phases/environment.sh
 . "$(dirname "$0")/environment.sh"
-budget=900
+budget=1200
 
 skipped() {
     echo "stack: skipped, because $1"
