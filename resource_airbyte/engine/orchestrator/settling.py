@@ -6,7 +6,6 @@ decides as that one would have.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +15,7 @@ from sqlalchemy.orm import Session
 from ...errors import ResourceError, RuntimeFault
 from ...settings import Settings
 from ..store import jobs
-from .reasons import PLATFORM
+from .reasons import from_platform, to_wire
 from .retry import Failed, Limits, delay
 
 INTERRUPTED = "Airbyte ended while this attempt was running; the next one goes on from the last checkpoint"
@@ -40,7 +39,7 @@ def interrupt(tx: Session, job_id: int) -> bool:
     left = [attempt for attempt in jobs.attempts(tx, [job_id])[job_id] if attempt.status == "running"]
     for attempt in left:
         stats = {"streams": [], **(attempt.stats or {}), "interrupted": True}
-        jobs.close_attempt(tx, job_id, attempt.number, "failed", stats, [_reason(INTERRUPTED, "system_error")])
+        jobs.close_attempt(tx, job_id, attempt.number, "failed", stats, [_reason(INTERRUPTED, "system_error", attempt)])
     if left:
         jobs.set_status(tx, job_id, "incomplete")
     return bool(left)
@@ -57,15 +56,15 @@ def fail(tx: Session, job_id: int, error: Exception, redact: Callable[[str], str
     running = [attempt for attempt in jobs.attempts(tx, [job_id])[job_id] if attempt.status == "running"]
     # One that could not even be opened is told of all the same: without an attempt the job would have no reason.
     for attempt in running or [jobs.open_attempt(tx, job_id)]:
-        jobs.close_attempt(tx, job_id, attempt.number, "failed", failures=[_fault(error, redact)])
+        jobs.close_attempt(tx, job_id, attempt.number, "failed", failures=[_fault(error, redact, attempt)])
 
 
-def _fault(error: Exception, redact: Callable[[str], str] | None) -> dict[str, Any]:
+def _fault(error: Exception, redact: Callable[[str], str] | None, attempt: jobs.Attempt) -> dict[str, Any]:
     kind = "system_error" if isinstance(error, RuntimeFault | SQLAlchemyError | OSError) else "config_error"
     if isinstance(error, ResourceError):
-        return _reason(error.told() if redact is None else redact(error.told()), kind)
+        return _reason(error.told() if redact is None else redact(error.told()), kind, attempt)
     words = type(error).__name__ if redact is None else redact(f"{type(error).__name__}: {error}")
-    return _reason(f"unexpected: {words} (resource-airbyte logs --service worker has more)", kind)
+    return _reason(f"unexpected: {words} (resource-airbyte logs --service worker has more)", kind, attempt)
 
 
 def _failed(tx: Session, job_id: int) -> list[Failed]:
@@ -94,10 +93,5 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _reason(message: str, kind: str) -> dict[str, Any]:
-    return {
-        "failureOrigin": PLATFORM,
-        "failureType": kind,
-        "externalMessage": message,
-        "timestamp": int(time.time() * 1000),
-    }
+def _reason(message: str, kind: str, attempt: jobs.Attempt) -> dict[str, Any]:
+    return to_wire(from_platform(kind, message), str, attempt.job_id, attempt.number)
