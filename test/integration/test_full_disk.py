@@ -59,10 +59,9 @@ def reading(rows: int, every: int) -> dict[str, Any]:
     return {**people(rows), "on": {"read": steps}}
 
 
-@pytest.mark.parametrize("mode", ["full_refresh overwrite", pytest.param("incremental append", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(
-    "name", [*(pytest.param(each, marks=pytest.mark.slow) for each in ("duckdb", "sqlite")), "files"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["full_refresh overwrite", "incremental append"])
+@pytest.mark.parametrize("name", ["duckdb", "sqlite", "files"])
 def test_a_destination_without_room_fails_the_sync_and_goes_on_where_there_is_some(
     name: str, mode: str, tmp_path: Path, disk: Path
 ) -> None:

@@ -120,6 +120,7 @@ def test_a_destination_that_takes_nothing_is_silent_and_the_source_behind_it_is_
     assert "AIRBYTE_DESTINATION_SILENCE_TIMEOUT" in fault.message
 
 
+@pytest.mark.slow
 def test_a_destination_is_not_silent_while_nothing_waits_for_it() -> None:
     outcome = sync([STARTED, some(1), STATE, {"sleep": 1.5}, COMPLETE], {}, destination=0.5)
     assert outcome.faults == []

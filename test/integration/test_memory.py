@@ -44,6 +44,7 @@ def test_an_attempt_that_takes_too_much_is_ended_and_says_whose_it_was(engine: E
     assert engine.rows("SELECT count(*) FROM people") == [(10,)]
 
 
+@pytest.mark.slow
 def test_workers_share_what_their_parent_has_and_it_counts_once(engine: Engine) -> None:
     job = engine.sync(
         engine.connect(
