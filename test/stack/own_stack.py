@@ -45,6 +45,7 @@ class Stack:
     def __init__(self, directory: Path) -> None:
         self.directory, self.data = directory, directory / "data"
         self.engine = docker.from_env()
+        self.started = 0.0  # seconds that its first start took until all was healthy
 
     def cli(self, *words: str, code: int | None = 0, timeout: float = 280.0) -> Ran:
         """Run the program as from a clone; it must end with this exit code, None for any."""
