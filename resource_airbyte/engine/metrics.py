@@ -99,6 +99,12 @@ class Metrics:
 
 _STORE_UP = "Whether the metadata database answered."
 _ENDS = ("source", "destination")
+# There from the beginning: of a series that only begins with its first job, Prometheus sees no increase.
+_NONE_YET: dict[Labels, float] = {
+    (config_type, status): 0.0
+    for config_type in ("sync", "refresh", "clear", "reset_connection")
+    for status in ("succeeded", "failed", "cancelled")
+}
 _FAILURE = ("failure_origin", "failure_type")
 
 
@@ -107,7 +113,7 @@ def _of(found: Figures) -> Iterator[Metric]:
     queue: dict[Labels, float] = {(state,): number for state, number in found.queue.items()}
     connections: dict[Labels, float] = {(status,): number for status, number in found.connections.items()}
     job = ("config_type", "status")
-    yield _metric("counter", "jobs", "Jobs that ended.", job, found.jobs)
+    yield _metric("counter", "jobs", "Jobs that ended.", job, {**_NONE_YET, **found.jobs})
     yield _metric("counter", "attempts", "Attempts that ended.", (*_ENDS, "status", *_FAILURE), found.attempts)
     yield _metric("counter", "records_committed", "Records that arrived for good.", _ENDS, found.records)
     yield _metric("counter", "bytes_committed", "Bytes of these records, as they were read.", _ENDS, found.bytes)

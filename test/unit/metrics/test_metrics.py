@@ -46,6 +46,7 @@ def test_the_counts_of_the_store_are_told_as_they_are(full: Figures) -> None:
     assert value(metrics, "records_committed_total", **ends) == 1e12 + 1
     assert value(metrics, "bytes_committed_total", **ends) == 7
     assert value(metrics, "jobs_total", config_type="sync", status="succeeded") == 4
+    assert value(metrics, "jobs_total", config_type="sync", status="failed") == 0
     assert [value(metrics, "queue_jobs", state=each) for each in ("pending", "waiting", "running")] == [1, 2, 3]
     assert value(metrics, "queue_oldest_seconds") == pytest.approx(100, abs=5)
     assert value(metrics, "connections", status="active") == 5
