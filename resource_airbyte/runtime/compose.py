@@ -164,6 +164,8 @@ class Compose:
         try:
             found = self._stack.find()
         except EngineFault as error:
+            if not error.down:
+                raise  # they may well run, we are only not told
             details = {"data_dir": str(self._data.path)}
             return RuntimeStatus(self.name, True, False, False, problem=error.message, hint=error.hint, details=details)
         return health.status(self._stack, found)
@@ -203,7 +205,7 @@ class Compose:
         )
 
     def variables(self) -> Mapping[str, str]:
-        if not claim.installed(self._data, self.name):
+        if not claim.installed(self._data, self.name) or secret.missing(self._data):
             return {}
         return {
             "POSTGRES_HOST": "postgres",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import plistlib
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -98,6 +97,8 @@ def systemd(command: Sequence[str], environment: Mapping[str, str], directory: P
 
 def launchd(name: str, command: Sequence[str], environment: Mapping[str, str], directory: Path) -> str:
     """The agent. It is loaded at the next login by being where agents are."""
+    import plistlib
+
     agent = {
         "Label": name,
         "ProgramArguments": list(command),

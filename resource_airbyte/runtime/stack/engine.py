@@ -31,7 +31,18 @@ GET_IT = "install Docker (https://docs.docker.com/engine/install), or use: --run
 
 
 class EngineFault(RuntimeFault):
-    """There is no container engine that can be used; the hint says how to get one."""
+    """There is no container engine that can be used; the hint says how to get one.
+
+    `down` says that none runs, so that no container does; else nothing is known of them.
+    """
+
+    down = False
+
+
+def _down(message: str, hint: str) -> EngineFault:
+    error = EngineFault(message, hint=hint)
+    error.down = True
+    return error
 
 
 @dataclass(frozen=True)
@@ -150,13 +161,13 @@ def _closed(where: Address, error: OSError) -> EngineFault:
             hint="sudo usermod -aG docker $USER, and log in again (whoever may use the engine is as good as root)",
         )
     if error.errno == errno.ECONNREFUSED:
-        return EngineFault(
+        return _down(
             f"the container engine does not run: nobody answers on {path}.",
             hint="start it: sudo systemctl start docker (or Docker Desktop)",
         )
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         sentence = f"there is no container engine here: {path} ({where.origin}) does not exist."
-        return EngineFault(sentence, hint=_missing())
+        return _down(sentence, _missing())
     return _silent(where, str(error))
 
 

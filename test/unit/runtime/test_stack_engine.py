@@ -54,12 +54,15 @@ def test_no_engine_and_an_engine_that_does_not_run_are_two_things(
     with pytest.raises(EngineFault, match="does not run") as down:
         engine.connect({"DOCKER_HOST": "unix://e.sock"})
     assert "systemctl start docker" in str(down.value.hint)
+    assert none.value.down
+    assert down.value.down
 
 
 def test_a_socket_that_may_not_be_used_says_how_to_be_allowed() -> None:
     error = engine._closed(Address(engine.DEFAULT, "the default"), PermissionError(errno.EACCES, "Permission denied"))
     assert "permission denied on /var/run/docker.sock" in error.message
     assert "usermod -aG docker" in str(error.hint)
+    assert not error.down  # whether containers run is not known
 
 
 def test_what_answers_but_is_no_engine_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
