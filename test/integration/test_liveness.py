@@ -14,6 +14,7 @@ from jobs_bench import SCRIPTED
 from postgres_warehouse import PostgresWarehouse
 
 from resource_airbyte import process
+from resource_airbyte.engine.connectors import output
 from resource_airbyte.engine.connectors.child import ChildDestination, ChildSource, Program
 from resource_airbyte.engine.replication import replicate
 from resource_airbyte.engine.replication.belt import Belt
@@ -51,6 +52,8 @@ class Notes:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replicate, "TICK", 0.05)
+    monkeypatch.setattr(output, "PIPE_SIZE", 1 << 16)  # so that whoever writes waits for whoever reads
+    monkeypatch.setattr(replicate, "LONGEST_TICK", 0.06)  # a machine that is busy with other tests hurries nobody
 
 
 def some(count: int) -> dict[str, Any]:
@@ -108,14 +111,14 @@ def test_a_source_that_hangs_is_silent_also_while_the_destination_is_busy() -> N
     assert "AIRBYTE_SOURCE_SILENCE_TIMEOUT" in fault.message
 
 
-def test_a_source_that_waits_for_a_crawling_destination_is_not_silent() -> None:
-    outcome = sync([STARTED, some(30), STATE, COMPLETE], crawling(30, 0.08), source=1.5, destination=2.0)
+def test_a_destination_that_crawls_but_moves_is_not_silent() -> None:
+    outcome = sync([STARTED, some(30), STATE, COMPLETE], crawling(30, 0.09), destination=1.5)
     assert outcome.faults == []
     assert outcome.counts[PEOPLE].committed == 30
 
 
 def test_a_destination_that_takes_nothing_is_silent_and_the_source_behind_it_is_not() -> None:
-    fault = only(sync([STARTED, some(60), COMPLETE], {"at": [[2, "hang"]]}, source=0.8, destination=1.2))
+    fault = only(sync([STARTED, some(60), COMPLETE], {"at": [[2, "hang"]]}, source=1.5, destination=2.5))
     assert (fault.origin, fault.type) == ("destination", "destination_timeout")
     assert "AIRBYTE_DESTINATION_SILENCE_TIMEOUT" in fault.message
 
