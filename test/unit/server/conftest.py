@@ -50,8 +50,8 @@ def log_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def app(db: Database, orchestrator: FakeOrchestrator, log_dir: Path) -> Any:
-    control = Control(
+def control(db: Database, orchestrator: FakeOrchestrator, log_dir: Path) -> Control:
+    return Control(
         db=db,
         box=orchestrator.box,
         catalog=partial(known, db, PUBLIC),
@@ -60,6 +60,10 @@ def app(db: Database, orchestrator: FakeOrchestrator, log_dir: Path) -> Any:
         url="http://localhost:8000",
         registry=Registry("http://127.0.0.1:1", log_dir.parent / "registry", offline=True),
     )
+
+
+@pytest.fixture
+def app(control: Control) -> Any:
     return create_app(control, token=lambda: TOKEN, ports=PORTS, counting=Metrics(control.counts.read))
 
 

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import (
     Client,
     Schedule,
@@ -30,6 +31,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from ....errors import RuntimeFault
 from ....model.due import due, interval
 from ...store import connections, jobs
 from ...store.database import Database
@@ -138,11 +140,14 @@ class TemporalSchedules:
     async def _turn_or_later(self, client: Client) -> float:
         try:
             await self.turn(client)
-        except Exception:  # the database or Temporal is away and comes back; this has to be here then
+        except (RPCError, RuntimeFault, SQLAlchemyError) as error:
+            log.warning("the schedules cannot be told to Temporal; trying again in %g s: %s", AGAIN, error)
+        except Exception:  # a fault of ours with one of them must not end all of them
             log.exception("the schedules could not be told to Temporal; trying again in %g s", AGAIN)
-            self._listed = float("-inf")  # it may come back with other ones than it had
-            return AGAIN
-        return LOOK
+        else:
+            return LOOK
+        self._listed = float("-inf")  # what was away may come back with other ones than it had
+        return AGAIN
 
     async def turn(self, client: Client) -> None:
         """Make Temporal's schedules those of the store."""
