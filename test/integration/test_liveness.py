@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import psycopg
@@ -20,6 +21,7 @@ from resource_airbyte.engine.replication import replicate
 from resource_airbyte.engine.replication.belt import Belt
 from resource_airbyte.engine.replication.counts import Counts, Fault, Outcome
 from resource_airbyte.engine.replication.replicate import Replication
+from resource_airbyte.protocol.chunk import Chunk
 from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
 from resource_airbyte.protocol.seams import Checkpoint, Destination, StreamSetup, WriteSetup
 
@@ -203,3 +205,26 @@ def test_a_destination_of_ours_that_works_at_a_long_statement_is_not_silent(ware
         )
         other.execute("CREATE TRIGGER crawl BEFORE INSERT ON main.people FOR EACH ROW EXECUTE FUNCTION main.crawl()")
     assert sync(reads, {}, destination=1.0, into=warehouse.destination()).faults == []
+
+
+def test_each_bit_that_a_destination_takes_is_a_sign_of_life_also_of_one_long_record() -> None:
+    """One that reads 3 MB in so small bits that a single call takes longer than it may be silent."""
+    crawl = "import sys, time\nwhile sys.stdin.buffer.raw.read(1 << 16): time.sleep(0.05)"
+    mark = "liveness-bits."
+    program = Program("bits", (sys.executable, "-c", crawl), process.environment({process.MARK: mark}))
+    catalog = ConfiguredCatalog([ConfiguredStream(Stream("people"), "incremental", "append")])
+    moments: list[float] = []
+    setup = WriteSetup(
+        "c",
+        1,
+        (StreamSetup(PEOPLE, "people", None, {}, "append", (), (), 0, 0, 1, 0, 0),),
+        progress=lambda: moments.append(time.monotonic()),
+    )
+    destination = ChildDestination(program, {}, catalog)
+    began = time.monotonic()
+    destination.open(setup)
+    destination.write(Chunk(PEOPLE, [], [b"x" * (3 << 20)], 3 << 20))
+    took = time.monotonic() - began
+    destination.close()
+    assert took > 1.0
+    assert max(later - before for before, later in pairwise([began, *moments])) < took / 2
