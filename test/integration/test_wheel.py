@@ -121,9 +121,23 @@ def test_the_wheel_holds_one_copy_of_what_the_program_needs_and_no_tests(wheel: 
     shipped = {name.removeprefix("resource_airbyte/shipped/") for name in names if "/shipped/" in name}
     assert {"config/schema.json", "config/runtime.json", "test/run-tests.sh", "test/phases/test-smoke.sh"} <= shipped
     assert any(name.startswith("config/examples/") for name in shipped)
-    assert not [name for name in names if re.search(r"test_\w+\.py$|__pycache__|\.lock$", name)]
+    locks = [name for name in names if name.endswith(".lock")]
+    assert locks == ["resource_airbyte/shipped/requirements.lock"]  # an image is built from it
+    assert not [name for name in names if re.search(r"test_\w+\.py$|__pycache__", name)]
     assert not [name for name in names if not name.startswith(("resource_airbyte/", "resource_airbyte-"))]
     assert len(names) == len(set(names))
+
+
+def test_an_image_of_the_wheel_is_that_of_the_sources(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    ask = "from resource_airbyte.runtime import image; print(*image.files())"
+    places = {"wheel": tmp_path, "sources": REPOSITORY}
+    found = {
+        name: subprocess.check_output([sys.executable, "-P", "-c", ask], env=process.environment({"PYTHONPATH": path}))
+        for name, path in ((name, str(path)) for name, path in places.items())
+    }
+    assert found["wheel"].split() == found["sources"].split()
 
 
 def test_the_wheel_names_its_dependencies_and_its_command(wheel: Path) -> None:

@@ -122,9 +122,12 @@ def connect(environ: Mapping[str, str] | None = None) -> Engine:
     _here(where)
     if where.socket is not None:
         _knock(where)
-    from docker.client import DockerClient
-    from docker.errors import DockerException
-
+    try:
+        from docker.client import DockerClient
+        from docker.errors import DockerException
+    except ImportError as error:
+        sentence = f"the Python library of the container engine is not installed: {error}."
+        raise EngineFault(sentence, hint="pip install 'resource-airbyte[stack]'") from error
     try:
         client = DockerClient(base_url=where.url, timeout=PATIENCE, version="auto")
     except (DockerException, OSError) as error:
