@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from orchestrator_acceptance import REST, Bench, checking, numbers, reading, som
 from resource_airbyte.client.transport import Transport  # noqa: E402
 from resource_airbyte.errors import NotAvailable  # noqa: E402
 from resource_airbyte.model.connections import ConnectionUpdate  # noqa: E402
+from resource_airbyte.pipelines.upcoming import upcoming  # noqa: E402
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -80,6 +82,34 @@ def test_what_is_due_is_synced_by_a_worker_and_told_to_prometheus(bench: Bench, 
     assert re.search(r'resource_airbyte_records_committed_total\{.*"destination-sqlite".*\} [1-9]', server)
     assert "resource_airbyte_worker_slots 2.0" in worker
     assert "resource_airbyte_jobs_total" not in worker  # two processes that told the same would be added up
+
+
+def test_what_is_shown_as_next_is_what_temporal_will_start(bench: Bench, stack: Workers) -> None:
+    connection = bench.connect(reading(3, REST))
+    rules = [("0 30 9 * * ?", "Asia/Kathmandu"), ("0 0 3 ? * FRIL", "Europe/Berlin")]
+    for expression, zone in rules:
+        data = {"cron": {"cronExpression": expression, "cronTimeZone": zone}}
+        change(bench, connection, scheduleType="cron", scheduleData=data)
+        shown = upcoming(bench.client, bench.client.connections.get(connection), 2).runs
+        until(lambda shown=shown: told(stack, connection)[:2] == [each.timestamp() for each in shown])
+    change(bench, connection, scheduleType="manual")
+    until(lambda: not told(stack, connection))
+
+
+def told(stack: Workers, connection: str) -> list[float]:
+    """When Temporal will start it next; nothing of one that it has no schedule of."""
+    from temporalio.client import Client
+    from temporalio.service import RPCError
+
+    async def ask() -> list[float]:
+        client = await Client.connect(stack.temporal.address)
+        described = await client.get_schedule_handle(f"connection-{connection}").describe()
+        return [each.timestamp() for each in described.info.next_action_times]
+
+    try:
+        return asyncio.run(ask())
+    except RPCError:
+        return []
 
 
 def change(bench: Bench, connection: str, **values: Any) -> None:
