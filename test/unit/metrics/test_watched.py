@@ -12,15 +12,30 @@ from resource_airbyte.engine.main.watched import Watched, listening
 from resource_airbyte.engine.metrics import Metrics
 
 
+def watched(well: bool = True) -> Watched:
+    return Watched(Metrics(), token=lambda: "secret", well=lambda: well)
+
+
 def ask(path: str, *, well: bool = True, **headers: str) -> httpx.Response:
     async def asked() -> httpx.Response:
-        app = Watched(Metrics(), token=lambda: "secret", well=lambda: well)
-        with bound(0, "worker_port") as door:
-            url = f"http://127.0.0.1:{door.getsockname()[1]}{path}"
-            async with listening(app, door), httpx.AsyncClient(trust_env=False) as client:
-                return await client.get(url, headers=headers)
+        transport = httpx.ASGITransport(watched(well))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://worker") as client:
+            return await client.get(path, headers=headers)
 
     return asyncio.run(asked())
+
+
+def test_it_answers_at_its_port_for_as_long_as_it_is_to() -> None:
+    async def asked() -> None:
+        with bound(0, "worker_port") as door:
+            url = f"http://127.0.0.1:{door.getsockname()[1]}/health"
+            async with httpx.AsyncClient(trust_env=False) as client:
+                async with listening(watched(), door):
+                    assert (await client.get(url)).status_code == 200
+                with pytest.raises(httpx.ConnectError):
+                    await client.get(url)
+
+    asyncio.run(asked())
 
 
 def test_its_health_is_open_and_says_how_it_is() -> None:
