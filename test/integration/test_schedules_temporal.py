@@ -36,7 +36,7 @@ from resource_airbyte.engine.store import Database, connections, jobs
 from resource_airbyte.model import cron as quartz
 from resource_airbyte.model.due import due
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 NAMESPACE = "schedules"
 NOW = datetime.now(UTC).replace(microsecond=0)
 # Zones whose clocks are set by an hour, by half of it, in both halves of the year, in Ramadan, at odd offsets, never.
