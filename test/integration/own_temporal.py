@@ -177,6 +177,11 @@ clusterMetadata:
             else:
                 return
 
+    @property
+    def pid(self) -> int:
+        assert self._running is not None
+        return self._running.pid
+
     def kill(self) -> None:
         """End it at once."""
         assert self._running is not None

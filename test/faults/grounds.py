@@ -1,0 +1,172 @@
+"""Where runs take place: an engine in processes of its own, kept over many runs and mended after each that broke it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import own_temporal
+import psutil
+import pytest
+from own_daemon import Daemon
+from own_workers import Program, Workers, workers
+
+from resource_airbyte import process
+from resource_airbyte.client.endpoint import Endpoint
+
+# Faults are many, and none of them may end a job; whoever waits is waited for by nobody.
+OPTIONS: dict[str, Any] = {
+    "retry_backoff": [0],
+    "retry_max_successive_failures": 50,
+    "retry_max_failures": 50,
+    "retry_max_partial_failures": 50,
+    "checkpoint_interval": 0,
+    "registry_refresh_hours": 0,
+    "schema_refresh_hours": 0,
+}
+
+
+class Unavailable(Exception):
+    """What a ground needs is not here."""
+
+
+class Store:
+    """A PostgreSQL server, if there is one here: destination, and in the stack everybody's store."""
+
+    def __init__(self, server: own_temporal.Postgres) -> None:
+        self.server = server
+
+    @property
+    def pid(self) -> int:
+        return int((self.server.data / "postmaster.pid").read_text().split("\n")[0])
+
+    def mend(self) -> None:
+        try:
+            running = process.alive(self.pid)
+        except FileNotFoundError:
+            running = False
+        if not running:
+            self.server.start()
+
+
+@contextmanager
+def store() -> Iterator[Store | None]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(own_temporal.postgres())
+        except pytest.skip.Exception:
+            yield None
+            return
+        yield Store(server)
+
+
+class Local:
+    """A daemon: server and orchestrator in one. `targets` are whom faults may meet, and how often they do."""
+
+    def __init__(self, root: Path, postgres: Store | None) -> None:
+        self.root, self.postgres = root, postgres
+        self._daemon = Daemon(root, OPTIONS)
+
+    @property
+    def targets(self) -> Mapping[str, int]:
+        return {"attempt": 8, "runner": 4}
+
+    def endpoint(self) -> Endpoint:
+        return self._daemon.endpoint()
+
+    def pids(self) -> dict[str, int]:
+        return {"postgres": self.postgres.pid} if self.postgres else {}
+
+    def mend(self) -> None:
+        if self.postgres:
+            self.postgres.mend()
+        if not process.alive(self._daemon.pid()):
+            self._daemon.start()
+
+    def processes(self) -> list[int]:
+        return self._daemon.processes()
+
+    def log(self) -> str:
+        logs = self.root / "data" / "logs"
+        return "".join((logs / name).read_text(errors="replace")[-3000:] for name in ("server.log", "worker.log"))
+
+    def close(self) -> None:
+        self._daemon.runtime.stop(force=True)
+
+
+class Stack:
+    """The stack's processes without containers: a server, two workers, Temporal and PostgreSQL."""
+
+    def __init__(self, made: Workers, postgres: Store) -> None:
+        self.root, self.postgres, self._made = made.root, postgres, made
+        self._other = made.program("worker", made.other_port)
+        self._other.start()
+
+    @property
+    def targets(self) -> Mapping[str, int]:
+        # The death of a worker is noticed after 20 s, which makes it dear; one that sleeps longer leaves an attempt
+        # behind that lives on.
+        return {"attempt": 12, "server": 4, "temporal": 4, "postgres": 4, "runner": 1, "both": 1}
+
+    def endpoint(self) -> Endpoint:
+        return self._made.endpoint()
+
+    def pids(self) -> dict[str, int]:
+        running = {"server": self._made.server.pid, "postgres": self.postgres.pid}
+        return {**running, "temporal": self._made.temporal.pid}
+
+    def mend(self) -> None:
+        self.postgres.mend()
+        self._made.temporal.start()
+        for program in (self._made.server, self._made.worker, self._other):
+            _again(program)
+
+    def processes(self) -> list[int]:
+        return self._made.processes()
+
+    def log(self) -> str:
+        return "".join(each.log()[-2000:] for each in (self._made.server, self._made.worker, self._other))
+
+    def close(self) -> None:
+        self._other.kill()
+
+
+def _again(program: Program) -> None:
+    if not process.alive(program.pid):
+        program.start()
+
+
+Ground = Local | Stack
+
+
+@contextmanager
+def local(root: Path) -> Iterator[Local]:
+    with store() as postgres:
+        made = Local(root, postgres)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+@contextmanager
+def stack(root: Path) -> Iterator[Stack]:
+    try:
+        with workers(root, **OPTIONS) as running:
+            made = Stack(running, Store(running.store))
+            try:
+                yield made
+            finally:
+                made.close()
+    except pytest.skip.Exception as error:
+        raise Unavailable(str(error)) from None
+
+
+def asleep(pid: int) -> bool:
+    """Whether a process has been stopped, and has not been woken yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:
+        return False
