@@ -6,6 +6,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,39 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server of our own, without containers and without root."""
+    """The URL of a PostgreSQL server of our own: in a container where there is an engine that has its image, else a
+    process, without root.
+    """
+    image = _image(os.environ.get("AIRBYTE_POSTGRES_IMAGE") or "postgres:16")
+    with _in_a_container(image) if image else _as_a_process() as url:
+        yield url
+
+
+def _image(name: str) -> str | None:
+    """The image, if an engine answers and has it; nothing is pulled for a test."""
+    docker = pytest.importorskip("docker", reason="needs the library of the container engine")
+    try:
+        client = docker.from_env(timeout=5)
+    except docker.errors.DockerException:
+        return None
+    with closing(client):
+        return name if client.images.list(name) else None
+
+
+@contextmanager
+def _in_a_container(image: str) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TESTCONTAINERS_RYUK_DISABLED", "true")  # an image of its own, to remove what we remove ourselves
+        from testcontainers.community.postgres import PostgresContainer
+
+        server = PostgresContainer(image, username="postgres", password="unused", dbname="postgres", driver="psycopg")
+        server.with_env("POSTGRES_HOST_AUTH_METHOD", "trust")  # as the process has it: roles without passwords may come
+        with server.with_command("postgres -c fsync=off -c max_connections=200") as running:
+            yield running.get_connection_url()
+
+
+@contextmanager
+def _as_a_process() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="postgres-") as directory, pytest.MonkeyPatch.context() as patch:
         place = Path(directory)
         place.chmod(0o755)  # started by root, the server runs as another user
