@@ -20,7 +20,7 @@ from resource_airbyte.runtime.instance import alone
 from resource_airbyte.runtime.stack import health, output, secret, setup
 from resource_airbyte.runtime.stack.containers import SERVICES
 from resource_airbyte.runtime.stack.engine import EngineFault
-from resource_airbyte.runtime.stack.faults import REPAIR, Unhealthy
+from resource_airbyte.runtime.stack.faults import REPAIR, Unhealthy, told
 from resource_airbyte.runtime.stack.stack import Stack
 from resource_airbyte.runtime.stack.variables import PORTS, WORKERS
 from resource_airbyte.settings import Settings, properties
@@ -43,6 +43,7 @@ class Compose:
 
     # Install and uninstall
 
+    @told
     def install(
         self, *, force: bool = False, skip_validation: bool = False, link: Path | None = None, service: bool = False
     ) -> Outcome:
@@ -58,6 +59,7 @@ class Compose:
         hint = "resource-airbyte manage restart, for what is new to take effect" if running else START_HINT
         return Outcome(f"the stack is installed in {self._data.path}", details=details, hint=hint)
 
+    @told
     def uninstall(self, *, force: bool = False, keep_data: bool = False) -> Outcome:
         marker = self._data.marker()
         if marker is not None and marker.runtime != self.name:
@@ -87,6 +89,7 @@ class Compose:
 
     # Start and stop
 
+    @told
     def start(self, *, wait: bool = True, timeout: float | None = None) -> Outcome:
         self._require_install()
         timeout = max(self._settings.start_timeout, LEAST_START) if timeout is None else timeout
@@ -113,6 +116,7 @@ class Compose:
             pass  # the look below says which service is late
         self._stack.await_well(deadline)
 
+    @told
     def stop(self, *, force: bool = False, timeout: float | None = None) -> Outcome:
         timeout = self._settings.stop_timeout if timeout is None else timeout
         if not claim.installed(self._data, self.name):
@@ -131,11 +135,13 @@ class Compose:
         sentence = f"Airbyte is stopped; what was not done after {timeout:g} s was killed"
         return Outcome(sentence, details={"killed": True}, hint="the next start resumes those jobs")
 
+    @told
     def restart(self, *, force: bool = False) -> Outcome:
         stopped = self.stop(force=force)
         started = self.start()
         return replace(started, message="Airbyte is restarted" if stopped.changed else started.message)
 
+    @told
     def scale(self, workers: int) -> Outcome:
         self._require_install()
         before = self._stack.values
@@ -158,6 +164,7 @@ class Compose:
     def lasting(self) -> bool:
         return True
 
+    @told
     def status(self) -> RuntimeStatus:
         if not claim.installed(self._data, self.name):
             return RuntimeStatus(self.name, False, False, False, hint=claim.hint(self._data, self.name))

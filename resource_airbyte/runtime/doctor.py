@@ -63,7 +63,7 @@ def _looks(settings: Settings) -> list[Callable[[Settings], Iterable[Check]]]:
         from resource_airbyte.runtime.stack.diagnosis import examine as stack
 
         return [_python, _data_dir, _disk, stack]
-    return [*common, _memory, _daemon, _ports, _leftovers]
+    return [*common, _memory, _daemon, _ports, _leftovers, _stack]
 
 
 def _guarded(look: Callable[[Settings], Iterable[Check]], settings: Settings) -> list[Check]:
@@ -200,6 +200,17 @@ def free(port: int, setting: str, who: str | None = None) -> Check:
     except PortTaken as error:
         return failed(f"port {port}", error)
     return ok(f"port {port}", "free")
+
+
+def _stack(settings: Settings) -> Iterator[Check]:
+    """What a container engine still has of a stack that was in this directory. No engine is no finding here."""
+    from resource_airbyte.runtime.stack.diagnosis import remains
+    from resource_airbyte.runtime.stack.engine import EngineFault
+
+    try:
+        yield from remains(settings)
+    except EngineFault:
+        return
 
 
 def _leftovers(settings: Settings) -> Iterator[Check]:

@@ -41,6 +41,13 @@ def examine(settings: Settings) -> Iterator[Check]:
         yield from _remains(stack)
 
 
+def remains(settings: Settings) -> Iterator[Check]:
+    """What the engine has of a stack that this directory no longer knows of; EngineFault where there is no engine."""
+    data = DataDir(settings.data_dir)
+    if not claim.installed(data, "compose"):
+        yield from _remains(Stack(settings, data))
+
+
 def _compose() -> Check:
     try:
         found = command.find()

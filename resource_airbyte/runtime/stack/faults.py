@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from resource_airbyte import process
 from resource_airbyte.errors import DataDirUnusable, PortTaken, RuntimeFault
@@ -62,6 +64,26 @@ _CAUSES: tuple[tuple[str, Callable[[re.Match[str], str], RuntimeFault]], ...] = 
     (r"[Cc]ontainer \"?(?P<who>[\w-]+)\"? is unhealthy", _unhealthy),
     (r"cannot allocate memory", _memory),
 )
+
+
+LIBRARIES = ("docker", "requests", "urllib3")
+ArgumentsT = ParamSpec("ArgumentsT")
+ResultT = TypeVar("ResultT")
+
+
+def told(verb: Callable[ArgumentsT, ResultT]) -> Callable[ArgumentsT, ResultT]:
+    """The verb, with what the engine refuses, or dies of, as an error of ours. Its library is not imported for that."""
+
+    @wraps(verb)
+    def wrapped(*arguments: ArgumentsT.args, **named: ArgumentsT.kwargs) -> ResultT:
+        try:
+            return verb(*arguments, **named)
+        except Exception as error:
+            if type(error).__module__.split(".")[0] not in LIBRARIES:
+                raise
+            raise fault(str(getattr(error, "explanation", "") or error)) from error
+
+    return wrapped
 
 
 def fault(text: str) -> RuntimeFault:

@@ -190,19 +190,12 @@ class Stack:
 
     def kill(self) -> None:
         """End all at once. The database is asked: it needs a moment, and is the one that others cannot replace."""
-        from docker.errors import APIError
-
-        for one in self.find():
-            if one.running and one.service != "postgres":
-                try:
-                    self.engine.client.api.stop(one.identity, timeout=0)
-                except APIError as error:
-                    raise fault(str(error.explanation or error)) from error
+        self.stop_these([one for one in self.find() if one.running and one.service != "postgres"], 0)
         self.stop_these(self.find("postgres"), GRACE)
 
     def stop_these(self, found: Sequence[Container], grace: float) -> None:
         """Stop containers, all at the same time. One that is paused is let go on first, or it would not hear."""
-        from docker.errors import APIError, NotFound
+        from docker.errors import NotFound
 
         def stop(one: Container) -> None:
             try:
@@ -210,9 +203,7 @@ class Stack:
                     self.engine.client.api.unpause(one.identity)
                 self.engine.client.api.stop(one.identity, timeout=math.ceil(grace))
             except NotFound:
-                return
-            except APIError as error:
-                raise fault(str(error.explanation or error)) from error
+                return  # somebody has removed it meanwhile
 
         if found:
             with concurrent.futures.ThreadPoolExecutor(len(found)) as pool:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from resource_airbyte.errors import NotAvailable, NotFound, NotInstalled, RuntimeFault, UsageError
+from resource_airbyte.errors import DataDirUnusable, NotAvailable, NotFound, NotInstalled, RuntimeFault, UsageError
 from resource_airbyte.runtime.compose import Compose
 from resource_airbyte.runtime.datadir import STACK, DataDir, new_marker
 from resource_airbyte.runtime.stack import secret, variables
 from resource_airbyte.runtime.stack.engine import EngineFault
+from resource_airbyte.runtime.stack.stack import Stack
 from resource_airbyte.settings import Settings
 
 
@@ -104,6 +105,18 @@ def test_without_an_engine_only_force_removes_the_files(installed: Compose, data
     done = installed.uninstall(force=True)
     assert "stays there, under the name airbyte-" in str(done.hint)
     assert not data.path.exists()
+
+
+def test_what_an_engine_dies_of_is_an_error_of_ours(installed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    from docker.errors import APIError
+
+    def refuse(_: object) -> None:
+        raise APIError("500 Server Error", explanation="write /x: no space left on device")
+
+    monkeypatch.setattr(Stack, "find", refuse)
+    for verb in (installed.status, installed.start, installed.stop):
+        with pytest.raises(DataDirUnusable, match="full"):
+            verb()
 
 
 def test_two_data_directories_are_two_projects(tmp_path: Path) -> None:

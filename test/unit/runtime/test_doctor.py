@@ -22,7 +22,8 @@ from resource_airbyte.settings import Settings
 
 
 @pytest.fixture
-def flags(tmp_path: Path) -> dict[str, Any]:
+def flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")  # the engine of this machine is not looked at
     places = {"data_dir": str(tmp_path / "data"), "cache_dir": str(tmp_path / "cache")}
     return {**places, "webapp_port": 0, "server_port": 0, "offline": True}
 
