@@ -138,8 +138,8 @@ def test_a_destination_that_hangs_after_the_end_of_its_input_is_silent() -> None
 
 @pytest.mark.slow
 def test_a_destination_that_tells_what_it_does_is_given_more_time() -> None:
-    steps = [step for _ in range(5) for step in ({"sleep": 0.4}, {"log": "merging"})]
-    outcome = sync([STARTED, some(1), STATE, COMPLETE], {"end": steps}, destination=0.8)
+    steps = [step for _ in range(6) for step in ({"sleep": 0.5}, {"log": "merging"})]
+    outcome = sync([STARTED, some(1), STATE, COMPLETE], {"end": steps}, destination=2.0)
     assert outcome.faults == []
 
 
