@@ -126,9 +126,10 @@ class Workers:
     def _child(self, **more: str) -> dict[str, str]:
         return process.own_environment({**os.environ, **self._environment, **more})
 
-    def program(self, name: str, port: int) -> Program:
+    def program(self, name: str, port: int, **environment: str) -> Program:
         """Another process of the stack, not started yet."""
-        return Program(name, port, self._child(AIRBYTE_WORKER_PORT=str(port)), self.root / f"{name}-{port}.log")
+        child = self._child(AIRBYTE_WORKER_PORT=str(port), **environment)
+        return Program(name, port, child, self.root / f"{name}-{port}.log")
 
     def endpoint(self) -> Endpoint:
         return Endpoint(f"http://127.0.0.1:{self.server.port}/api", token=TOKEN)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from own_workers import Workers, workers
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "acceptance"))
 pytest.register_assert_rewrite("orchestrator_acceptance")
-from orchestrator_acceptance import REST, Bench, checking, held, numbers, reading, some, until  # noqa: E402
+from orchestrator_acceptance import REST, Bench, checking, held, numbers, reading, some, told, until  # noqa: E402
 
 from resource_airbyte.errors import RuntimeFault  # noqa: E402
 
@@ -21,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
-    with workers(tmp_path_factory.mktemp("faults"), retry_backoff=[0], checkpoint_interval=0) as made:
+    with workers(tmp_path_factory.mktemp("faults"), retry_backoff=[0], checkpoint_interval=0, stop_timeout=8) as made:
         yield made
 
 
@@ -136,6 +138,67 @@ def test_a_worker_that_was_taken_for_dead_stores_nothing_any_more(bench: Bench, 
     other.kill()
     assert bench.statuses(job) == ["failed", "succeeded"]
     assert bench.ids() == numbers(60)
+
+
+def test_a_worker_that_is_asked_to_end_waits_for_a_checkpoint_no_longer_than_it_may(
+    bench: Bench, stack: Workers
+) -> None:
+    job, _ = halfway(bench)
+    other = stack.program("worker", stack.other_port, AIRBYTE_STOP_TIMEOUT="0.5")
+    assert stack.worker.end() == 0  # its own time is longer, and the source is quiet all of it
+    other.start()
+    until(lambda: bench.statuses(job)[-1:] == ["succeeded"])
+    stuck = bench.sync(reading(30, some(10), {"open": str(bench.fifo("never"))}), "stuck.sqlite")
+    until(lambda: len(bench.ids("stuck.sqlite")) == 10)
+    assert other.end(20) == 0
+    assert bench.job(stuck).status in ("running", "incomplete", "pending")
+    assert not stack.processes()
+    bench.client.jobs.cancel(stuck)
+    stack.start()
+    assert bench.ended(stuck) == "cancelled"
+    assert bench.statuses(job) == ["failed", "succeeded"]
+    assert bench.ids() == numbers(60)
+
+
+def test_a_second_signal_ends_a_worker_at_once(bench: Bench, stack: Workers) -> None:
+    job, _ = halfway(bench)
+    stack.worker.send(signal.SIGTERM)
+    until(lambda: "asked to end" in stack.worker.log())
+    assert stack.worker.end(20) == 0
+    assert not stack.processes()
+    stack.start()
+    assert bench.ended(job) == "succeeded"
+    assert bench.ids() == numbers(60)
+
+
+def test_whoever_waits_for_a_probe_hears_that_its_worker_or_the_server_ends(bench: Bench, stack: Workers) -> None:
+    source = bench.source(checking({"open": str(bench.fifo("one"))}, {"open": str(bench.fifo("two"))}, "answer"))
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(bench.client.sources.check, source)
+        with held(bench.path("one")):
+            assert stack.worker.end() == 0
+        assert "Airbyte is being stopped" in told(lambda: asked.result(30))
+        stack.worker.start()
+        asked = pool.submit(bench.client.sources.check, source)
+        with held(bench.path("one")):
+            assert stack.server.end() == 0
+        with pytest.raises(RuntimeFault, match="Airbyte is being stopped"):
+            asked.result(30)
+    stack.server.start()
+
+
+def test_a_job_that_is_cancelled_in_temporal_itself_is_cancelled(bench: Bench, stack: Workers) -> None:
+    job, _ = halfway(bench)
+    asyncio.run(cancel(stack.temporal.address, job))
+    assert bench.ended(job, 15.0) == "cancelled"
+    until(lambda: bench.statuses(job) == ["failed"] and not stack.processes())
+
+
+async def cancel(address: str, job: int) -> None:
+    from temporalio.client import Client
+
+    client = await Client.connect(address)
+    await client.get_workflow_handle(f"job-{job}").cancel()
 
 
 def test_nothing_that_temporal_keeps_holds_a_record_or_a_secret(bench: Bench, stack: Workers) -> None:

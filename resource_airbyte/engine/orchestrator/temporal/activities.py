@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from ....errors import DatabaseUnreachable, ResourceError, RuntimeFault
@@ -54,7 +56,8 @@ class Activities:
     @activity.defn
     async def step(self, job_id: int, last: int | None, stopped: bool) -> Step:
         until = activity.info().started_time.timestamp() + AT_ONCE
-        step, others = await self._thread(lambda: self._admission.step(job_id, last, stopped, until))
+        with _plainly(f"job {job_id}: the next step"):
+            step, others = await self._thread(lambda: self._admission.step(job_id, last, stopped, until))
         if step.number is None:
             log.info("job %d is over", job_id)
         elif step.pause:
@@ -64,13 +67,16 @@ class Activities:
 
     @activity.defn
     async def admit(self, job_id: int) -> bool:
-        admitted, others = await self._thread(lambda: self._admission.admit(job_id))
+        with _plainly(f"job {job_id}: asking for room"):
+            admitted, others = await self._thread(lambda: self._admission.admit(job_id))
         await self._tell(others)
         return admitted
 
     @activity.defn
     async def end(self, job_id: int) -> None:
-        await self._tell(await self._thread(lambda: self._admission.end(job_id)))
+        with _plainly(f"job {job_id}: its end"):
+            others = await self._thread(lambda: self._admission.end(job_id))
+        await self._tell(others)
 
     async def _tell(self, admitted: Iterable[int]) -> None:
         """Say that there is room. One that does not hear it asks again by itself."""
@@ -90,7 +96,8 @@ class Activities:
         self._idle.clear()
         log.info("job %d, attempt %d starts", job_id, number + 1)
         try:
-            result = await self._attended(self._thread(lambda: self._guarded(run)), _Attendance(self, run, number))
+            with _plainly(f"job {job_id}, attempt {number + 1}"):
+                result = await self._attended(self._thread(lambda: self._guarded(run)), _Attendance(self, run, number))
         finally:
             self._running.discard(run)
             if not self._running:
@@ -129,35 +136,32 @@ class Activities:
     @activity.defn
     async def probe(self, probe_id: str) -> None:
         """Answer a question, if somebody still waits for the answer."""
+        with _plainly(f"probe {probe_id}"):
+            request = await self._thread(lambda: self._taken(probe_id))
+            if request is not None:
+                await self._attended(self._thread(lambda: self._answer(probe_id, request)), _Nothing())
+
+    def _taken(self, probe_id: str) -> bytes | None:
+        with self._tools.db.begin() as tx:
+            return probes.take(tx, probe_id)
+
+    def _answer(self, probe_id: str, request: bytes) -> None:
         db, box = self._tools.db, self._tools.box
-        request = await self._thread(lambda: self._taken(probe_id))
-        if request is None:
-            return
 
         def tell(sentence: str) -> None:
             with db.begin() as tx:
                 probes.tell(tx, probe_id, sentence)
 
-        def ask() -> bytes:
-            try:
-                return letters.answer(self._asking.ask(letters.requested(request, box), tell), box)
-            except ResourceError as error:
-                return letters.refusal(error, box)
-            except Exception as error:
-                log.exception("a probe failed")
-                hint = "see: resource-airbyte logs --service worker"
-                return letters.refusal(RuntimeFault(f"unexpected: {type(error).__name__}", hint=hint), box)
-
-        def answer() -> None:
-            sealed = ask()
-            with db.begin() as tx:
-                probes.answer(tx, probe_id, sealed)
-
-        await self._attended(self._thread(answer), _Nothing())
-
-    def _taken(self, probe_id: str) -> bytes | None:
-        with self._tools.db.begin() as tx:
-            return probes.take(tx, probe_id)
+        try:
+            sealed = letters.answer(self._asking.ask(letters.requested(request, box), tell), box)
+        except ResourceError as error:
+            sealed = letters.refusal(error, box)
+        except Exception as error:
+            log.error("a probe failed: %s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+            hint = "see: resource-airbyte logs --service worker"
+            sealed = letters.refusal(RuntimeFault(f"unexpected: {type(error).__name__}", hint=hint), box)
+        with db.begin() as tx:
+            probes.answer(tx, probe_id, sealed)
 
     async def _attended(self, work: Awaitable[T], attendance: _Nothing) -> T:
         """Wait for what runs in a thread, with signs of life; it is told when it should end.
@@ -241,6 +245,18 @@ class _Attendance(_Nothing):
         self._ended = True
         self._run.drain()
         self._run.kill()
+
+
+@contextmanager
+def _plainly(what: str) -> Iterator[None]:
+    """What goes wrong is told to Temporal by its kind alone: errors of a database quote what was to be stored."""
+    try:
+        yield
+    except Exception as error:
+        where = "".join(traceback.format_tb(error.__traceback__))
+        words = f": {error}\n" if isinstance(error, RuntimeFault) else f"\n{where}"
+        log.error("%s failed: %s%s", what, type(error).__name__, words.rstrip())
+        raise ApplicationError(f"{type(error).__name__}; the worker's log has more") from None
 
 
 async def _in(pool: Executor, work: Callable[[], T]) -> T:

@@ -7,19 +7,21 @@ job is accepted while Temporal is away, and none is forgotten.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
 import uuid
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -35,9 +37,11 @@ from .admission import waits
 from .workflow import JOBS, PROBES, JobWorkflow, ProbeWorkflow, job_workflow, probe_workflow
 
 COMPARE = 10.0  # seconds between two comparisons of the store with Temporal
-LOOK = 20.0  # seconds after which a probe that nobody has taken is looked after
+LOOK = 2.0  # seconds between two looks at where a probe stands
+MISSED = 10  # after so many of them one looks whether there are workers at all
+IDLE = 80.0  # seconds after which a worker that has not asked for work is none
 RUNNING = "WorkflowType='job' AND ExecutionStatus='Running'"
-OLD = 24 * 3600.0  # seconds after which nobody waits for a probe any more
+OLD = 6 * 3600.0  # seconds after which nobody waits for a probe any more
 T = TypeVar("T")
 log = logging.getLogger("orchestrator")
 
@@ -61,21 +65,24 @@ class TemporalOrchestrator:
         self._client: Client | None = None
         self._has_namespace = False
         self._away: str | None = None
-        self._comparing: Future[None] | None = None
+        self._ended = False
 
     # ── jobs ──
 
     def submit(self, job_id: int) -> None:
-        self._begin(self._start(job_id))
+        with suppress(NotRunning):  # the next start sees to it
+            self._begin(self._start(job_id))
 
     def cancel(self, job_id: int) -> None:
         with self._db.begin() as tx:
             if not jobs.set_status(tx, job_id, "cancelled"):
                 return
-        self._begin(self._cancel(job_id))
+        with suppress(NotRunning):  # its worker sees it in the store
+            self._begin(self._cancel(job_id))
 
     def wait(self, job_id: int, seconds: float) -> None:
-        self._begin(self._wait(job_id, seconds)).result()
+        with suppress(NotRunning):
+            self._await(self._wait(job_id, seconds))
 
     def waits(self) -> dict[int, str]:
         with self._db.read() as tx:
@@ -122,13 +129,14 @@ class TemporalOrchestrator:
             return  # it has ended, however: the store knows more
         except (RPCError, RuntimeError):
             # Temporal is away, or has yet to hear of the job: whoever waits asks again, and not all of the time.
-            await asyncio.sleep(min(seconds, 1.0))
+            if job_id in await asyncio.to_thread(self._unfinished):
+                await asyncio.sleep(min(seconds, 1.0))
 
     # ── comparing ──
 
     def recover(self) -> None:
         """Temporal goes on with the jobs by itself; see to it that it knows all, from now on."""
-        self._comparing = self._begin(self._compare_always())
+        self._begin(self._compare_always())
 
     async def _compare_always(self) -> None:
         while True:
@@ -145,6 +153,7 @@ class TemporalOrchestrator:
 
     async def _compare(self) -> None:
         left = await asyncio.to_thread(self._unfinished)
+        await asyncio.to_thread(self._sweep)
         client = await self._connected()
         if left:
             known = {each.id async for each in client.list_workflows(RUNNING)}
@@ -156,9 +165,12 @@ class TemporalOrchestrator:
         self._away = None
 
     def _unfinished(self) -> list[int]:
+        with self._db.read() as tx:
+            return [job.id for job in jobs.unfinished(tx)]
+
+    def _sweep(self) -> None:
         with self._db.begin() as tx:
             probes.sweep(tx, OLD)
-            return [job.id for job in jobs.unfinished(tx)]
 
     # ── probes ──
 
@@ -171,7 +183,7 @@ class TemporalOrchestrator:
         with self._db.begin() as tx:
             probes.add(tx, identity, letters.request(probe, self._box), sentence)
         try:
-            self._begin(self._ask(identity, probe)).result()
+            self._await(self._ask(identity, probe))
             with self._db.read() as tx:
                 asked = probes.get(tx, identity)
             if asked is None or asked.answer is None:
@@ -187,25 +199,39 @@ class TemporalOrchestrator:
             handle = await client.start_workflow(
                 ProbeWorkflow.run, identity, id=probe_workflow(identity), task_queue=JOBS, rpc_timeout=link.TIMEOUT
             )
-            result = asyncio.ensure_future(handle.result())
-            while True:
-                done, _ = await asyncio.wait({result}, timeout=LOOK)
-                if done:
-                    result.result()
-                    break
-                if not await asyncio.to_thread(self._is_taken, identity) and not await self._has_workers(client):
-                    await handle.terminate("no worker", rpc_timeout=link.TIMEOUT)
-                    raise _no_worker(probe)
+            await self._answered(client, handle, identity, probe)
         except WorkflowFailureError:
             log.warning("probe %s: its worker has died, or it was ended", identity)
         except (RPCError, RuntimeError) as error:
             self._told_of(error)
             raise self._unreachable(error) from error
 
-    def _is_taken(self, identity: str) -> bool:
+    async def _answered(self, client: Client, handle: WorkflowHandle[Any, Any], identity: str, probe: Probe) -> None:
+        """Until there is an answer, or it is clear that there will be none.
+
+        The store is looked at as well: a worker that ends after it has answered takes the workflow no further.
+        """
+        result = asyncio.ensure_future(handle.result())
+        try:
+            for looks in itertools.count(1):
+                done, _ = await asyncio.wait({result}, timeout=LOOK)
+                if done:
+                    result.result()
+                    return
+                taken, answered = await asyncio.to_thread(self._stands, identity)
+                if answered:
+                    return
+                if looks % MISSED == 0 and not await self._has_workers(client):
+                    await handle.terminate("no worker", rpc_timeout=link.TIMEOUT)
+                    raise _unanswered(probe) if taken else _no_worker(probe)
+        finally:
+            result.cancel()
+
+    def _stands(self, identity: str) -> tuple[bool, bool]:
+        """Whether a worker has begun with it, and whether there is an answer, or nobody waits for it any more."""
         with self._db.read() as tx:
             asked = probes.get(tx, identity)
-            return asked is None or asked.taken_at is not None
+            return (True, True) if asked is None else (asked.taken_at is not None, asked.answer is not None)
 
     async def _has_workers(self, client: Client) -> bool:
         """Whether somebody has asked for probes in the last minutes."""
@@ -216,7 +242,7 @@ class TemporalOrchestrator:
         )
         found = await client.workflow_service.describe_task_queue(asked, timeout=link.TIMEOUT)
         now = time.time()
-        return any(now - each.last_access_time.ToSeconds() < LOOK + 60 for each in found.pollers)
+        return any(now - each.last_access_time.ToSeconds() < IDLE for each in found.pollers)
 
     def doing(self) -> list[str]:
         with self._db.read() as tx:
@@ -225,25 +251,33 @@ class TemporalOrchestrator:
     # ── the way there ──
 
     def drain(self, timeout: float) -> None:
-        """Nothing runs here; let go of Temporal."""
-        if self._comparing is not None:
-            self._comparing.cancel()
+        """Nothing runs here: let go of Temporal. Whoever waits for an answer is told."""
+        if self._ended:
+            return
+        ending = self._begin(self._end())
+        self._ended = True
+        with suppress(TimeoutError):
+            ending.result(min(timeout, 5.0) or 1.0)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout)
+        self._thread.join(5.0)
 
-    def client(self) -> Client:
-        """The client, for whatever else of this process talks to Temporal. RuntimeFault when that is away."""
-        try:
-            return self._begin(self._connected()).result()
-        except (RPCError, RuntimeError) as error:
-            raise self._unreachable(error) from error
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run something on the loop that the client belongs to, and wait for it."""
-        return self._begin(work).result()
+    async def _end(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for each in others:
+            each.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     def _begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        if self._ended:
+            work.close()
+            raise _stopping()
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return self._begin(work).result()
+        except CancelledError:
+            raise _stopping() from None
 
     async def _connected(self) -> Client:
         settings = self._settings
@@ -267,6 +301,10 @@ class TemporalOrchestrator:
 
 def _is_over(error: Exception) -> bool:
     return isinstance(error, RPCError) and error.status == RPCStatusCode.NOT_FOUND
+
+
+def _stopping() -> NotRunning:
+    return NotRunning("Airbyte is being stopped.", hint="Start it and try again: resource-airbyte manage start")
 
 
 def _no_worker(probe: Probe) -> NotRunning:

@@ -12,6 +12,7 @@ from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
+from temporalio.workflow import NondeterminismError
 
 from ..asking import Asking
 from ..run import Tools
@@ -70,7 +71,11 @@ class Bench:
                 workflows=[JobWorkflow, ProbeWorkflow, *self._workflows],
                 activities=[*doing.of_jobs(), *self._activities],
                 max_concurrent_activities=ASIDE,
+                # One that an older version has begun, and this one cannot go on with, ends; the server begins it anew.
+                workflow_failure_exception_types=[NondeterminismError],
                 max_cached_workflows=200,
+                # How long what is for a worker that remembers a workflow waits for it: it may just have ended.
+                sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
                 max_concurrent_workflow_task_polls=2,
                 **common,
             ),

@@ -86,7 +86,7 @@ class JobWorkflow:
                 await self._admission(job_id)
             stopped = await _attempt(job_id, step.number)
             step = await _step(job_id, step.number, stopped)
-            if workflow.info().is_continue_as_new_suggested():
+            if step.number is not None and workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(job_id)
 
     async def _admission(self, job_id: int) -> None:
