@@ -39,6 +39,7 @@ TOP = ("Dockerfile", "requirements.lock")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 SLOW = ("FROM", "RUN")
 STEP = re.compile(r"Step (\d+)/(\d+) : (\w+)")
+BUILT = re.compile(rf"{NAME}:\S+-[0-9a-f]{{12}}")
 SECRET = re.compile(r"//[^/@\s:]+:[^/@\s]+@")
 
 
@@ -75,6 +76,11 @@ def digest(context: Mapping[str, Path], arguments: Mapping[str, str]) -> str:
 def reference(context: Mapping[str, Path], base: str) -> str:
     """The name of the image that is built of this context on this base: a changed clone gives another one."""
     return f"{NAME}:{__version__}-{digest(context, {'BASE_IMAGE': base})}"
+
+
+def built(name: str) -> bool:
+    """Whether a name is one that `reference` gives, and so an image that can be built again."""
+    return BUILT.fullmatch(name) is not None
 
 
 def archive(context: Mapping[str, Path]) -> IO[bytes]:

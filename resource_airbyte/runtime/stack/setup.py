@@ -113,7 +113,7 @@ def _begin(stack: Stack, created: tuple[str, ...], link: Path | None) -> Marker:
 
 def _images(stack: Stack, marker: Marker, values: dict[str, str], report: Report, *, validate: bool) -> Marker:
     """Have every image: pull those of others, build ours unless another one is named for it."""
-    own = _named(marker, values)
+    own = _named(values)
     base = values.get(BASE) or image.BASE
     context = {} if own else image.files()
     ours = own or image.reference(context, base)
@@ -132,12 +132,12 @@ def _images(stack: Stack, marker: Marker, values: dict[str, str], report: Report
     return marker
 
 
-def _named(marker: Marker, values: Mapping[str, str]) -> str | None:
-    """The image that a person named instead of the one that we build."""
+def _named(values: Mapping[str, str]) -> str | None:
+    """The image that a person named, now or before, instead of the one that we build."""
     if os.environ.get(IMAGE):
         return os.environ[IMAGE]
     named = values.get(IMAGE)
-    return None if not named or named in marker.images else named
+    return None if not named or image.built(named) else named
 
 
 def _forget(stack: Stack, marker: Marker) -> None:

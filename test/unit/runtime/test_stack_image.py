@@ -37,6 +37,9 @@ def test_the_program_is_sent_whole_and_nothing_else() -> None:
 def test_the_name_changes_with_the_contents_and_the_base_alone(context: dict[str, Path]) -> None:
     name = image.reference(context, "base:1")
     assert name.startswith(f"resource-airbyte:{__version__}-")
+    assert image.built(name)
+    assert not image.built(f"registry.example/{name}")
+    assert not image.built("resource-airbyte:mine")
     (context["app/resource_airbyte/a.py"]).touch()
     assert image.reference(context, "base:1") == name
     assert image.reference(context, "base:2") != name
