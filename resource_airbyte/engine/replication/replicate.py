@@ -282,6 +282,8 @@ class Replication:
         if stream is not None and stream not in self._counts:
             self._odd.stranger(stream, "a state")
             return
+        if self._odd.lost:
+            return  # rule 1: it may cover the record that could not be read, which nobody would ever ask for again
         known = self._positions.get(state.key)
         before = known if known is not None else Checkpoint(state.key, 0, 0, 0, b"")
         checkpoint = replace(before, sequence=before.sequence + 1, payload=state.payload)

@@ -263,6 +263,15 @@ def test_a_garbled_record_fails_the_attempt_and_publishes_nothing() -> None:
     assert destination.complete == frozenset()
 
 
+@pytest.mark.parametrize("stream", [A, B, None])
+def test_no_state_is_kept_after_a_garbled_record_for_it_may_cover_that(stream: StreamDescriptor | None) -> None:
+    """Else the next attempt would go on behind the record, and succeed without it."""
+    garbled = BadLine('{"type":"RECORD', record=True)
+    source, notes = ScriptedSource([records(A, 1), state(A, 1), garbled, records(A, 1), state(stream, 3)]), Notes()
+    faults(run(source, notes=notes))
+    assert [checkpoint.payload for checkpoint in notes.checkpoints] == [state(A, 1).payload]
+
+
 def test_other_garbage_is_logged_and_harmless() -> None:
     notes = Notes()
     assert run(ScriptedSource([BadLine("hello", record=False)] * 9), notes=notes).faults == []
