@@ -78,6 +78,16 @@ def judge_strangers(
     return faults
 
 
+def covers_strangers(
+    stream: StreamDescriptor | None,
+    counts: Mapping[StreamDescriptor, Counts],
+    strangers: Mapping[StreamDescriptor, int],
+) -> bool:
+    """Whether a state of this stream (None: of all) speaks of records that came under a name nobody asked for."""
+    missed = {fault.stream for fault in judge_strangers(counts, strangers)}
+    return bool(missed) if stream is None else stream in missed
+
+
 def overclaimed(counts: Mapping[StreamDescriptor, Counts]) -> list[str]:
     """Where a source has counted more than it has sent: it may have counted wrongly, so this is only told."""
     return [

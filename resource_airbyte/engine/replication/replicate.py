@@ -29,7 +29,7 @@ from ...protocol.seams import (
 from .belt import Belt
 from .clocks import Clock
 from .counts import Counts, Fault, Outcome, from_error, from_trace
-from .gate import complete, death, judge_counts, judge_source, judge_strangers, overclaimed
+from .gate import complete, covers_strangers, death, judge_counts, judge_source, judge_strangers, overclaimed
 from .oddities import Oddities
 from .positions import reconcile, state_document
 
@@ -282,8 +282,8 @@ class Replication:
         if stream is not None and stream not in self._counts:
             self._odd.stranger(stream, "a state")
             return
-        if self._odd.lost:
-            return  # rule 1: it may cover the record that could not be read, which nobody would ever ask for again
+        if self._odd.lost or covers_strangers(stream, self._counts, self._odd.strangers):
+            return  # rule 1: it may cover records that are missing here, and nobody would ever ask for them again
         known = self._positions.get(state.key)
         before = known if known is not None else Checkpoint(state.key, 0, 0, 0, b"")
         checkpoint = replace(before, sequence=before.sequence + 1, payload=state.payload)

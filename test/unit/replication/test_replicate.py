@@ -322,6 +322,14 @@ def test_what_was_ignored_is_counted_and_told_with_a_sample() -> None:
     assert any("1,203 records in all of stream x" in line for line in notes.lines)
 
 
+def test_no_state_covers_records_that_came_under_another_namespace() -> None:
+    """Else the next attempt would go on behind them, find nothing new, and succeed."""
+    elsewhere, notes = StreamDescriptor("a", "elsewhere"), Notes()
+    source = ScriptedSource([records(elsewhere, 2), state(A, 2), records(B, 1), state(B, 1), state(None, 3)])
+    faults(run(source, notes=notes))
+    assert [checkpoint.key.stream for checkpoint in notes.checkpoints] == [B]
+
+
 def test_records_that_come_under_another_namespace_are_missing_and_their_stream_is_not_emptied() -> None:
     destination = MemoryDestination()
     steps: list[Step] = [records(StreamDescriptor("a", "public"), 3), records(B, 1)]
