@@ -1,7 +1,7 @@
 """What a destination must hold after a job, by the source's own journal and the state that was stored.
 
-A state's token leads to the line of the journal at which it was said, and so to the records before it; the tokens that a
-reading began with lead on to earlier readings. What lies before the state that a sync goes on from was taken once.
+A state's token leads to the line of the journal at which it was said, and so to the records before it; the tokens that
+a reading began with lead on to earlier readings. What lies before the state that a sync goes on from was taken once.
 """
 
 from __future__ import annotations
@@ -53,6 +53,11 @@ class Reading:
     def stopped_early(self) -> bool:
         """Whether it called it good before it had said everything."""
         return any((line.get("fault", {}).get("do"), line.get("end")) == ("exit", 0) for line in self._ends())
+
+    @property
+    def reported(self) -> bool:
+        """Whether it said how any stream is."""
+        return any("status" in line for line in self.lines)
 
     def _ends(self) -> list[dict[str, Any]]:
         """The last fault and the end, as one."""
@@ -159,7 +164,7 @@ class Judge:
         """No row of the source is missing; but nobody can see that a source stops too early which says nothing, and
         calls it good.
         """
-        early = not self._scenario.statuses and last.stopped_early
+        early = last.stopped_early and not last.reported
         missing = set(range(1, records + 1)) - set(wanted)
         if missing and not early:
             raise Wrong(f"{name}: succeeded, and {len(missing)} rows were never taken: {_some(missing)}")

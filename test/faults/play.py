@@ -52,7 +52,7 @@ class Place:
         if f"main.{name}" not in there:
             return Counter()
         found = self.warehouse.rows(StreamDescriptor(name), "id", "name")
-        spoilt = [row for row in found if row[1] != f"{name} {row[0]} – ü"]
+        spoilt = [row for row in found if row[1] != f"{name} {row[0]} ü"]
         if spoilt:
             raise Wrong(f"{name}: the values of {len(spoilt)} rows are not those of the source: {spoilt[0]}")
         return Counter(row[0] for row in found)

@@ -166,8 +166,8 @@ def _fault(chance: random.Random, turn: int, messages: int, targets: Mapping[str
 
 
 def _by_the_source(chance: random.Random, what: str, common: dict[str, Any]) -> Mapping[str, Any]:
-    name, _, end = what.partition(" at the end")
-    if end or what.endswith("at the end"):
+    name = what.removesuffix(" at the end")
+    if name != what:
         common = {**common, "at": -1}
     plain: dict[str, dict[str, Any]] = {
         "die": {"do": "die"},

@@ -17,16 +17,22 @@ The configuration:
 
 Record i of a stream is always the same. A state holds the position and a token, "<turn>.<line of the journal>".
 
-Faults: {"do": "die" | "exit", "code" | "error", "type", "code" | "half" | "cut" | "noise" | "twice" | "state" | "pause",
-"seconds" | "kill", "whom", "later" | "stop", "whom", "seconds" | "ask"}. "half": half a record, and the end; "cut": half
-a record, and on; "twice": a record twice; "state": the last state again; "kill" and "stop" meet our attempt ("attempt"),
-whoever runs that ("runner"), "both", or whom `pids` names; "ask": whoever plays this is asked to do something, and we
-wait a while. `later`: so many seconds later, whatever we do by then.
+Faults, {"do": …, "settle"?: seconds between what was said before and the fault}:
+
+    "die"                        by SIGKILL; "exit": with "code"; "error": after an ERROR trace of "type", with "code"
+    "half"                       half a record, and the end with "code"; "cut": half a record, and on without it
+    "noise"                      lines that are not the protocol
+    "twice"                      a record is said twice; "state": the last state is said again
+    "pause"                      "seconds"
+    "kill", "stop"               "whom": our attempt ("attempt"), whoever runs that ("runner"), "both", or whom `pids`
+                                 names, with its children; a kill "later" by so many seconds, whatever we do by then;
+                                 who is stopped is woken after "seconds"
+    "ask"                        whoever plays this is asked to do something; we wait "seconds"
 """
 
 import argparse
+import contextlib
 import fcntl
-import itertools
 import json
 import os
 import signal
@@ -56,12 +62,13 @@ class Reading:
         self.note(start=self.tokens)
 
     def opened(self):
-        for turn in itertools.count():
-            path = os.path.join(self.config["place"], f"{turn}.jsonl")
-            try:
-                return turn, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-            except FileExistsError:
-                continue
+        turn = 0
+        while os.path.exists(self.path(turn)):
+            turn += 1
+        return turn, os.open(self.path(turn), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+
+    def path(self, turn):
+        return os.path.join(self.config["place"], f"{turn}.jsonl")
 
     def resume(self, state):
         if isinstance(state, dict) and "positions" in state:
@@ -157,7 +164,7 @@ class Reading:
 
     def record(self, name):
         number = self.positions[name] + 1
-        data = {"id": number, "name": f"{name} {number} – ü"}
+        data = {"id": number, "name": f"{name} {number} ü"}
         return {"type": "RECORD", "record": {"stream": name, "data": data, "emitted_at": 1_700_000_000_000 + number}}
 
     def state(self, name):
@@ -298,10 +305,8 @@ def parent(pid):
 
 
 def hit(pid, number):
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it may have ended meanwhile
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass  # it has ended meanwhile
 
 
 def hit_later(later, number, then, *pids):
