@@ -52,8 +52,10 @@ class Container:
             return None  # nobody has started it yet, or what it waits for is not well
         if self.state == "paused":
             return "paused"
-        if self.state == "restarting" or (self.restarts and not self.well):
+        if self.state == "restarting":
             return f"ended with {self.ending} and is started again"
+        if self.state == "running" and self.restarts and self.health == "starting":
+            return "ended, and was started again a moment ago"  # with what code is not known any more
         if self.state == "running" and self.health == "unhealthy":
             return f"its health check fails{': ' if self.said else ''}{self.said}"
         return None if self.running else f"ended with {self.ending}"
