@@ -55,6 +55,10 @@ class Reading:
         return any((line.get("fault", {}).get("do"), line.get("end")) == ("exit", 0) for line in self._ends())
 
     @property
+    def ended_well(self) -> bool:
+        return {"end": 0} in self.lines
+
+    @property
     def reported(self) -> bool:
         """Whether it said how any stream is."""
         return any("status" in line for line in self.lines)
@@ -116,7 +120,7 @@ class Table:
         """What may be there after a job that failed: what its last checkpoint covers, and nothing of what is staged.
 
         A stream that was complete, beside another that failed, may be there whole. Without `exact` the destination may
-        be ahead of the store, since somebody was killed between the two commits.
+        be ahead of the store, since somebody was killed between the two commits, or the job was cancelled there.
         """
         name = self.stream.name
         if begun == len(readings):
@@ -125,7 +129,7 @@ class Table:
         whole = [
             covered(readings, name, each.start.get(name)) + each.emitted(name)
             for each in readings[begun:]
-            if each.complete(name)
+            if each.complete(name) or (not exact and each.ended_well)
         ]
         if self.stream.overwrites:
             return [self.rows, *map(self._shown, whole)]

@@ -32,6 +32,7 @@ from resource_airbyte.native.sqlite.specification import DEFINITION_ID as SQLITE
 from resource_airbyte.protocol.messages import StreamDescriptor
 
 FAULTY = Path(__file__).resolve().parent.parent / "connectors" / "faulty" / "faulty.py"
+CANCELLED = 10.0  # seconds within which a cancelled attempt has ended
 STUCK = 120.0  # seconds after which a job that is not over is a failure
 Warehouse = DuckDBWarehouse | FilesWarehouse | PostgresWarehouse | SQLiteWarehouse
 T = TypeVar("T")
@@ -91,6 +92,8 @@ class Run:
         self.records = {stream.name: stream.records for stream in scenario.streams}
         self.attempts: list[int] = []
         self.cancelled = False
+        # Seconds that one question for the job's end may take: whoever asks for something is waiting.
+        self.look = 0.1 if any(fault["do"] == "ask" for fault in scenario.faults) else 0.5
 
     def play(self) -> None:
         """Raises Wrong when something is not as it must be."""
@@ -153,6 +156,8 @@ class Run:
         job = self._asked(lambda: self.client.connections.sync(connection)).job.id
         ended = self._ended(job)
         self.attempts.append(len(ended.attempts))
+        if ended.job.status == "cancelled":
+            self._quiet(CANCELLED, "an attempt still runs {seconds:.0f} s after it was cancelled")
         found = {name: self.place.rows(name) for name in self.records}
         stored = self._tokens(self._asked(lambda: self.client.state.get(connection)))
         status = str(ended.job.status)
@@ -171,7 +176,7 @@ class Run:
         deadline = time.monotonic() + STUCK
         while time.monotonic() < deadline:
             self._asked_for(job)
-            found = self._asked(lambda: self.client.jobs.get_without_logs(job, wait=0.5))
+            found = self._asked(lambda: self.client.jobs.get_without_logs(job, wait=self.look))
             if found.job.status in FINISHED:
                 return found
         raise Wrong(f"job {job} is still {found.job.status} after {STUCK:.0f} s: {_reasons(found)}")
@@ -180,9 +185,9 @@ class Run:
         """Do what the source asks for: this job is not wanted any more."""
         asked = self.root / "asked"
         if asked.exists():
-            asked.unlink()
             self.cancelled = True
             self._asked(lambda: self.client.jobs.cancel(job))
+            asked.unlink()
 
     def _asked(self, ask: Callable[[], T]) -> T:
         """The answer, once there is one: whoever is dead is started again, and whoever sleeps is waited for."""
@@ -202,14 +207,18 @@ class Run:
 
     def _after_sleep(self, connection: str) -> None:
         """Whoever was taken for dead has woken up and must have changed nothing; or will not, since it is fenced."""
-        deadline = time.monotonic() + STUCK
-        while self.ground.processes() or any(map(asleep, self.ground.pids().values())):
-            if time.monotonic() > deadline:
-                raise Wrong("attempts still run after the job has ended")
-            time.sleep(0.2)  # nobody tells when a process of somebody else's ends
+        self._quiet(STUCK, "attempts still run {seconds:.0f} s after the job has ended")
         found = {name: self.place.rows(name) for name in self.records}
         for name, rows in found.items():
             self.judge.same(name, rows)
+
+    def _quiet(self, seconds: float, otherwise: str) -> None:
+        """Until no attempt runs any more, and nobody sleeps."""
+        deadline = time.monotonic() + seconds
+        while self.ground.processes() or any(map(asleep, self.ground.pids().values())):
+            if time.monotonic() > deadline:
+                raise Wrong(otherwise.format(seconds=seconds))
+            time.sleep(0.05)  # nobody tells when a process of somebody else's ends
 
     def _tokens(self, state: ConnectionState) -> dict[str, str | None]:
         names = list(self.records)

@@ -181,6 +181,6 @@ def _by_the_source(chance: random.Random, what: str, common: dict[str, Any]) -> 
         "noise": {"do": "noise"},
         "record twice": {"do": "twice"},
         "state twice": {"do": "state"},
-        "cancel": {"do": "ask", "seconds": 0.3},
+        "cancel": {"do": "ask", "seconds": 3.0},
     }
     return {**common, **plain[name]}

@@ -27,7 +27,8 @@ Faults, {"do": …, "settle"?: seconds between what was said before and the faul
     "kill", "stop"               "whom": our attempt ("attempt"), whoever runs that ("runner"), "both", or whom `pids`
                                  names, with its children; a kill "later" by so many seconds, whatever we do by then;
                                  who is stopped is woken after "seconds"
-    "ask"                        whoever plays this is asked to do something; we wait "seconds"
+    "ask"                        whoever plays this is asked to do something, by a file `asked`; we wait until that is
+                                 gone, "seconds" at most
 """
 
 import argparse
@@ -261,9 +262,11 @@ class Reading:
         time.sleep(fault["seconds"])
 
     def do_ask(self, fault, message):
-        with open(os.path.join(self.config["place"], "asked"), "w"):
+        path, end = os.path.join(self.config["place"], "asked"), time.monotonic() + fault["seconds"]
+        with open(path, "w"):
             pass
-        time.sleep(fault["seconds"])
+        while os.path.exists(path) and time.monotonic() < end:
+            time.sleep(0.02)
 
     def do_kill(self, fault, message):
         self.meet(self.whom(fault["whom"]), signal.SIGKILL, fault.get("later", 0), 0)
