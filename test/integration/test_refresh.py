@@ -223,6 +223,23 @@ def test_a_global_state_forgets_the_cleared_stream_and_no_other(duckdb: Bench) -
     assert (duckdb.ids("a"), duckdb.ids("b")) == (ONCE, ONCE)
 
 
+def test_what_shares_a_state_with_a_refreshed_stream_is_synced_with_it(duckdb: Bench) -> None:
+    given = source()
+    given["on"]["read"] = [
+        *({"records": {"stream": name}} for name in ("a", "b")),
+        {"global": {"lsn": 7}},
+        *({"status": [name, "COMPLETE"]} for name in ("a", "b")),
+    ]
+    connection = duckdb.connect(given)
+    duckdb.sync(connection)
+    done = duckdb.refresh(connection, "truncate", A)
+    assert {name: each["recordsEmitted"] for name, each in done.stats[0].items()} == {"a": 6, "b": 0}
+    whole = duckdb.control.state.get(connection).global_state
+    assert whole is not None
+    assert [each.stream_descriptor.name for each in whole.stream_states] == ["a", "b"]
+    assert (duckdb.ids("a"), duckdb.ids("b")) == (ONCE, ONCE)
+
+
 def test_a_child_destination_is_told_to_overwrite_by_nothing(engine: Engine, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     bench = Bench(engine, SINK_ID, {"write": {"file": str(out)}})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from resource_airbyte.cli.content import streams
@@ -15,6 +15,7 @@ from resource_airbyte.errors import ResourceError
 if TYPE_CHECKING:
     from resource_airbyte.client.api import Airbyte
     from resource_airbyte.model.connections import ConnectionRead
+    from resource_airbyte.model.state import ConnectionState
 
 LONGEST = 60
 
@@ -32,12 +33,12 @@ class Effect:
 
 @dataclass(frozen=True)
 class Effects:
-    """`note` says why something is not known."""
+    """`notes` say why something is not known, and what else happens."""
 
     what: str
     connection: ConnectionRead
     streams: list[Effect]
-    note: str | None = None
+    notes: list[str] = field(default_factory=list)
 
     def table(self) -> Table:
         rows = [
@@ -61,27 +62,30 @@ class Effects:
             "streams": [asdict(each) for each in self.streams],
         }
         said = f"nothing was done: this is what {self.what} would do"
-        return Result(data, self.table(), messages=[*filter(None, [self.note]), said])
+        return Result(data, self.table(), messages=[*self.notes, said])
 
 
 def effects(client: Airbyte, connection: ConnectionRead, names: Sequence[Key], mode: str | None) -> Effects:
     """Of a clear (`mode` None) or a refresh (truncate or merge) of these streams, or of all selected ones."""
-    known, note = streams.entries(connection, deselected=mode is None), None
-    tables: dict[Key, Any] = {}
+    known, tables = streams.entries(connection, deselected=mode is None), dict[Key, Any]()
+    notes: list[str] = []
     try:
         for each in client.connections.preview(connection.connection_id, 1).tables:
             tables[(each.stream_namespace, each.stream_name)] = each
     except ResourceError as error:
-        note = f"the rows of today are not known: {error.message}"
-    states, found, asked = _states(client, connection.connection_id), [], streams.entries(connection)
+        notes.append(f"the rows of today are not known: {error.message}")
+    state, found, asked = client.state.get(connection.connection_id), [], streams.entries(connection)
+    states, unknown = _states(state), bool(notes)
+    if mode is not None and names and state.global_state and asked.keys() & states.keys() - {*names}:
+        notes.append("the source keeps one state for all its streams: the others are synced as well")
     for key in names or list(asked):
         table, config = tables.get(key), known[key].config
-        nothing = None if note or key not in asked else 0
+        nothing = None if unknown or key not in asked else 0
         rows = table.row_count if table else nothing
         after = then(mode, config.sync_mode, config.destination_sync_mode) if config else ""
         forgotten = states.get(key, states.get(None))
         found.append(Effect(title(key), table.table if table else None, rows, forgotten, after))
-    return Effects("clear" if mode is None else f"refresh ({mode})", connection, found, note)
+    return Effects("clear" if mode is None else f"refresh ({mode})", connection, found, notes)
 
 
 def then(mode: str | None, sync: str, destination: str) -> str:
@@ -95,9 +99,8 @@ def then(mode: str | None, sync: str, destination: str) -> str:
     return "all read again, added to these rows"
 
 
-def _states(client: Airbyte, connection_id: str) -> dict[Key | None, Any]:
-    """The state of each stream; under None the one that all share."""
-    state = client.state.get(connection_id)
+def _states(state: ConnectionState) -> dict[Key | None, Any]:
+    """The state of each stream; under None the one of the oldest kind, which is that of all."""
     if state.state_type == "legacy":
         return {None: state.state}
     listed = state.global_state.stream_states if state.global_state else state.stream_state or []

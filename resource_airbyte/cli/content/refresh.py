@@ -24,7 +24,6 @@ Connection = Annotated[
     typer.Option("--name", metavar="NAME", help="The connection.", autocompletion=complete(["connection"])),
 ]
 Identity = Annotated[str | None, typer.Option("--id", "--connection-id", metavar="ID", help="The same as --name.")]
-Mode = Annotated[Literal["truncate", "merge"], typer.Option("--mode", help="What becomes of the rows of now.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, stream by stream.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, or print the job's id.")]
 Timeout = Annotated[
@@ -80,6 +79,6 @@ def agree(session: Session, found: Effects, question: str) -> None:
     """Say what will be done, and ask whether it shall be."""
     for line in table.lines(found.table()):
         session.say(line)
-    if found.note:
-        session.say(found.note)
+    for note in found.notes:
+        session.say(note)
     ask.confirm(session, question, force=False)

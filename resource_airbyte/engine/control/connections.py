@@ -12,7 +12,7 @@ from resource_airbyte.engine.control.definitions import known_modes
 from resource_airbyte.engine.control.schedules import MANUAL, schedule_of
 from resource_airbyte.engine.control.sync_catalog import checked
 from resource_airbyte.engine.schemas import changes
-from resource_airbyte.engine.store import actors, catalogs, history, jobs, workspaces
+from resource_airbyte.engine.store import actors, catalogs, history, jobs, states, workspaces
 from resource_airbyte.engine.store import connections as store
 from resource_airbyte.engine.store.base import now
 from resource_airbyte.errors import InvalidConfiguration, NotExecutable, NotFound
@@ -134,7 +134,10 @@ class Connections:
         """Start a job; its id. SyncRunning while there is one, NotExecutable when nothing is to be done."""
         with self._context.db.begin() as tx:
             connection = store.get(tx, connection_id)
-            job = jobs.create(tx, connection_id, "sync", streams=wanted(connection, streams))
+            chosen = wanted(connection, streams)
+            job = jobs.create(tx, connection_id, "sync", streams=chosen)
+            if chosen is not None:
+                refuse_parts_of_a_whole(tx, connection, chosen, reading=True)
         self._context.orchestrator.submit(job.id)
         return job.id
 
@@ -187,6 +190,25 @@ def wanted(
                 f"the connection {connection.name!r} does not sync a stream {each['name']!r}", hint=f"it has {names}"
             )
     return chosen
+
+
+def refuse_parts_of_a_whole(
+    tx: Session, connection: store.Connection, chosen: list[StreamRef], *, reading: bool = False
+) -> None:
+    """A state of the oldest kind cannot forget some streams: the source would not send their rows again.
+
+    `reading` them by themselves would, also under a GLOBAL state, take the position of all past what the others have
+    yet to read.
+    """
+    others = [each for each in selected_streams(connection) if each not in chosen]
+    legacy = any(each.key == states.LEGACY and each.state for each in states.load(tx, connection.id))
+    shared = states.shared(tx, connection.id) if reading else set()
+    if any(legacy or states.StateKey("stream", each["namespace"] or None, each["name"]) in shared for each in others):
+        raise NotExecutable(
+            f"the source of {connection.name!r} keeps one state for all its streams, which "
+            f"{'are only synced' if reading else 'only begin anew'} together",
+            hint="do it for all streams at once",
+        )
 
 
 def _options(body: ConnectionOptions) -> dict[str, Any]:

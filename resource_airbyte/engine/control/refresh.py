@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from sqlalchemy.orm import Session
-
-from resource_airbyte.engine.control.connections import StreamRef, selected_streams, wanted
+from resource_airbyte.engine.control.connections import refuse_parts_of_a_whole, selected_streams, wanted
 from resource_airbyte.engine.control.context import Context
 from resource_airbyte.engine.control.definitions import known_modes
-from resource_airbyte.engine.store import actors, connections, jobs, states
+from resource_airbyte.engine.store import actors, connections, jobs
 from resource_airbyte.errors import InvalidDocument, NotExecutable
 from resource_airbyte.model.connections import ConnectionStream
 
@@ -58,16 +56,6 @@ class Refreshes:
             # Written down, so that the job stays what it was asked for, whatever becomes of the connection meanwhile.
             chosen = wanted(connection, streams, deselected=mode is None) or selected_streams(connection)
             job = jobs.create(tx, connection_id, config_type, streams=chosen, refresh_mode=mode)
-            _refuse_parts_of_a_whole(tx, connection, chosen)
+            refuse_parts_of_a_whole(tx, connection, chosen)
         self._context.orchestrator.submit(job.id)
         return job.id
-
-
-def _refuse_parts_of_a_whole(tx: Session, connection: connections.Connection, chosen: list[StreamRef]) -> None:
-    """A state of the oldest kind cannot forget some streams: the source would not send their rows again."""
-    held = {state.key: state.state for state in states.load(tx, connection.id)}
-    if held.get(states.LEGACY) and any(stream not in chosen for stream in selected_streams(connection)):
-        raise NotExecutable(
-            f"the source of {connection.name!r} keeps one state for all its streams, which only begin anew together",
-            hint="do it for all streams at once",
-        )

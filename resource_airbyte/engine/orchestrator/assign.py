@@ -31,9 +31,10 @@ def key_of(stream: StreamDescriptor) -> states.StateKey:
 
 
 def begin(
-    tx: Session, connection: connections.Connection, streams: Iterable[PlannedStream], attempt: int, *, merges: bool
+    tx: Session, connection: connections.Connection, streams: Iterable[PlannedStream], attempt: int
 ) -> tuple[dict[states.StateKey, states.StreamState], bool]:
-    """Begin the generations that this attempt begins. `merges`: somebody has asked for the rows of before to stay.
+    """Begin the generations that this attempt begins. What a stream owes is forgiven only where somebody has asked for
+    the rows of before to stay.
 
     Returns all states by key, and whether none of them can matter to the source: every stream begins anew.
     """
@@ -41,9 +42,10 @@ def begin(
     keys = [key_of(stream.descriptor) for stream in streams]
     states.ensure(tx, connection.id, [*keys, states.GLOBAL, states.LEGACY])
     begun = [stream for stream in streams if stream.begins_generation(attempt)]
-    owing = set() if merges else {state.key for state in states.load(tx, connection.id) if state.floor}
+    owing = {state.key for state in states.load(tx, connection.id) if state.floor}
     for stream in begun:
-        owes = key_of(stream.descriptor) in owing and stream.configured.sync_mode == "incremental"
+        keeps = stream.refresh == "merge" or stream.configured.sync_mode != "incremental"
+        owes = key_of(stream.descriptor) in owing and not keeps
         states.begin_generation(tx, connection.id, key_of(stream.descriptor), replaces=stream.truncates or owes)
     if begun:
         _forget(tx, connection, {stream.descriptor for stream in begun})
@@ -78,10 +80,11 @@ def assignment(
     empty).
     """
     connection = connections.get(tx, job.connection_id)
-    work = replace(work_of(job), backfill=_due(connection, attempt))
+    work = work_of(job)
+    work = replace(work, backfill=_due(connection, attempt), together=_go_together(tx, connection, work))
     streams = planned(connection.sync_catalog, work, generations=generations)
     history.catch_up(tx, connection.id, kept(settings), before=None if attempt.number else job.id)
-    known, fresh = begin(tx, connection, streams, attempt.number, merges=work.refresh == "merge")
+    known, fresh = begin(tx, connection, streams, attempt.number)
     _read_again(connection, streams, attempt)
     chosen = {key_of(stream.descriptor) for stream in streams} | {states.GLOBAL, states.LEGACY}
     return wire.Assignment(
@@ -101,6 +104,16 @@ def assignment(
         destination_silence=settings.destination_silence_timeout,
         memory_limit=settings.attempt_memory_limit,
     )
+
+
+def _go_together(tx: Session, connection: connections.Connection, work: Work) -> bool:
+    """Whether the source has to read the other streams, too: one position is that of all. Were it to go on without
+    them, what changes of theirs lie between would never be read.
+    """
+    if work.only is None or work.clear:
+        return False
+    held = states.shared(tx, connection.id)
+    return any(key_of(stream) in held for stream in _selected(connection) - work.only)
 
 
 def _due(connection: connections.Connection, attempt: jobs.Attempt) -> frozenset[StreamDescriptor]:

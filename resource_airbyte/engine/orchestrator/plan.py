@@ -32,17 +32,27 @@ class Work:
 
     `clear`: nothing is read, and the streams end up empty; the named ones even if they are not selected any more.
     `backfill`: streams that are read from their beginning, since rows of before lack the values of new fields.
+    `together`: the other selected streams are synced beside those of `only`, as they would be without a refresh.
     """
 
     refresh: str | None = None
     only: frozenset[StreamDescriptor] | None = None
     clear: bool = False
     backfill: frozenset[StreamDescriptor] = frozenset()
+    together: bool = False
 
     def covers(self, stream: StreamDescriptor, selected: bool) -> bool:
-        if self.only is None:
+        if self.only is None or (self.together and stream not in self.only):
             return selected
         return stream in self.only and (selected or self.clear)
+
+    def refreshes(self, stream: StreamDescriptor) -> str | None:
+        """How this stream begins anew, if it does: "truncate", "merge", or "backfill" when nobody asked for a refresh
+        of it.
+        """
+        if self.refresh is not None and (self.only is None or stream in self.only):
+            return self.refresh
+        return "backfill" if stream in self.backfill else None
 
 
 @dataclass(frozen=True)
@@ -99,9 +109,8 @@ def _planned(entry: Mapping[str, Any], work: Work, generations: bool) -> Planned
     names = WITH_GENERATIONS if generations else WITHOUT_GENERATIONS
     cursor, key = _cursor(config, stream), config.get("primaryKey") or stream.source_defined_primary_key
     configured = ConfiguredStream(stream, sync, names.get(mode, mode), cursor, key or None)
-    refresh = work.refresh or ("merge" if descriptor in work.backfill else None)
     fields = tuple(stream.json_schema.get("properties", {})) if config.get("fieldSelectionEnabled") else None
-    return PlannedStream(configured, mode in OVERWRITES, refresh, fields)
+    return PlannedStream(configured, mode in OVERWRITES, work.refreshes(descriptor), fields)
 
 
 def _cursor(config: Mapping[str, Any], stream: Stream) -> list[str] | None:

@@ -11,6 +11,7 @@ reads the stream next must replace them, or they would be there twice.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
@@ -83,6 +84,14 @@ def load(tx: Session, connection_id: str) -> list[StreamState]:
         .order_by(_states.c.kind, _states.c.namespace, _states.c.name)
     )
     return [_loaded(row) for row in rows]
+
+
+def shared(tx: Session, connection_id: str) -> set[StateKey]:
+    """The streams whose positions lie in the one state of the whole connection; none without a GLOBAL state."""
+    whole = next((each.state for each in load(tx, connection_id) if each.key == GLOBAL), None)
+    entries = (json.loads(whole).get("global") or {}).get("stream_states") or [] if whole else []
+    named = [entry["stream_descriptor"] for entry in entries]
+    return {StateKey("stream", each.get("namespace") or None, each["name"]) for each in named}
 
 
 def ensure(tx: Session, connection_id: str, keys: Iterable[StateKey | tuple[Kind, str | None, str]]) -> None:

@@ -36,7 +36,7 @@ class World:
             connection = connections.get(tx, self.connection)
             connection.sync_catalog = catalog(**modes)
             streams = planned(connection.sync_catalog, work, generations=True)
-            known, fresh = begin(tx, connection, streams, attempt, merges=work.refresh == "merge")
+            known, fresh = begin(tx, connection, streams, attempt)
         return {key.name or key.kind: state for key, state in known.items()}, fresh
 
     def hold(self, *keys: StateKey) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from resource_airbyte.engine.orchestrator.assign import modes
 from resource_airbyte.engine.orchestrator.assignment import Target
 from resource_airbyte.engine.orchestrator.plan import Work, planned, state_without
-from resource_airbyte.engine.orchestrator.assign import modes
 from resource_airbyte.protocol.messages import StreamDescriptor
 
 
@@ -82,6 +82,18 @@ def test_unselected_and_unasked_streams_are_left_out() -> None:
     assert planned(catalog, Work(), generations=True) == []
     other = Work(only=frozenset({StreamDescriptor("other")}))
     assert planned({"streams": [entry("full_refresh", "append")]}, other, generations=True) == []
+
+
+def test_streams_that_share_a_state_are_synced_beside_those_that_are_refreshed() -> None:
+    catalog = {
+        "streams": [entry("incremental", "append"), entry("incremental", "append"), entry("incremental", "append")]
+    }
+    catalog["streams"][1]["stream"] = {"name": "beside"}
+    catalog["streams"][2]["stream"] = {"name": "deselected"}
+    catalog["streams"][2]["config"]["selected"] = False
+    work = Work("truncate", only=frozenset({StreamDescriptor("s")}), together=True)
+    found = planned(catalog, work, generations=True)
+    assert [(each.descriptor.name, each.begins_generation(0)) for each in found] == [("s", True), ("beside", False)]
 
 
 def test_the_source_s_own_cursor_and_key_are_used_where_none_is_chosen() -> None:

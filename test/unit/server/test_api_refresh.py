@@ -64,6 +64,18 @@ def test_what_cannot_be_cleared_or_refreshed_is_refused(
     api.post("connections/clear", here)
 
 
+def test_streams_that_share_a_state_are_not_synced_alone(
+    api: Api, connection: Any, orchestrator: FakeOrchestrator
+) -> None:
+    here = {"connectionId": connection["connectionId"]}
+    alone = {**here, "streams": [USERS]}
+    api.post("state/create_or_update", {**here, "connectionState": of_all({"lsn": 7}, users={}, plain={})})
+    assert "only synced together" in api.post("connections/sync", alone, 422)["message"]
+    assert orchestrator.submitted == []
+    api.post("state/create_or_update", {**here, "connectionState": of_all({"lsn": 7}, users={})})
+    api.post("connections/sync", alone)
+
+
 def test_a_destination_that_only_adds_rows_cannot_clear(
     api: Api, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,7 +111,7 @@ def of_streams(**cursors: Any) -> dict[str, Any]:
     return {"stateType": "stream", "connectionId": "", "streamState": entries}
 
 
-def of_all(shared: int, **cursors: Any) -> dict[str, Any]:
+def of_all(shared: Any, **cursors: Any) -> dict[str, Any]:
     entries = of_streams(**cursors)["streamState"]
     return {"stateType": "global", "connectionId": "", "globalState": {"shared_state": shared, "streamStates": entries}}
 
