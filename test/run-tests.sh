@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run the tests: run-tests.sh [all|unit|integration|smoke|stack]. 0 passed, 1 failed, 2 nothing to run here.
+# Run the tests: run-tests.sh [all|unit|integration|faults|smoke|stack]. 0 passed, 1 failed, 2 nothing to run here.
 #
 # `all` looks at the running instance in its smoke phase; where none runs, at a temporary one with its own directory and ports.
 # `stack` is for itself: it needs a container engine, and takes as long as all the others.
@@ -8,15 +8,18 @@ phases=$(cd "$(dirname "$0")" && pwd -P)/phases
 # shellcheck source=test/phases/environment.sh
 . "$phases/environment.sh"
 budget=600
+short=40 # seconds after which no run of the fault suite begins any more
 
 run_all() {
     local phase code worst=2 summary=
     local -a smoke=()
     resource_airbyte status >/dev/null 2>&1 || smoke=(--temporary)
-    for phase in unit integration smoke; do
+    for phase in unit integration faults smoke; do
         code=0
         if [ "$phase" = smoke ]; then
             "$phases/test-smoke.sh" ${smoke[@]+"${smoke[@]}"} || code=$?
+        elif [ "$phase" = faults ]; then
+            "$phases/test-faults.sh" --seconds "$short" || code=$?
         else
             "$phases/test-$phase.sh" || code=$?
         fi
@@ -34,10 +37,10 @@ run_all() {
 
 case ${1:-all} in
     all) run_all ;;
-    unit | integration | smoke | stack) exec "$phases/test-$1.sh" "${@:2}" ;;
+    unit | integration | faults | smoke | stack) exec "$phases/test-$1.sh" "${@:2}" ;;
     *)
         echo "error: there are no tests called $1" >&2
-        echo "hint: choose one of: all, unit, integration, smoke, stack" >&2
+        echo "hint: choose one of: all, unit, integration, faults, smoke, stack" >&2
         exit 1
         ;;
 esac

@@ -8,7 +8,7 @@ VERBS = {
     "help": "show this overview, or the help of a verb: resource-airbyte help content add",
     "info": "what this resource is, and every setting with its origin",
     "manage": "install, uninstall, start, stop, restart, scale, doctor, prune",
-    "test": "test the resource itself: smoke, unit, integration, stack, all",
+    "test": "test the resource itself: smoke, unit, integration, faults, stack, all",
     "content": "sources, destinations, connections: add, list, get, remove, upgrade, discover, execute, refresh,\n"
     "               clear, state, schedule, cancel",
     "status": "is it running, is it healthy, where does it answer",

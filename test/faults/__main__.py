@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import statistics
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import traceback
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [
@@ -34,8 +36,16 @@ GROUNDS = {"local": local, "temporal": stack}
 SHORTEST = 3.0  # seconds before the end after which no run begins any more
 
 
+class Parser(argparse.ArgumentParser):
+    """2 is for "not here" alone."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(1, f"error: {message}\n")
+
+
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="resource-airbyte test faults", description="Syncs under fire.")
+    parser = Parser(prog="resource-airbyte test faults", description="Syncs under fire.")
     parser.add_argument("--runs", type=int, help="how many runs; without this and --seconds, 30")
     parser.add_argument("--seconds", type=float, help="begin no run after so many seconds")
     parser.add_argument("--seed", type=int, help="of the first run; the next ones have the next numbers")
@@ -121,10 +131,11 @@ def side_by_side(tally: Tally, root: Path, count: int, told: bool) -> None:
         raise trouble[0]
 
 
-def of_our_own(stack: ExitStack) -> Path:
-    """A directory for everything, and an environment without the user's settings."""
-    root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True)))
+def of_our_own(stack: ExitStack, tally: Tally) -> Path:
+    """A directory for everything, kept after a failure, and an environment without the user's settings."""
+    root = Path(tempfile.mkdtemp(prefix="faults-"))
     root.chmod(0o755)
+    stack.callback(lambda: tally.failed or shutil.rmtree(root, ignore_errors=True))
     kept = ("AIRBYTE_TEMPORAL_BIN", "AIRBYTE_LAUNCHER")
     for name in [name for name in os.environ if name.startswith("AIRBYTE_") and name not in kept]:
         del os.environ[name]
@@ -146,7 +157,7 @@ def main() -> int:
     print(f"faults: orchestrator {given.orchestrator}, seeds from {first}", flush=True)
     with ExitStack() as stack:
         try:
-            side_by_side(tally, of_our_own(stack), min(given.at_once, runs), given.tell)
+            side_by_side(tally, of_our_own(stack, tally), min(given.at_once, runs), given.tell)
         except Unavailable as error:
             print(f"faults: skipped, because {error}")
             return 2
