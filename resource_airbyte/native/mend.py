@@ -10,10 +10,16 @@ from msgspec import Raw
 
 from ..protocol.mend import mended
 
+NULLED, TRUNCATED = "NULLED", "TRUNCATED"
+# Why: it is not of the column's type; it is, but the column cannot hold as much; the database does not take its like.
+UNFIT, TOO_LARGE, UNSAYABLE = (
+    f"DESTINATION_{reason}" for reason in ("TYPECAST_ERROR", "FIELD_SIZE_LIMITATION", "SERIALIZATION_ERROR")
+)
 
-def change(field: str) -> str:
-    """The entry of `_airbyte_meta.changes` for a value that became NULL here (rule 6)."""
-    entry = {"field": field, "change": "NULLED", "reason": "DESTINATION_TYPECAST_ERROR"}
+
+def change(field: str, what: str = NULLED, reason: str = UNFIT) -> str:
+    """The entry of `_airbyte_meta.changes` for a value that became NULL here, or the nearest there is (rule 6)."""
+    entry = {"field": field, "change": what, "reason": reason}
     return json.dumps(entry, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -44,6 +44,8 @@ ARROW = {
 }
 # A number kept exact is its digits, as the record has them: for databases whose numbers are decimals of any length.
 EXACT, LONGEST = r"^-?\d+(\.\d+)?([eE][+-]?\d{1,3})?$", 1000
+# From here on not every whole number is a floating one.
+LARGE = 2.0**53
 # Read as text first, and cast from there.
 TEMPORAL = {AirbyteType.DATE, AirbyteType.TIMESTAMP_TZ, AirbyteType.TIMESTAMP, AirbyteType.TIME_TZ, AirbyteType.TIME}
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?"
@@ -247,8 +249,8 @@ def _read_as(kind: AirbyteType) -> pa.DataType:
 
 def _fit(column: pa.ChunkedArray, kind: AirbyteType) -> pa.ChunkedArray:
     """The column in its final type; raises when a value would need the tolerant road."""
-    if kind is AirbyteType.NUMBER and not _all(pc.is_finite(column)):
-        raise Unfit  # NaN and Infinity, which Arrow's reader takes for numbers
+    if kind is AirbyteType.NUMBER and not _all(pc.less(pc.abs(column), LARGE)):
+        raise Unfit  # a number that may have been rounded, or NaN or Infinity, which Arrow's reader takes for numbers
     if kind in TIME:
         return _clock(column, kind)
     if kind in (AirbyteType.TIMESTAMP, AirbyteType.TIMESTAMP_TZ):

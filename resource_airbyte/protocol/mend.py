@@ -1,13 +1,14 @@
 """JSON that is not quite JSON, made JSON: NaN and Infinity, bytes that are not UTF-8, halves of surrogates.
 
 Connectors that write with Python's own json module emit such lines. What cannot be said in JSON becomes NULL, and is
-noted (rule 6).
+noted (rule 6). So does what is nested so deeply that no reader takes it.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from msgspec import DecodeError, Raw
@@ -15,6 +16,9 @@ from msgspec.json import Decoder
 
 _fields = Decoder(dict[str, Raw]).decode
 NOT_A_NUMBER = object()
+# Levels within a field; readers give up at about twice as many.
+DEEPEST = 500
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 
 def mended(text: bytes) -> tuple[bytes, list[str]]:
@@ -37,10 +41,41 @@ def _nulled(field: str) -> dict[str, str]:
 
 
 def _rebuilt(text: bytes) -> tuple[bytes, list[str]]:
+    text, cut = _shallow(text)
     found = read(text)
     if found is None:
         return b"{}", ["*"]
-    return written(found), [_plain(name) for name, value in found.items() if _holds_nan(value)]
+    nans = [_plain(name) for name, value in found.items() if _holds_nan(value)]
+    return written(found), [*(name for name in cut if name in found), *nans]
+
+
+def _shallow(text: bytes) -> tuple[bytes, list[str]]:
+    """The text with null in the place of fields that are nested too deeply, and their names."""
+    pieces: list[bytes] = []
+    cut: list[str] = []
+    depth = deepest = begin = done = 0
+    name = b'""'
+    for token in _TOKEN.finditer(text):
+        if token[0] in b"[{":
+            begin, deepest = (token.start(), 0) if depth == 1 else (begin, deepest)
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token[0] in b"]}":
+            depth -= 1
+            if depth == 1 and deepest > DEEPEST:
+                pieces += [text[done:begin], b"null"]
+                cut.append(_name(name))
+                done, deepest = token.end(), 0
+        elif depth == 1:
+            name = token[0]
+    return b"".join([*pieces, text[done:]]), cut
+
+
+def _name(quoted: bytes) -> str:
+    try:
+        return _plain(json.loads(quoted.decode("utf-8", "replace"), strict=False))
+    except ValueError:
+        return "*"
 
 
 def read(text: bytes) -> dict[str, Any] | None:

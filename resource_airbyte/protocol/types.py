@@ -84,8 +84,8 @@ def _text(form: Any, hint: Any) -> AirbyteType:
         return AirbyteType.DATE
     if form == "date-time":  # without a hint a date-time has a zone
         return AirbyteType.TIMESTAMP if hint == "timestamp_without_timezone" else AirbyteType.TIMESTAMP_TZ
-    if form == "time":
-        return AirbyteType.TIME_TZ if hint == "time_with_timezone" else AirbyteType.TIME
+    if form == "time":  # and so has a time
+        return AirbyteType.TIME if hint == "time_without_timezone" else AirbyteType.TIME_TZ
     if hint in ("integer", "big_integer", "big_number"):
         return AirbyteType.STRING
     return _KNOWN.get(str(hint), AirbyteType.STRING) if hint else AirbyteType.STRING

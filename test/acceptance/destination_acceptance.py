@@ -7,8 +7,11 @@ attempts.
 from __future__ import annotations
 
 import json
+import random
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, Protocol
 
 import pytest
@@ -52,7 +55,8 @@ class Warehouse(Protocol):
         """Drop what the destination remembers of this connection, as a careless person would."""
         ...
 
-    # A warehouse may also say `deduplicates = False`, and `folds_case = False` if it keeps such names apart by itself.
+    # A warehouse may also say `deduplicates = False`, `folds_case = False` if it keeps such names apart by itself,
+    # `exact = True` if its numbers have any number of digits, and `nul = False` if it has no such character.
 
 
 def stream(descriptor: StreamDescriptor = USERS, mode: str = "append", **changes: Any) -> StreamSetup:
@@ -646,6 +650,69 @@ def test_a_deletion_takes_the_row_out_unless_it_is_older(warehouse: Warehouse) -
     assert ids(warehouse) == [2, 3]
 
 
+CDC = {"properties": {**SCHEMA["properties"], "_ab_cdc_deleted_at": {"type": "string"}}}  # type: ignore[dict-item]
+
+
+def changes_of(seed: int, commits: int = 6, each: int = 25) -> list[list[dict[str, Any]]]:
+    """What a database's log may bring: inserts, updates and deletions of few keys, some late, some without a cursor."""
+    dice, found = random.Random(seed), []
+    for _ in range(commits):
+        found.append([])
+        for _ in range(each):
+            second = dice.choice([None, *range(1, 9)])
+            row = {"id": dice.randint(1, 8), "name": f"n{dice.randint(0, 999)}"}
+            row |= {"updated_at": at(second)} if second else {}
+            found[-1].append(row | ({"_ab_cdc_deleted_at": at(1)} if dice.random() < 0.3 else {}))
+    return found
+
+
+def left(commits: list[list[dict[str, Any]]]) -> list[tuple[int, str]]:
+    """What they come to: of each key the newest counts, of equal ones the last; NULL is older than any moment.
+
+    A deletion is forgotten with its commit, as in Airbyte's own destinations: what is older and comes later stays.
+    """
+    table: dict[int, dict[str, Any]] = {}
+    for commit in commits:
+        for row in commit:
+            there = table.get(row["id"])
+            if there is None or row.get("updated_at", "") >= there.get("updated_at", ""):
+                table[row["id"]] = row
+        table = {key: row for key, row in table.items() if "_ab_cdc_deleted_at" not in row}
+    return sorted((key, row["name"]) for key, row in table.items())
+
+
+@pytest.mark.parametrize("truncates", [False, True])
+def test_a_log_of_changes_comes_to_the_rows_of_its_source(warehouse: Warehouse, truncates: bool) -> None:
+    """Incrementally each commit is merged; a table that is replaced is looked at as a whole, at its end."""
+    for seed in (1, 2):
+        commits, generation = changes_of(seed), 10 * seed
+        setup = deduped(json_schema=CDC, generation=generation, epoch=generation)
+        with Attempt(warehouse, truncating(generation), fence=2 * seed) as attempt:
+            attempt.finish()  # an empty table to begin with
+        if truncates:
+            generation += 1
+            setup = truncating(generation, "append_dedup", json_schema=CDC)
+        with Attempt(warehouse, setup, fence=2 * seed + 1, commit_interval=0.0) as attempt:
+            for number, rows in enumerate(commits, 1):
+                attempt.write(rows)
+                attempt.state(number, generation=generation, epoch=generation)
+            attempt.finish()
+        expected = left([[row for commit in commits for row in commit]] if truncates else commits)
+        assert (seed, warehouse.rows(USERS, "id", "name")) == (seed, expected)
+
+
+def test_a_row_that_was_deleted_may_come_again(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, deduped(json_schema=CDC), commit_interval=0.0) as attempt:
+        attempt.write([{"id": number, "name": "first", "updated_at": at(1)} for number in (1, 2)])
+        attempt.state(1)
+        attempt.write([{"id": number, "updated_at": at(2), "_ab_cdc_deleted_at": at(2)} for number in (1, 2)])
+        attempt.write([{"id": 1, "name": "again", "updated_at": at(3)}])
+        attempt.state(2)
+        attempt.write([{"id": 2, "name": "again", "updated_at": at(3)}])
+        assert attempt.finish() == {USERS: 6}
+    assert warehouse.rows(USERS, "id", "name") == [(1, "again"), (2, "again")]
+
+
 def test_a_replaced_table_is_deduplicated_too(warehouse: Warehouse) -> None:
     filled(warehouse)
     with Attempt(warehouse, truncating(mode="append_dedup"), fence=2, commit_interval=0.0) as attempt:
@@ -689,6 +756,139 @@ def test_a_value_that_does_not_fit_becomes_null_and_is_noted(warehouse: Warehous
     assert [row[:2] for row in rows] == [(2, '{"a": [1]}'), (3, None), (None, "5")]
     assert noted["5"] == [{"field": "id", "change": "NULLED", "reason": "DESTINATION_TYPECAST_ERROR"}]
     assert noted[None] == []
+
+
+FORMATS: dict[str, dict[str, Any]] = {
+    "string": {"type": "string"},
+    "boolean": {"type": "boolean"},
+    "integer": {"type": "integer"},
+    "number": {"type": "number"},
+    "date": {"type": "string", "format": "date"},
+    "moment": {"type": "string", "format": "date-time"},
+    "local": {"type": "string", "format": "date-time", "airbyte_type": "timestamp_without_timezone"},
+    "timetz": {"type": "string", "format": "time"},
+    "time": {"type": "string", "format": "time", "airbyte_type": "time_without_timezone"},
+    "json": {"oneOf": [{"type": "object"}, {"type": "array"}]},
+}
+CAST, SIZE = "NULLED DESTINATION_TYPECAST_ERROR", "NULLED DESTINATION_FIELD_SIZE_LIMITATION"
+ROUNDED = "TRUNCATED DESTINATION_FIELD_SIZE_LIMITATION"
+# Type, JSON, how it is read, and what is noted. Under `exact` and `nul` stands what differs by the warehouse.
+EDGES: list[tuple[str, str, str | None, str | None]] = [
+    ("string", r'"tab\tline\nreturn\r \\N \" \\"', 'tab\tline\nreturn\r \\N " \\', None),
+    ("string", '""', "", None),
+    ("string", "123456789012345678901234567890.5", "123456789012345678901234567890.5", None),
+    ("string", r'"\ud83d\ude00 \ud800"', "\U0001f600 \ufffd", None),
+    ("boolean", "false", "false", None),
+    ("boolean", "1", None, CAST),
+    ("integer", "9223372036854775807", "9223372036854775807", None),
+    ("integer", "-9223372036854775808", "-9223372036854775808", None),
+    ("integer", "9223372036854775808", None, SIZE),
+    ("integer", "9" * 39, None, SIZE),
+    ("integer", "1e30", None, SIZE),
+    ("integer", "3.5", None, CAST),
+    ("integer", "NaN", None, CAST),
+    ("number", "9007199254740992", "9007199254740992", None),
+    ("number", "-Infinity", None, CAST),
+    ("number", "NaN", None, CAST),
+    ("number", '"1.50"', "1.5", None),
+    ("date", '"0001-01-01"', "0001-01-01", None),
+    ("date", '"9999-12-31"', "9999-12-31", None),
+    ("date", '"0044-03-15 BC"', None, CAST),
+    ("date", '"0044-03-15T00:00:00Z BC"', None, CAST),
+    ("date", '"99999-12-31"', None, SIZE),
+    ("date", '"2023-02-29"', None, CAST),
+    ("moment", '"2024-02-29T12:34:56.123456789+05:45"', "2024-02-29T06:49:56.123456", None),
+    ("moment", '"2024-02-29 12:34:56 -0330"', "2024-02-29T16:04:56", None),
+    ("moment", '"2024-02-29T12:34:56"', "2024-02-29T12:34:56", None),
+    ("moment", '"0044-03-15T00:00:00Z BC"', None, CAST),
+    ("moment", '"99999-12-31T00:00:00Z"', None, SIZE),
+    ("moment", "1709210096", None, CAST),
+    ("local", '"2024-02-29T12:34:56.5+02:00"', "2024-02-29T12:34:56.5", None),
+    ("local", '"0044-03-15T00:00:00 BC"', None, CAST),
+    ("local", '"2024-02-29T01:34:56 PM"', None, CAST),
+    ("timetz", '"12:34:56.5+05:45"', "12:34:56.5+05:45", None),
+    ("timetz", '"12:34Z"', "12:34:00", None),
+    ("timetz", '"25:00:00Z"', None, CAST),
+    ("time", '"12:34:56.123456789"', "12:34:56.123456", None),
+    ("time", '"12:34:56+02:00"', None, CAST),
+    ("json", r'{"a": [1, {"b\"": null}], "c": "\\u0000"}', r'{"a": [1, {"b\"": null}], "c": "\\u0000"}', None),
+    ("json", '"text"', '"text"', None),
+    ("json", "12345678901234567890", "12345678901234567890", None),
+    ("json", "NaN", None, CAST),
+]
+BEYOND_FLOATS = [
+    ("9007199254740993", "9007199254740992"),
+    ("-9007199254740993.0", "-9007199254740992"),
+    ("12345678901234567890", "12345678901234567000"),
+]
+
+
+def edges(warehouse: Warehouse) -> list[tuple[str, str, str | None, str | None]]:
+    """The cases, with what depends on the warehouse."""
+    exact, nul = getattr(warehouse, "exact", False), getattr(warehouse, "nul", True)
+    numbers = [("number", text, text if exact else near, None if exact else ROUNDED) for text, near in BEYOND_FLOATS]
+    stripped = None if nul else "TRUNCATED DESTINATION_SERIALIZATION_ERROR"
+    texts = [
+        ("string", r'"x\u0000y"', "x\0y" if nul else "xy", stripped),
+        ("json", r'["\u0000", "\\\\\u0000"]', r'["\u0000", "\\\\\u0000"]' if nul else r'["", "\\\\"]', stripped),
+    ]
+    return [*EDGES, *numbers, *texts, ("number", "1e400", "1e400" if exact else None, None if exact else SIZE)]
+
+
+def read_as(kind: str, got: Any, expected: str | None) -> bool:
+    """Whether a column of this type shows what is expected, in whatever form the database has it."""
+    if expected is None or got is None:
+        return expected is got
+    if kind == "json":
+        wanted = json.loads(expected)
+        return bool(got == wanted or (isinstance(got, str) and json.loads(got) == wanted))
+    if kind == "boolean":
+        return str(bool(got)).lower() == expected
+    if kind in ("integer", "number"):
+        return Decimal(str(got)) == Decimal(expected)
+    if kind == "string":
+        return bool(got == expected)
+    text = str(got).replace(" ", "T")
+    for zone in ("+00:00", "+00", "Z"):
+        text = text.removesuffix(zone)
+    return bool(re.sub(r"\.0+(?=$|[+-])|(\.\d*[1-9])0+(?=$|[+-])", r"\1", text) == expected)
+
+
+def test_values_at_the_edge_of_their_type_are_kept_or_given_up_with_a_reason(warehouse: Warehouse) -> None:
+    cases = edges(warehouse)
+    schema = {"properties": {"id": {"type": "integer"}, **FORMATS}}
+    texts = [f'{{"id": {number}, "{case[0]}": {case[1]}}}'.encode() for number, case in enumerate(cases)]
+    with Attempt(warehouse, stream(json_schema=schema)) as attempt:
+        attempt.destination.write(Chunk(USERS, [Record("users", Raw(text), 1000) for text in texts], [], 9999))
+        attempt.finish()
+    found = {row[0]: row for row in warehouse.rows(USERS, "id", "_airbyte_meta", *FORMATS)}
+    columns = list(FORMATS)
+    wrong = []
+    for number, (kind, text, expected, noted) in enumerate(cases):
+        _, meta, *values = found[number]
+        got = values[columns.index(kind)]
+        changes = [f"{change['change']} {change['reason']}" for change in noted_in(meta)]
+        if not read_as(kind, got, expected) or changes != ([noted] if noted else []):
+            wrong.append((kind, text, got, changes))
+    assert wrong == []
+
+
+def noted_in(meta: Any) -> list[dict[str, str]]:
+    """The changes of a row's `_airbyte_meta`."""
+    listed = (json.loads(meta) if isinstance(meta, str) else meta)["changes"]
+    return [json.loads(change) if isinstance(change, str) else change for change in listed]
+
+
+def test_of_a_record_with_a_bottomless_field_the_others_stay(warehouse: Warehouse) -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    texts = [b'{"id": 1, "nested": ' + deep + b', "name": "[{"}', b'{"id": 2, "nested": {"key": "x"}}']
+    with Attempt(warehouse) as attempt:
+        attempt.destination.write(Chunk(USERS, [Record("users", Raw(text), 1) for text in texts], [], len(deep)))
+        attempt.finish()
+    rows = warehouse.rows(USERS, "id", "name", "nested", "_airbyte_meta")
+    assert [row[:2] for row in rows] == [(1, "[{"), (2, None)]
+    assert [row[2] is None for row in rows] == [True, False]
+    assert [[change["field"] for change in noted_in(row[3])] for row in rows] == [["nested"], []]
 
 
 def test_changes_that_the_source_noted_are_kept(warehouse: Warehouse) -> None:
@@ -761,7 +961,11 @@ def test_a_column_of_numbers_takes_whole_ones_however_large(warehouse: Warehouse
         with Attempt(warehouse, stream(json_schema=schema), fence=fence) as attempt:
             attempt.write([{"id": value}])
             assert attempt.finish() == {USERS: 1}
-    assert [row[0] for row in warehouse.rows(USERS, "id")] == [0.5, pytest.approx(2**53)]
+    rows = warehouse.rows(USERS, "id", "_airbyte_meta")
+    assert [row[0] for row in rows] == [0.5, pytest.approx(2**53)]
+    exact = rows[1][0] == 2**53 + 1 and not isinstance(rows[1][0], float)
+    noted = [f"{change['change']} {change['reason']}" for change in noted_in(rows[1][1])]
+    assert noted == ([] if exact else [ROUNDED])
 
 
 TEXT, WHEN = 'a "quoted"\n text, é', "2024-02-29T12:34:56.123456"

@@ -23,7 +23,7 @@ class PostgresWarehouse:
     `server` is the URL of the server, of whatever database; the schema of streams without a namespace is "main".
     """
 
-    folds_case = False
+    folds_case, exact, nul = False, True, False
 
     def __init__(self, server: str, name: str) -> None:
         parts = urlsplit(server.replace("+psycopg", ""))

@@ -1,7 +1,7 @@
 """Arrow into the text that COPY reads: a column at a time, never row by row.
 
-What PostgreSQL could not store becomes NULL here, and is noted (rule 6): a NUL, escaped in JSON or not; dates outside
-of the years 1 to 9999, which a text cannot say in one way.
+What PostgreSQL could not store is changed, and noted (rule 6): a text loses its NULs, escaped in JSON or not; dates
+outside of the years 1 to 9999, which a text cannot say in one way, become NULL.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...protocol.types import AirbyteType, Column
-from ..mend import change
+from ..mend import NULLED, TOO_LARGE, TRUNCATED, UNFIT, UNSAYABLE, change
 from ..sql.database import Batch
 
 TEXT = pa.large_string()
@@ -23,9 +23,12 @@ NULL = "\\N"
 ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 # In JSON without its escaped backslashes this is what PostgreSQL refuses.
 NUL, BACKSLASH = "\\u0000", "\\\\"
+# No JSON has this character as it is.
+ASIDE = "\x01"
 # The first day of the year 1, and of the year 10000, in days since 1970.
 YEARS = (-719_162, 2_932_897)
 DATED = {AirbyteType.DATE, AirbyteType.TIMESTAMP, AirbyteType.TIMESTAMP_TZ}
+TEXTS = {AirbyteType.STRING, AirbyteType.JSON}
 QUOTED = {*DATED, AirbyteType.TIME, AirbyteType.TIME_TZ}
 
 
@@ -38,7 +41,8 @@ def rows(batch: Batch, ids: pa.Array) -> pa.Buffer:
         text, bad = _column(_one(given.column(f"c{index}")), field.type, types[name])
         columns.append(text)
         if bad is not None:
-            changes = _noted(changes, bad, field)
+            note = (TRUNCATED, UNSAYABLE) if field.type in TEXTS else (NULLED, TOO_LARGE)
+            changes = _noted(changes, bad, field, *note)
     extracted = _moment(_one(given.column("extracted_at")))
     own = [
         pc.binary_join_element_wise(NEWLINE, ids, EMPTY),
@@ -74,14 +78,15 @@ def _content(joined: pa.LargeStringArray) -> pa.Buffer:
 
 def _column(column: pa.Array, kind: AirbyteType, actual: str) -> tuple[pa.Array, pa.Array | None]:
     """A column as COPY reads it, and where it held what cannot be stored; None: nowhere."""
-    if kind in (AirbyteType.STRING, AirbyteType.JSON):
+    if kind in TEXTS:
         text = column.cast(TEXT)
         inside = bytes(_content(text))  # to look through it all at once is much faster than one by one
         bad = pc.match_substring(text, "\0") if b"\0" in inside else None
+        if bad is not None:
+            text = pc.replace_substring(text, "\0", "")
         if kind is AirbyteType.JSON and NUL.encode() in inside:
             bad = _bad_json(text)
-        if bad is not None:
-            text = pc.if_else(bad, pa.scalar(None, TEXT), text)
+            text = text if bad is None else _without_nul(text)
         if actual == "jsonb" and kind is AirbyteType.STRING:
             text = _as_json(text)
             inside = bytes(_content(text))
@@ -105,8 +110,14 @@ def _bad_json(texts: pa.Array) -> pa.Array | None:
     return found if found.true_count else None
 
 
-def _noted(changes: pa.Array, bad: pa.Array, field: Column) -> pa.Array:
-    note = pa.scalar(change(field.name), TEXT)
+def _without_nul(texts: pa.Array) -> pa.Array:
+    """JSON without the NULs of its texts; what follows an escaped backslash is none."""
+    aside = pc.replace_substring(texts, BACKSLASH, ASIDE)
+    return pc.replace_substring(pc.replace_substring(aside, NUL, ""), ASIDE, BACKSLASH)
+
+
+def _noted(changes: pa.Array, bad: pa.Array, field: Column, what: str = NULLED, reason: str = UNFIT) -> pa.Array:
+    note = pa.scalar(change(field.name, what, reason), TEXT)
     more = pc.binary_join_element_wise(changes, note, pa.scalar(",", TEXT), null_handling="skip")
     return pc.if_else(bad.fill_null(False), more, changes)
 

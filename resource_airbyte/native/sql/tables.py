@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...protocol.seams import StreamSetup
 from ...protocol.types import AirbyteType, columns
 from .database import TABLE, Database, Shape, Table
@@ -43,7 +45,20 @@ def ensure(database: Database, name: TableName, wanted: Shape) -> Table:
         column: _fit(database, name, column, have.get(fold(column)), sql_type)
         for column, sql_type in _wanted_types(database.dialect, wanted).items()
     }
-    return Table(name, wanted, types)
+    return Table(name, _as_held(database.dialect, wanted, types), types)
+
+
+def _as_held(dialect: Dialect, wanted: Shape, types: dict[str, str]) -> Shape:
+    """A whole number that goes to a column of floating ones is read as one, so that it is noted if it is not exact."""
+    if dialect.exact:
+        return wanted
+    fields = (
+        replace(field, type=AirbyteType.NUMBER)
+        if field.type is AirbyteType.INTEGER and types[name] == dialect.types[AirbyteType.NUMBER]
+        else field
+        for field, name in zip(wanted.fields, wanted.names, strict=True)
+    )
+    return replace(wanted, fields=tuple(fields))
 
 
 def in_the_way(name: TableName) -> Exception:

@@ -34,7 +34,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "day": {"type": "string", "format": "date"},
     "at": {"type": "string", "format": "date-time"},
     "naive": {"type": "string", "format": "date-time", "airbyte_type": "timestamp_without_timezone"},
-    "clock": {"type": "string", "format": "time"},
+    "clock": {"type": "string", "format": "time", "airbyte_type": "time_without_timezone"},
     "nested": {"type": "object"},
 }
 VALUES = {
