@@ -22,7 +22,9 @@
     │   ├── DatabaseMismatch       database_mismatch      1   503
     │   ├── DatabaseUnreachable    database_unreachable   1   503
     │   ├── RegistryUnreachable    registry_unreachable   1   503
-    │   └── NotAvailable           not_available          1   501
+    │   ├── NotAvailable           not_available          1   501
+    │   ├── EngineFault            engine                 1   503
+    │   └── Unhealthy              unhealthy              1   503
     ├── ConnectorError             connector              1   502
     │   ├── InstallFailed          install_failed         1   502
     │   ├── ReferenceFailed        reference_failed       1   422
@@ -200,6 +202,22 @@ class NotAvailable(RuntimeFault):
     """Known, but not something this runtime or version can do."""
 
     code, http_status = "not_available", 501
+
+
+class EngineFault(RuntimeFault):
+    """There is no container engine that can be used; the hint says how to get one.
+
+    `down` says that none runs, so that no container does; else nothing is known of them.
+    """
+
+    code = "engine"
+    down = False
+
+
+class Unhealthy(RuntimeFault):
+    """A service of the stack has failed its health check, or ended; the message ends with what it wrote last."""
+
+    code = "unhealthy"
 
 
 class ConnectorError(ResourceError):

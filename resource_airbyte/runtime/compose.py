@@ -12,15 +12,14 @@ from typing import Any
 
 from resource_airbyte import process
 from resource_airbyte.client.endpoint import Endpoint
-from resource_airbyte.errors import Conflict, NotAvailable, NotFound, RuntimeFault, UsageError
+from resource_airbyte.errors import Conflict, EngineFault, NotAvailable, NotFound, RuntimeFault, Unhealthy, UsageError
 from resource_airbyte.runtime import claim
 from resource_airbyte.runtime.base import Credential, Outcome, Report, RuntimeStatus, silent
 from resource_airbyte.runtime.datadir import DataDir
 from resource_airbyte.runtime.instance import alone
 from resource_airbyte.runtime.stack import health, output, secret, setup
 from resource_airbyte.runtime.stack.containers import SERVICES
-from resource_airbyte.runtime.stack.engine import EngineFault
-from resource_airbyte.runtime.stack.faults import REPAIR, Unhealthy, told
+from resource_airbyte.runtime.stack.faults import REPAIR, told
 from resource_airbyte.runtime.stack.stack import Stack
 from resource_airbyte.runtime.stack.variables import PORTS, WORKERS
 from resource_airbyte.settings import Settings, properties

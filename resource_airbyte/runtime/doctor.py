@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resource_airbyte import process
-from resource_airbyte.errors import PortTaken, ResourceError
+from resource_airbyte.errors import EngineFault, PortTaken, ResourceError
 from resource_airbyte.runtime import claim
 from resource_airbyte.runtime import instance as daemon
 from resource_airbyte.runtime.choice import chosen
@@ -205,7 +205,6 @@ def free(port: int, setting: str, who: str | None = None) -> Check:
 def _stack(settings: Settings) -> Iterator[Check]:
     """What a container engine still has of a stack that was in this directory. No engine is no finding here."""
     from resource_airbyte.runtime.stack.diagnosis import remains
-    from resource_airbyte.runtime.stack.engine import EngineFault
 
     try:
         yield from remains(settings)

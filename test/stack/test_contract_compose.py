@@ -12,8 +12,8 @@ import pytest
 import test_contract
 from test_contract import FACTS, Ran, Run
 
+from resource_airbyte.errors import EngineFault
 from resource_airbyte.runtime.stack import command, engine
-from resource_airbyte.runtime.stack.engine import EngineFault
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 COMPOSE = {"AIRBYTE_RUNTIME": "compose", "AIRBYTE_TEMPORAL_PORT": "0"}

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resource_airbyte import process
-from resource_airbyte.runtime.stack.engine import NAMES, EngineFault
+from resource_airbyte.errors import EngineFault
+from resource_airbyte.runtime.stack.engine import NAMES
 from resource_airbyte.runtime.stack.faults import fault
 
 OLDEST = (1, 29)

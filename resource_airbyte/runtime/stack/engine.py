@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from resource_airbyte.errors import RuntimeFault
+from resource_airbyte.errors import EngineFault
 
 if TYPE_CHECKING:
     from docker.client import DockerClient
@@ -28,15 +28,6 @@ NAMES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "
 PATIENCE = 20
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 GET_IT = "install Docker (https://docs.docker.com/engine/install), or use: --runtime embedded"
-
-
-class EngineFault(RuntimeFault):
-    """There is no container engine that can be used; the hint says how to get one.
-
-    `down` says that none runs, so that no container does; else nothing is known of them.
-    """
-
-    down = False
 
 
 def _down(message: str, hint: str) -> EngineFault:

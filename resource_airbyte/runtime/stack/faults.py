@@ -8,7 +8,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from resource_airbyte import process
-from resource_airbyte.errors import DataDirUnusable, PortTaken, RuntimeFault
+from resource_airbyte.errors import DataDirUnusable, PortTaken, RuntimeFault, Unhealthy
 
 REPAIR = "resource-airbyte manage install --force"
 LONGEST = 600
@@ -44,10 +44,6 @@ def _unhealthy(found: re.Match[str], text: str) -> RuntimeFault:
 
 def _memory(found: re.Match[str], text: str) -> RuntimeFault:
     return RuntimeFault("the machine has too little memory for the stack.", hint="end other programs first")
-
-
-class Unhealthy(RuntimeFault):
-    """A container that others wait for has failed its health check, or ended."""
 
 
 # The first that fits is the cause. Engines and both generations of compose word these differently.

@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from resource_airbyte.errors import ResourceError, RuntimeFault
+from resource_airbyte.errors import EngineFault, ResourceError, RuntimeFault
 from resource_airbyte.runtime import image, launcher
 from resource_airbyte.runtime.base import Outcome, Report
 from resource_airbyte.runtime.datadir import MARKER, STACK, Marker, new_marker
 from resource_airbyte.runtime.instance import alone
 from resource_airbyte.runtime.stack import containers, preflight, secret, variables
-from resource_airbyte.runtime.stack.engine import EngineFault
 from resource_airbyte.runtime.stack.faults import REPAIR
 from resource_airbyte.runtime.stack.stack import Stack
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from resource_airbyte import process
-from resource_airbyte.errors import RuntimeFault
+from resource_airbyte.errors import RuntimeFault, Unhealthy
 from resource_airbyte.runtime.datadir import DataDir
 from resource_airbyte.runtime.stack import command, containers, engine, output, secret, variables
 from resource_airbyte.runtime.stack.containers import SERVICES, Container
-from resource_airbyte.runtime.stack.faults import REPAIR, Unhealthy, fault
+from resource_airbyte.runtime.stack.faults import REPAIR, fault
 from resource_airbyte.settings import Settings, shipped
 
 # What is stopped after what: whoever uses a service before the service. Each of the later ones gets so many seconds.

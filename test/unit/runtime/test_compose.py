@@ -7,11 +7,18 @@ from typing import Any
 
 import pytest
 
-from resource_airbyte.errors import DataDirUnusable, NotAvailable, NotFound, NotInstalled, RuntimeFault, UsageError
+from resource_airbyte.errors import (
+    DataDirUnusable,
+    EngineFault,
+    NotAvailable,
+    NotFound,
+    NotInstalled,
+    RuntimeFault,
+    UsageError,
+)
 from resource_airbyte.runtime.compose import Compose
 from resource_airbyte.runtime.datadir import STACK, DataDir, new_marker
 from resource_airbyte.runtime.stack import secret, variables
-from resource_airbyte.runtime.stack.engine import EngineFault
 from resource_airbyte.runtime.stack.stack import Stack
 from resource_airbyte.settings import Settings
 

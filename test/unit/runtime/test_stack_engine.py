@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from resource_airbyte.errors import DataDirUnusable, PortTaken, ResourceError, RuntimeFault
+from resource_airbyte.errors import DataDirUnusable, EngineFault, PortTaken, ResourceError, RuntimeFault, Unhealthy
 from resource_airbyte.runtime.stack import command, engine
-from resource_airbyte.runtime.stack.engine import Address, EngineFault
-from resource_airbyte.runtime.stack.faults import Unhealthy, fault
+from resource_airbyte.runtime.stack.engine import Address
+from resource_airbyte.runtime.stack.faults import fault
 
 
 def context(home: Path, name: str, host: str) -> None:
