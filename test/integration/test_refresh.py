@@ -16,6 +16,7 @@ from postgres_warehouse import PostgresWarehouse
 from resource_airbyte import process
 from resource_airbyte.engine.connectors.registry import Registry
 from resource_airbyte.engine.control import Control
+from resource_airbyte.engine.store import states
 from resource_airbyte.errors import StateLocked, SyncRunning
 from resource_airbyte.model.connections import ConnectionStream
 from resource_airbyte.native.postgres.specification import DEFINITION_ID as POSTGRES_ID
@@ -238,6 +239,20 @@ def test_what_shares_a_state_with_a_refreshed_stream_is_synced_with_it(duckdb: B
     assert whole is not None
     assert [each.stream_descriptor.name for each in whole.stream_states] == ["a", "b"]
     assert (duckdb.ids("a"), duckdb.ids("b")) == (ONCE, ONCE)
+
+
+def test_a_source_that_changes_the_kind_of_its_state_goes_on_from_the_new_one(duckdb: Bench, tmp_path: Path) -> None:
+    """As when its connector is upgraded: were the old state kept, every sync to come would go on from that."""
+    both = [{"records": {"stream": name}} for name in ("a", "b")]
+    kinds: list[list[Any]] = [[{"legacy": {"at": 1}}], [{"state": "a"}, {"state": "b"}], [{"global": {"lsn": 1}}]]
+    given = source()
+    given["on"]["read"] = [{"turn": [str(tmp_path / "turn"), [[*both, *told] for told in kinds]]}]
+    connection = duckdb.connect(given)
+    for kind in ("legacy", "stream", "global"):
+        duckdb.sync(connection)
+        assert duckdb.control.state.get(connection).state_type == kind
+        with duckdb.engine.db.read() as tx:
+            assert {each.kind for each in states.load(tx, connection) if each.state} == {kind}
 
 
 def test_a_child_destination_is_told_to_overwrite_by_nothing(engine: Engine, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -18,13 +19,18 @@ def closed(
     stats: dict[str, Any],
     failures: list[dict[str, Any]],
     keep: history.Keep,
+    kinds: Collection[str],
 ) -> bool:
-    """Close the attempt, and its job with it when it has succeeded; False when somebody else has closed it."""
+    """Close the attempt, and its job with it when it has succeeded; False when somebody else has closed it.
+
+    `kinds` are those of the states that it has stored.
+    """
     status: jobs.AttemptStatus = "succeeded" if succeeded else "failed"
     if not jobs.close_attempt(tx, job.job, job.attempt, status, stats=stats, failures=failures):
         return False
     if succeeded:
         jobs.set_status(tx, job.job, "succeeded")
+        states.supersede(tx, job.connection_id, kinds)
         states.settle(tx, job.connection_id, [key_of(target.stream) for target in job.targets])
     history.record_job(tx, job.job, keep)
     return True

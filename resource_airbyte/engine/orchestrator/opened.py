@@ -35,10 +35,11 @@ class Opened:
 
 @dataclass
 class Heard:
-    """What an attempt said."""
+    """What an attempt said. `kinds` are those of the states that were stored for it."""
 
     finished: wire.Finished | None = None
     stats: wire.Stats | None = None
     saved: int = 0
+    kinds: set[str] = field(default_factory=set)
     lost_store: str = ""
     failures: list[wire.Failure] = field(default_factory=list)

@@ -257,6 +257,7 @@ class Run:
         if saved:
             self._store(opened.assignment, saved, lines)
             heard.saved += len(saved)
+            heard.kinds |= {message.position.kind for message in saved}
         for message in batch:
             if isinstance(message, wire.Line):
                 lines.line(message.level, message.origin, message.text)
@@ -348,7 +349,7 @@ class Run:
             lines.line("ERROR", "platform", reasons.in_log(failure))
         failures = [reasons.to_wire(failure, lines.redact, job.job, job.attempt) for failure in heard.failures]
         keep = kept(self._tools.settings)
-        if not self._transaction(lambda tx: closed(tx, job, succeeded, stats, failures, keep)):
+        if not self._transaction(lambda tx: closed(tx, job, succeeded, stats, failures, keep, heard.kinds)):
             lines.line("WARN", "platform", f"attempt {job.attempt + 1} of job {job.job} had been closed already")
             return None
         how = "succeeded" if succeeded else "failed"

@@ -12,7 +12,7 @@ reads the stream next must replace them, or they would be there twice.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
@@ -208,6 +208,15 @@ def reset(tx: Session, connection_id: str, key: StateKey | tuple[Kind, str | Non
         .where(*_is(connection_id, _normal(key)))
         .values(epoch=_states.c.epoch + 1, sequence=0, state=state, updated_at=now(), **kept)
     )
+
+
+def supersede(tx: Session, connection_id: str, kinds: Collection[str]) -> None:
+    """A sync that has ended well stored states of these kinds: those of the other kinds are of an earlier version of
+    the source. Were they kept, every sync to come would go on from them, and read what lies between again.
+    """
+    for state in load(tx, connection_id):
+        if kinds and state.kind not in kinds and state.state is not None:
+            reset(tx, connection_id, state.key, None)
 
 
 def settle(tx: Session, connection_id: str, keys: Iterable[StateKey | tuple[Kind, str | None, str]]) -> None:
