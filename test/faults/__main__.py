@@ -9,6 +9,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -72,6 +73,10 @@ class Tally:
             if not self.seeds or time.monotonic() > self.deadline - SHORTEST:
                 return None
             return self.seeds.pop(0)
+
+    def stop(self) -> None:
+        """Begin nothing any more; what runs comes to its end, and is tidied up."""
+        self.deadline = 0.0
 
     def done(self, run: Run, seconds: float, wrong: str) -> None:
         how, tries = "FAILED" if wrong else "ok", "+".join(map(str, run.attempts))
@@ -155,6 +160,8 @@ def main() -> int:
     began = time.monotonic()
     tally = Tally(given.orchestrator, list(range(first, first + runs)), began + (given.seconds or 1e9))
     print(f"faults: orchestrator {given.orchestrator}, seeds from {first}", flush=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: tally.stop())
     with ExitStack() as stack:
         try:
             side_by_side(tally, of_our_own(stack, tally), min(given.at_once, runs), given.tell)

@@ -28,6 +28,9 @@ OPTIONS: dict[str, Any] = {
 }
 
 
+REAPED = 5.0  # seconds after which it does not matter that nobody has asked how a dead server has ended
+
+
 class Unavailable(Exception):
     """What a ground needs is not here."""
 
@@ -43,11 +46,8 @@ class Store:
         return int((self.server.data / "postmaster.pid").read_text().split("\n")[0])
 
     def mend(self) -> None:
-        try:
-            running = process.alive(self.pid)
-        except FileNotFoundError:
-            running = False
-        if not running:
+        if not process.alive(self.pid):
+            process.wait_gone(self.pid, REAPED)
             self.server.start()
 
 

@@ -106,17 +106,24 @@ class Table:
 
     stream: Stream
     rows: Rows = field(default_factory=Counter)
+    owes: bool = False  # a replacement that has not come to its end: the next sync makes it
 
-    def after_success(self, readings: list[Reading], begun: int) -> Rows:
+    def replaced(self, kind: str) -> bool:
+        """Whether a job of this kind puts a new table in the place of this one."""
+        return self.stream.overwrites or kind == "truncate" or self.owes
+
+    def after_success(self, kind: str, readings: list[Reading], begun: int) -> Rows:
         """The rows after a job that succeeded; its readings are those from number `begun` on."""
         name, last = self.stream.name, readings[-1]
         chain = covered(readings, name, last.start.get(name)) + last.emitted(name)
-        if self.stream.overwrites:
+        if self.replaced(kind):
             return self._shown(chain)
         before = covered(readings, name, readings[begun].start.get(name))
         return self._shown(self.rows + (chain - before))
 
-    def after_failure(self, readings: list[Reading], begun: int, stored: str | None, exact: bool) -> list[Rows]:
+    def after_failure(
+        self, kind: str, readings: list[Reading], begun: int, stored: str | None, exact: bool
+    ) -> list[Rows]:
         """What may be there after a job that failed: what its last checkpoint covers, and nothing of what is staged.
 
         A stream that was complete, beside another that failed, may be there whole. Without `exact` the destination may
@@ -131,7 +138,7 @@ class Table:
             for each in readings[begun:]
             if each.complete(name) or (not exact and each.ended_well)
         ]
-        if self.stream.overwrites:
+        if self.replaced(kind):
             return [self.rows, *map(self._shown, whole)]
         before = covered(readings, name, readings[begun].start.get(name))
         tokens = [stored] if exact else [stored, *last.tokens(name)]
@@ -149,20 +156,25 @@ class Judge:
         self._scenario, self._journal = scenario, journal
         self._tables = {stream.name: Table(stream) for stream in scenario.streams}
 
+    def cleared(self, found: dict[str, Rows]) -> None:
+        for name, table in self._tables.items():
+            self._equal(name, found[name], [Counter()])
+            table.rows = Counter()
+
     def succeeded(
-        self, begun: int, found: dict[str, Rows], stored: dict[str, str | None], records: dict[str, int]
+        self, kind: str, begun: int, found: dict[str, Rows], stored: dict[str, str | None], records: dict[str, int]
     ) -> None:
         readings = self._journal.readings()
         last = readings[-1]
         for name, table in self._tables.items():
-            wanted = table.after_success(readings, begun)
+            wanted = table.after_success(kind, readings, begun)
             self._equal(name, found[name], [wanted])
             self._whole(name, last, wanted, records[name])
             state = last.last_state(name)
             token = state[0] if state else last.start.get(name)
             if stored.get(name) != token:
                 raise Wrong(f"{name}: the state in the store is {stored.get(name)}, and the last one was {token}")
-            table.rows = found[name]
+            table.rows, table.owes = found[name], False
 
     def _whole(self, name: str, last: Reading, wanted: Rows, records: int) -> None:
         """No row of the source is missing; but nobody can see that a source stops too early which says nothing, and
@@ -173,10 +185,14 @@ class Judge:
         if missing and not early:
             raise Wrong(f"{name}: succeeded, and {len(missing)} rows were never taken: {_some(missing)}")
 
-    def failed(self, begun: int, found: dict[str, Rows], stored: dict[str, str | None], exact: bool) -> None:
+    def failed(self, kind: str, begun: int, found: dict[str, Rows], stored: dict[str, str | None], exact: bool) -> None:
         readings = self._journal.readings()
         for name, table in self._tables.items():
-            self._equal(name, found[name], table.after_failure(readings, begun, stored.get(name), exact))
+            allowed = table.after_failure(kind, readings, begun, stored.get(name), exact)
+            self._equal(name, found[name], allowed)
+            unpublished = found[name] == table.rows
+            if kind == "truncate" and table.stream.sync == "incremental" and begun < len(readings):
+                table.owes = unpublished
             table.rows = found[name]
 
     def same(self, name: str, found: Rows) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +35,7 @@ from resource_airbyte.native.sqlite.specification import DEFINITION_ID as SQLITE
 from resource_airbyte.protocol.messages import StreamDescriptor
 
 FAULTY = Path(__file__).resolve().parent.parent / "connectors" / "faulty" / "faulty.py"
+OTHERS = 2  # the number of each job that no fault is for
 CANCELLED = 10.0  # seconds within which a cancelled attempt has ended
 STUCK = 120.0  # seconds after which a job that is not over is a failure
 Warehouse = DuckDBWarehouse | FilesWarehouse | PostgresWarehouse | SQLiteWarehouse
@@ -108,26 +112,31 @@ class Run:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _play(self) -> None:
-        self._note_records()
         connection = self._connect()
-        first = self._sync(connection)
+        first = self._job(connection, "sync", 0)
         if any(fault.get("seconds", 0) > 5 for fault in self.scenario.faults):
-            self._after_sleep(connection)
-        if first != "succeeded" or self.scenario.seed % 2:
-            self.records = {stream.name: stream.records + stream.more for stream in self.scenario.streams}
-            self._note_records()
-            # What was not done in the first sync is done in this one: it may fail as well, but not for ever.
-            for _ in range(4):
-                if self._sync(connection) == "succeeded":
-                    break
-            else:
-                raise Wrong("the sync never succeeds, though nothing is in its way any more")
+            self._after_sleep()
+        then = self.scenario.then
+        if first == "succeeded" and then is None:
+            return self._tidy()
+        self.records = {stream.name: stream.records + stream.more for stream in self.scenario.streams}
+        if first != "succeeded":
+            self._until_well(connection)
+        if then is not None and self._job(connection, then, 1) != "succeeded":
+            self._until_well(connection)
+        if then == "clear":
+            self._until_well(connection)
+        return self._tidy()
+
+    def _until_well(self, connection: str) -> None:
+        """A sync without faults: nothing is in its way."""
+        if self._job(connection, "sync", OTHERS) != "succeeded":
+            raise Wrong("the sync after it does not succeed, though nothing is in its way any more")
+
+    def _tidy(self) -> None:
         left = self.place.left_over(set(self.records))
         if left:
             raise Wrong(f"tables are left over: {', '.join(sorted(left))}")
-
-    def _note_records(self) -> None:
-        (self.root / "records").write_text(json.dumps(self.records))
 
     def _definition(self) -> str:
         place, definitions = f"file://{FAULTY}", self.client.source_definitions
@@ -149,11 +158,14 @@ class Run:
         body = {**ends, "syncCatalog": {"streams": streams}, "namespaceDefinition": "destination"}
         return client.connections.create(ConnectionCreate.model_validate(body)).connection_id
 
-    def _sync(self, connection: str) -> str:
+    def _job(self, connection: str, kind: str, number: int) -> str:
         """One job to its end, and what it has left compared with what it must have left."""
         begun = self.journal.count()
-        (self.root / "pids").write_text(json.dumps(self.ground.pids()))
-        job = self._asked(lambda: self.client.connections.sync(connection)).job.id
+        told = {"number": number, "begun": begun, "records": self.records}
+        (self.root / "job").write_text(json.dumps(told))
+        job = self._begun(connection, kind)
+        if kind == "clear":
+            self._disturb()
         ended = self._ended(job)
         self.attempts.append(len(ended.attempts))
         if ended.job.status == "cancelled":
@@ -161,13 +173,33 @@ class Run:
         found = {name: self.place.rows(name) for name in self.records}
         stored = self._tokens(self._asked(lambda: self.client.state.get(connection)))
         status = str(ended.job.status)
-        if status == "succeeded":
-            self.judge.succeeded(begun, found, stored, self.records)
+        if status == "succeeded" and kind == "clear":
+            self.judge.cleared(found)
+        elif status == "succeeded":
+            self.judge.succeeded(kind, begun, found, stored, self.records)
         elif self._may_fail():
-            self.judge.failed(begun, found, stored, not (self.scenario.hits or self.cancelled))
+            self.judge.failed(kind, begun, found, stored, not (self.scenario.hits or self.cancelled))
         else:
             raise Wrong(f"job {job} has {status}, and no fault was such that it should: {_reasons(ended)}")
         return status
+
+    def _begun(self, connection: str, kind: str) -> int:
+        """The job's number; asked for once, so that nobody asks for two."""
+        self._asked(self.client.health)
+        if kind == "sync":
+            return self.client.connections.sync(connection).job.id
+        if kind == "clear":
+            return self.client.connections.clear(connection).job.id
+        made = self.client.connections.refresh(connection, kind)
+        assert made is not None
+        return made.id
+
+    def _disturb(self) -> None:
+        """Kill the attempt of a clear, in which no source has a part."""
+        time.sleep(self.scenario.clearing["later"])  # the fault itself: a moment that the seed has drawn
+        for pid in self.ground.processes() if self.scenario.clearing["whom"] == "attempt" else ():
+            with suppress(ProcessLookupError):  # it may just have ended
+                os.kill(pid, signal.SIGKILL)
 
     def _may_fail(self) -> bool:
         return self.cancelled or any(fault.get("type") == "config_error" for fault in self.scenario.faults)
@@ -205,7 +237,7 @@ class Run:
         self.ground.mend()
         (self.root / "pids").write_text(json.dumps(self.ground.pids()))
 
-    def _after_sleep(self, connection: str) -> None:
+    def _after_sleep(self) -> None:
         """Whoever was taken for dead has woken up and must have changed nothing; or will not, since it is fenced."""
         self._quiet(STUCK, "attempts still run {seconds:.0f} s after the job has ended")
         found = {name: self.place.rows(name) for name in self.records}

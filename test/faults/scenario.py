@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 DESTINATIONS = {"sqlite": 4, "duckdb": 3, "postgres": 4, "files": 2}
@@ -38,6 +38,7 @@ OF_THE_SOURCE: dict[str, int] = {
     "cancel": 2,
 }
 MOST_FAULTS = (0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3)
+THEN = (None, None, None, "sync", "sync", "truncate", "merge", "clear")
 SETTLE = (0.0, 0.0, 0.02, 0.1)  # seconds between what was said before a fault and the fault
 LATER = (0.01, 0.05, 0.1, 0.2, 0.4)  # seconds after the last message that a process is killed
 
@@ -75,7 +76,8 @@ class Scenario:
     streams: tuple[Stream, ...]
     source: Mapping[str, Any]
     faults: tuple[Mapping[str, Any], ...]
-    targets: Sequence[str] = field(default=())
+    then: str | None  # the job after the first sync: sync, truncate, merge (refreshes) or clear
+    clearing: Mapping[str, Any]  # when and whom a kill meets during a clear, in which no source has a part
 
     @property
     def statuses(self) -> bool:
@@ -95,7 +97,9 @@ class Scenario:
         how = f"state {source['state']} every {source['every']}{'' if source['last'] else ', none at the end'}"
         told = "statuses" if self.statuses else "no statuses"
         streams = ", ".join(map(str, self.streams))
-        return f"{how}, {told}{', in turns' if source['mixed'] else ''} → {self.destination}: {streams}: {self.story}"
+        then = f", then {self.then}" if self.then else ""
+        turns = ", in turns" if source["mixed"] else ""
+        return f"{how}, {told}{turns} → {self.destination}: {streams}{then}: {self.story}"
 
     @property
     def story(self) -> str:
@@ -104,10 +108,13 @@ class Scenario:
 
 def _told(fault: Mapping[str, Any]) -> str:
     more = " ".join(
-        f"{name}={value}" for name, value in fault.items() if name not in ("turn", "at", "do", "settle") and value
+        f"{name}={value}"
+        for name, value in fault.items()
+        if name not in ("job", "turn", "at", "do", "settle") and value
     )
     where = "at the end" if fault["at"] < 0 else f"at message {fault['at']}"
-    return f"turn {fault['turn']} {where}: {fault['do']}{f' {more}' if more else ''}"
+    job = f"job {fault['job']} " if fault["job"] else ""
+    return f"{job}turn {fault['turn']} {where}: {fault['do']}{f' {more}' if more else ''}"
 
 
 def drawn(seed: int, targets: Mapping[str, int], destinations: Sequence[str]) -> Scenario:
@@ -129,10 +136,13 @@ def drawn(seed: int, targets: Mapping[str, int], destinations: Sequence[str]) ->
         "bare": [s.name for s in streams if s.sync == "full_refresh" and not s.resumable],
     }
     messages = int(sum(s.records for s in streams) * 1.2)
+    then = chance.choice(THEN)
     faults: list[Mapping[str, Any]] = []
     for number in range(chance.choice(MOST_FAULTS)):
-        faults += _fault(chance, number, messages, targets)
-    return Scenario(seed, destination, streams, source, tuple(faults), tuple(targets))
+        job = int(then not in (None, "clear") and chance.random() < 0.5)
+        faults += _fault(chance, {"job": job, "turn": chance.choice((number, 0))}, messages, targets)
+    clearing = {"whom": chance.choice(("attempt", "nobody")), "later": chance.choice((0.1, 0.3, 0.5))}
+    return Scenario(seed, destination, streams, source, tuple(faults), then, clearing)
 
 
 def _weighted(chance: random.Random, choices: Mapping[str, int]) -> str:
@@ -145,11 +155,12 @@ def _stream(chance: random.Random, name: str, state: str, destination: str) -> S
     return Stream(name, chance.choice((0, 1, 20, 40, 80, 120)), chance.choice((0, 5, 30)), *chance.choice(fitting))
 
 
-def _fault(chance: random.Random, turn: int, messages: int, targets: Mapping[str, int]) -> list[Mapping[str, Any]]:
-    """A fault; the second one meets the second attempt, or the first one again."""
-    turn = chance.choice((turn, 0))
+def _fault(
+    chance: random.Random, when: Mapping[str, int], messages: int, targets: Mapping[str, int]
+) -> list[Mapping[str, Any]]:
+    """A fault, or two that belong together."""
     at = chance.randrange(max(messages, 1))
-    common = {"turn": turn, "at": at, "settle": chance.choice(SETTLE)}
+    common = {**when, "at": at, "settle": chance.choice(SETTLE)}
     if chance.random() < 0.45:
         return [_by_the_source(chance, _weighted(chance, OF_THE_SOURCE), common)]
     whom, how = _weighted(chance, targets), chance.random()

@@ -65,7 +65,8 @@ class Postgres(own_postgres.Server):
 
     def start(self) -> None:
         """Start it after a kill."""
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for lock in ("postmaster.pid", f".s.PGSQL.{self.port}.lock"):
+            (self.data / lock).unlink(missing_ok=True)
         self.run("pg_ctl", "-D", str(self.data), "-l", str(self.data / "log"), "-w", "start")
 
     def dump(self, database: str) -> bytes:

@@ -6,14 +6,15 @@ suite; no dependencies.
 
 The configuration:
 
-    place     a directory: `records` (JSON: how many records each stream has now), `pids` (JSON: whom faults may meet),
-              and the journal of each time that we were started to read, `0.jsonl`, `1.jsonl`, …
+    place     a directory: `job` (JSON: "number" of the job, "begun": how often we were started before it, "records":
+              how many each stream has now), `pids` (JSON: whom faults may meet), and the journal of each time that we
+              were started to read, `0.jsonl`, `1.jsonl`, …
     streams   ["a", …], in the order of reading; `mixed`: in turns, `chunk` records at a time, else one after the other
     state     "stream", "global", "legacy", or "none"; after so many records: `every`; `last`: also at a stream's end
     bare      streams that have no states of their own, whatever `state` says
     statuses  whether streams say how they are
-    faults    [{"turn", "at", "do", …}]: done the turn-th time that we are started, before message number `at` (counted
-              around: a number beyond the last message is one of another round); -1 is after the last
+    faults    [{"job", "turn", "at", "do", …}]: done the turn-th time that we are started for this job, before message
+              number `at` (counted around: a number beyond the last message is one of another round); -1: after the last
 
 Record i of a stream is always the same. A state holds the position and a token, "<turn>.<line of the journal>".
 
@@ -56,8 +57,9 @@ class Reading:
         self.positions, self.tokens = dict.fromkeys(self.streams, 0), dict.fromkeys(self.streams)
         self.resume(state)
         self.since, self.said = dict.fromkeys(self.streams, 0), 0
-        with open(os.path.join(config["place"], "records")) as file:
-            self.records = json.load(file)
+        with open(os.path.join(config["place"], "job")) as file:
+            self.job = json.load(file)
+        self.records = self.job["records"]
         self.turn, self.journal = self.opened()
         self.lines = 0
         self.note(start=self.tokens)
@@ -133,7 +135,8 @@ class Reading:
 
     def run(self):
         messages = self.messages()
-        faults = [fault for fault in self.config["faults"] if fault["turn"] == self.turn]
+        now = (self.job["number"], self.turn - self.job["begun"])
+        faults = [fault for fault in self.config["faults"] if (fault["job"], fault["turn"]) == now]
         at = {}
         for fault in faults:
             number = len(messages) if fault["at"] < 0 or not messages else fault["at"] % len(messages)
