@@ -46,6 +46,7 @@ class Stack:
         self.directory, self.data = directory, directory / "data"
         self.engine = docker.from_env()
         self.started = 0.0  # seconds that its first start took until all was healthy
+        self.busy = 0.0  # the machine's load before that
 
     def cli(self, *words: str, code: int | None = 0, timeout: float = 280.0) -> Ran:
         """Run the program as from a clone; it must end with this exit code, None for any."""
