@@ -60,8 +60,6 @@ class SchemaRefresh:
 
     def run(self) -> None:
         """Look, if it is time to, and let the connection do with what was found what it is configured to do."""
-        if self._tools.settings.schema_refresh_hours <= 0:
-            return
         try:
             known = self._known()
             if known is None or self._ended.is_set():
@@ -92,13 +90,16 @@ class SchemaRefresh:
         self._notes.append((level, text))
 
     def _known(self) -> Known | None:
-        """None when this job is none that asks, or has begun already."""
+        """None when this job is none that asks, has begun already, or is not to begin."""
         tools = self._tools
         with tools.db.read() as tx:
             job = jobs.get(tx, self._job_id)
             if job.finished or job.config_type not in READING or jobs.attempts(tx, [job.id])[job.id]:
                 return None
             connection = connections.get(tx, job.connection_id)
+            self._paused = _paused(connection)
+            if self._paused is not None or tools.settings.schema_refresh_hours <= 0:
+                return None
             source = actors.get(tx, connection.source_id, "source")
         connector = tools.catalog().get(source.definition_id)
         asked = Asked.of(tools.box, connector, source.version, source.configuration)
@@ -168,6 +169,12 @@ class SchemaRefresh:
             told = words.brief(words.sentences(outcome.found))
             self._note("INFO", f"the schema of the source has changed, and the connection ignores it: {told}")
         self._paused = outcome.paused
+
+
+def _paused(connection: connections.Connection) -> str | None:
+    """Why its schema had it paused after the job was made: by somebody who looked, or by us before we were killed."""
+    reason: str | None = (connection.schema_change or {}).get("reason")
+    return reason if connection.status == "inactive" else None
 
 
 def _modes(tx: Session, connection: connections.Connection) -> list[str] | None:
