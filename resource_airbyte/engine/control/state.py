@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from resource_airbyte.engine.control import state_shapes as shapes
 from resource_airbyte.engine.control.context import Context
 from resource_airbyte.engine.store import connections, history, jobs, states
-from resource_airbyte.engine.store.states import StateKey
+from resource_airbyte.engine.store.states import LEGACY, StateKey
 from resource_airbyte.errors import StateLocked
 from resource_airbyte.model.connections import ConnectionStream
 from resource_airbyte.model.state import ConnectionState, StateHistoryRead, StatePoint
@@ -79,17 +79,20 @@ class State:
     def _store(
         self, tx: Session, connection_id: str, wanted: Mapping[StateKey, dict[str, Any]], streams: Streams
     ) -> None:
+        keys = [StateKey("stream", each.stream_namespace or None, each.stream_name) for each in streams or ()]
         if streams is None:
             changes: Mapping[StateKey, dict[str, Any] | None] = wanted
             states.replace(tx, connection_id, {key: json.dumps(payload) for key, payload in wanted.items()})
         else:
-            keys = [StateKey("stream", each.stream_namespace or None, each.stream_name) for each in streams]
             changes = shapes.parts(_current(tx, connection_id), wanted, keys)
             states.ensure(tx, connection_id, changes)
             for key, payload in changes.items():
                 states.reset(tx, connection_id, key, None if payload is None else json.dumps(payload))
         # Rows before a state that somebody has set are there, also where that state is one of the whole connection.
-        states.settle(tx, connection_id, shapes.covered(changes))
+        said = (
+            shapes.covered(changes) if LEGACY not in wanted else [each.key for each in states.load(tx, connection_id)]
+        )
+        states.settle(tx, connection_id, said if streams is None else set(said).intersection(keys))
 
 
 def _current(tx: Session, connection_id: str) -> dict[StateKey, dict[str, Any]]:
