@@ -132,18 +132,22 @@ class Table:
         name = self.stream.name
         if begun == len(readings):
             return [self.rows]
-        last = readings[-1]
-        whole = [
-            covered(readings, name, each.start.get(name)) + each.emitted(name)
-            for each in readings[begun:]
-            if each.complete(name) or (not exact and each.ended_well)
-        ]
+        last, whole = readings[-1], self.wholes(readings, begun, exact)
         if self.replaced(kind):
-            return [self.rows, *map(self._shown, whole)]
+            return [self.rows, *whole]
         before = covered(readings, name, readings[begun].start.get(name))
         tokens = [stored] if exact else [stored, *last.tokens(name)]
         kept = [covered(readings, name, token) for token in tokens]
         return [self._shown(self.rows + (each - before)) for each in (*kept, *whole)]
+
+    def wholes(self, readings: list[Reading], begun: int, exact: bool) -> list[Rows]:
+        """What there is when a reading has come to its end: it said so, or (not `exact`) seems to have."""
+        name = self.stream.name
+        return [
+            self._shown(covered(readings, name, each.start.get(name)) + each.emitted(name))
+            for each in readings[begun:]
+            if each.complete(name) or (not exact and each.ended_well)
+        ]
 
     def _shown(self, rows: Rows) -> Rows:
         return Counter(dict.fromkeys(rows, 1)) if self.stream.dedups else rows
@@ -155,6 +159,17 @@ class Judge:
     def __init__(self, scenario: Scenario, journal: Journal) -> None:
         self._scenario, self._journal = scenario, journal
         self._tables = {stream.name: Table(stream) for stream in scenario.streams}
+
+    def between(self, kind: str, begun: int, glimpses: dict[str, list[Rows]], found: dict[str, Rows]) -> None:
+        """Whoever looks at a table that is being replaced sees all the old rows, or all the new ones."""
+        readings = self._journal.readings()
+        for name, table in self._tables.items():
+            if not table.replaced(kind) and kind != "clear":
+                continue
+            whole = [table.rows, found[name], *table.wholes(readings, begun, exact=False)]
+            for rows in glimpses[name]:
+                if rows not in whole:
+                    raise Wrong(f"{name}: {rows.total()} rows could be seen while the table was being replaced")
 
     def cleared(self, found: dict[str, Rows]) -> None:
         for name, table in self._tables.items():

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
 from duckdb_warehouse import DuckDBWarehouse
 from files_warehouse import FilesWarehouse
 from grounds import Ground, asleep
@@ -61,6 +63,15 @@ class Place:
         if spoilt:
             raise Wrong(f"{name}: the values of {len(spoilt)} rows are not those of the source: {spoilt[0]}")
         return Counter(row[0] for row in found)
+
+    def seen(self, name: str) -> Rows | None:
+        """What somebody finds who looks while a sync runs; None where nobody can look now, or it takes two looks."""
+        if not isinstance(self.warehouse, PostgresWarehouse | SQLiteWarehouse):
+            return None
+        try:
+            return self.rows(name)
+        except (psycopg.Error, sqlite3.Error):  # there is no server at the moment, or somebody makes the file
+            return None
 
     def left_over(self, streams: set[str]) -> set[str]:
         """Tables that are nobody's."""
@@ -163,6 +174,7 @@ class Run:
         begun = self.journal.count()
         told = {"number": number, "begun": begun, "records": self.records}
         (self.root / "job").write_text(json.dumps(told))
+        self.glimpses: dict[str, list[Rows]] = {name: [] for name in self.records}
         job = self._begun(connection, kind)
         if kind == "clear":
             self._disturb()
@@ -171,6 +183,7 @@ class Run:
         if ended.job.status == "cancelled":
             self._quiet(CANCELLED, "an attempt still runs {seconds:.0f} s after it was cancelled")
         found = {name: self.place.rows(name) for name in self.records}
+        self.judge.between(kind, begun, self.glimpses, found)
         stored = self._tokens(self._asked(lambda: self.client.state.get(connection)))
         status = str(ended.job.status)
         if status == "succeeded" and kind == "clear":
@@ -208,10 +221,17 @@ class Run:
         deadline = time.monotonic() + STUCK
         while time.monotonic() < deadline:
             self._asked_for(job)
+            self._look()
             found = self._asked(lambda: self.client.jobs.get_without_logs(job, wait=self.look))
             if found.job.status in FINISHED:
                 return found
         raise Wrong(f"job {job} is still {found.job.status} after {STUCK:.0f} s: {_reasons(found)}")
+
+    def _look(self) -> None:
+        for name in self.records:
+            rows = self.place.seen(name)
+            if rows is not None and rows not in self.glimpses[name]:
+                self.glimpses[name].append(rows)
 
     def _asked_for(self, job: int) -> None:
         """Do what the source asks for: this job is not wanted any more."""
