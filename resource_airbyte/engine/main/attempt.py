@@ -67,13 +67,19 @@ class Channel:
     def send(self, message: Any) -> None:
         data = wire.encode(message) + b"\n"
         with self._write:
+            self._say(data)
+
+    def _say(self, data: bytes) -> None:
+        try:
             self._socket.sendall(data)
+        except OSError:  # nobody is there any more: `listen` ends this process, after the connectors
+            threading.Event().wait()
 
     def numbered(self, make: Callable[[int], Any]) -> int:
         """Send a message that the parent acknowledges; returns its number."""
         with self._write:
             self._number += 1
-            self._socket.sendall(wire.encode(make(self._number)) + b"\n")
+            self._say(wire.encode(make(self._number)) + b"\n")
             return self._number
 
     def wait_stored(self, number: int | None = None) -> None:
