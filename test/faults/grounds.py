@@ -11,7 +11,7 @@ import own_temporal
 import psutil
 import pytest
 from own_daemon import Daemon
-from own_workers import Program, Workers, workers
+from own_workers import Workers, workers
 
 from resource_airbyte import process
 from resource_airbyte.client.endpoint import Endpoint
@@ -119,9 +119,10 @@ class Stack:
 
     def mend(self) -> None:
         self.postgres.mend()
-        self._made.temporal.start()
-        for program in (self._made.server, self._made.worker, self._other):
-            _again(program)
+        for part in (self._made.temporal, self._made.server, self._made.worker, self._other):
+            if not process.alive(part.pid):
+                part.kill()  # waits for the end of the last of its threads
+                part.start()
 
     def processes(self) -> list[int]:
         return self._made.processes()
@@ -131,11 +132,6 @@ class Stack:
 
     def close(self) -> None:
         self._other.kill()
-
-
-def _again(program: Program) -> None:
-    if not process.alive(program.pid):
-        program.start()
 
 
 Ground = Local | Stack
