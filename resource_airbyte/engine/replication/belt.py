@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 
 from ...protocol.chunk import Chunk
-from ...protocol.seams import Event
+from ...protocol.messages import Log
+from ...protocol.seams import Event, SourceState
 
 # What may lie between the two: enough to keep both busy, little enough that 10 MB records do not fill the memory.
 CAPACITY = 16 << 20
-MESSAGE = 512  # a rough size for events that carry no records
+MESSAGE = 512  # a rough size for what a message takes beside its text
 
 
 class Belt:
@@ -23,16 +23,14 @@ class Belt:
         self._ended = False
         self._dropped = False
         self._change = threading.Condition()
-        self.last_put = time.monotonic()
 
     def put(self, event: Event) -> None:
-        size = event.size if isinstance(event, Chunk) else MESSAGE
+        size = _size(event)
         with self._change:
             while self._size and self._size + size > self._capacity and not self._dropped:
                 self._change.wait()
             self._events.append(event)
             self._size += size
-            self.last_put = time.monotonic()
             self._change.notify_all()
 
     def end(self) -> None:
@@ -55,3 +53,11 @@ class Belt:
             taken, self._events, self._size = self._events, [], 0
             self._change.notify_all()
             return None if not taken and self._ended else taken
+
+
+def _size(event: Event) -> int:
+    if isinstance(event, Chunk):
+        return event.size
+    # A state or a line of a log may be as large as any record.
+    text = event.payload if isinstance(event, SourceState) else event.message if isinstance(event, Log) else b""
+    return MESSAGE + len(text)
