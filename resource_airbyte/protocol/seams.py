@@ -178,7 +178,7 @@ class Destination(Protocol):
 
     def state(self, checkpoint: Checkpoint) -> None:
         """Take a state that covers the records of its key written before it; hand it to `committed` once they are
-        durable.
+        durable. One that a newer of the same key has overtaken by then need not be handed back.
         """
         ...
 

@@ -41,7 +41,8 @@ class FilesDestination:
         self._lock: Lock | None = None
         self._writers: dict[StreamDescriptor, StreamWriter] = {}
         self._held: dict[StateKey, Checkpoint] = {}
-        self._pending: list[Checkpoint] = []
+        # Of each key the newest alone: a state may be large, and many come between two commits.
+        self._pending: dict[StateKey, Checkpoint] = {}
         self._commit_took = 0.0
         self._last_commit = time.monotonic()
 
@@ -124,7 +125,7 @@ class FilesDestination:
         with self._explained():
             for writer in self._covered(checkpoint.key):
                 writer.seal()
-        self._pending.append(checkpoint)
+        self._pending[checkpoint.key] = checkpoint
         self._commit_if_due()
 
     def _covered(self, key: StateKey) -> list[StreamWriter]:
@@ -168,15 +169,15 @@ class FilesDestination:
                 writer.after_commit()
                 self._setup.progress()
             publish(self._layout, self._ledger)
-        self._pending, self._last_commit = [], time.monotonic()
+        self._pending, self._last_commit = {}, time.monotonic()
         self._commit_took = self._last_commit - began
-        for checkpoint in pending:  # only now: its records are durable (rule 1)
+        for checkpoint in pending.values():  # only now: its records are durable (rule 1)
             self._setup.committed(checkpoint)
 
     def _write_ledger(self, complete: frozenset[StreamDescriptor] | None) -> None:
         for writer in self._writers.values():
             writer.commit()
-        for checkpoint in {checkpoint.key: checkpoint for checkpoint in self._pending}.values():
+        for checkpoint in self._pending.values():
             self._ledger.save(checkpoint)
             for writer in self._covered(checkpoint.key):
                 writer.cover()

@@ -35,7 +35,8 @@ class TableDestination:
         self._effort = Effort()
         self._database: Database | None = None
         self._writers: dict[StreamDescriptor, StreamWriter] = {}
-        self._pending: list[Checkpoint] = []
+        # Of each key the newest alone: a state may be large, and many come between two commits.
+        self._pending: dict[StateKey, Checkpoint] = {}
         self._uncommitted = 0
         self._commit_took = 0.0
         self._last_commit = time.monotonic()
@@ -113,7 +114,7 @@ class TableDestination:
         """See Destination.state. A global or legacy state covers every stream."""
         for writer in self._covered(checkpoint.key):
             writer.seal()
-        self._pending.append(checkpoint)
+        self._pending[checkpoint.key] = checkpoint
         self._commit_if_due()
 
     def _covered(self, key: StateKey) -> list[StreamWriter]:
@@ -160,7 +161,7 @@ class TableDestination:
             for writer in self._writers.values():
                 writer.before_commit()
                 self._setup.progress()
-            for checkpoint in {checkpoint.key: checkpoint for checkpoint in pending}.values():
+            for checkpoint in pending.values():
                 self._ledger.save(checkpoint)
                 for writer in self._covered(checkpoint.key):
                     writer.cover()
@@ -169,13 +170,13 @@ class TableDestination:
                     writer.end(complete=stream in complete)
                     self._setup.progress()
             self._ledger.check()
-        self._pending, self._uncommitted, self._last_commit = [], 0, time.monotonic()
+        self._pending, self._uncommitted, self._last_commit = {}, 0, time.monotonic()
         self._commit_took = self._last_commit - began
         with database.explained():
             database.committed()
         for writer in self._writers.values():
             writer.after_commit()
-        for checkpoint in pending:  # only now: its records are durable (rule 1)
+        for checkpoint in pending.values():  # only now: its records are durable (rule 1)
             self._setup.committed(checkpoint)
 
     def working(self) -> bool:
