@@ -18,7 +18,7 @@ import pytest
 
 from resource_airbyte import process
 
-TAG = "v1.32.1"
+TAG = "v1.29.7"
 SERVICES = ("frontend", "history", "matching", "worker")
 DATABASES = {"temporal": "temporal", "temporal_visibility": "visibility"}
 START = 60.0  # seconds; it takes two when the machine is quiet
