@@ -19,19 +19,18 @@ def complete(counts: Mapping[StreamDescriptor, Counts], ended_well: bool) -> fro
 
 
 def judge_source(
-    counts: Mapping[StreamDescriptor, Counts], ended: Ended, failed: bool, lost: Collection[str]
+    counts: Mapping[StreamDescriptor, Counts], ended: Ended, failed: bool, lost: int, sample: str = ""
 ) -> list[Fault]:
     """What is wrong with a source that has ended.
 
-    `failed`: it sent an ERROR trace; `lost`: lines it garbled. An exit code is no judgement on streams that said
-    COMPLETE: all of their records are here, and libraries that crash while they tidy up are many.
+    `failed`: it sent an ERROR trace; `lost`: how many lines it garbled, `sample` is one. An exit code is no
+    judgement on streams that said COMPLETE: all of their records are here, and libraries that crash while they tidy up
+    are many.
     """
     faults = []
     if lost:
-        count = "1 line" if len(lost) == 1 else f"{len(lost)} lines"
-        message = (
-            f"{count} of the source could not be read, so records may be missing; the first begins: {next(iter(lost))}"
-        )
+        count = "1 line" if lost == 1 else f"{lost} lines"
+        message = f"{count} of the source could not be read, so records may be missing; the first begins: {sample}"
         faults.append(Fault("source", "system_error", message))
     done = complete(counts, ended_well=ended.code == 0 and not failed)
     missing = [stream for stream in counts if stream not in done]

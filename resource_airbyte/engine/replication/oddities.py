@@ -13,12 +13,12 @@ SAMPLE = 200  # bytes of the first record of a stream that was not asked for
 
 
 class Oddities:
-    """`lost` are samples of the lines that may have been records; `strangers` the streams that were not asked for, each
-    with how many records came of it. `line` logs: level, origin, text.
+    """`lost` counts the lines that may have been records, `first_lost` is a sample of them; `strangers` are the streams
+    that were not asked for, each with how many records came of it. `line` logs: level, origin, text.
     """
 
     def __init__(self, line: Callable[[str, str, str], None]) -> None:
-        self.lost: list[str] = []
+        self.lost, self.first_lost = 0, ""
         self.strangers: dict[StreamDescriptor, int] = {}
         self._line = line
         self._garbage = 0
@@ -26,7 +26,7 @@ class Oddities:
     def bad(self, event: BadLine) -> None:
         """A line that is not the protocol."""
         if event.record:
-            self.lost.append(event.sample)
+            self.lost, self.first_lost = self.lost + 1, self.first_lost or event.sample
         self._garbage += 1
         if self._garbage <= SAMPLES:
             self._line("WARN", "source", f"not a protocol message: {event.sample}")

@@ -317,7 +317,7 @@ class Replication:
         elif not self._faults or self._source_failed:
             ended = self._source.ended()
             well = ended.code == 0 and not self._source_failed
-            found = judge_source(self._counts, ended, self._source_failed, self._odd.lost)
+            found = judge_source(self._counts, ended, self._source_failed, self._odd.lost, self._odd.first_lost)
             if ended.code != 0 and not found and not self._source_failed:
                 self._report.line("WARN", "source", f"after every stream was complete, {death(ended)}")
             self._faults += found
