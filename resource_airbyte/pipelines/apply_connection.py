@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidDocument, NotFound
+from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidDocument, NotExecutable, NotFound
 from resource_airbyte.model.catalog import AirbyteCatalog
 from resource_airbyte.model.connections import ConnectionCreate, ConnectionOptions, ConnectionRead, ConnectionUpdate
 from resource_airbyte.pipelines import difference, resolve, schedule, streams
@@ -104,6 +104,8 @@ class ConnectionAction:
         changed = self.differences(self.current)
         if not changed:
             return Applied("connection", self.wanted.name, self.current.connection_id, "unchanged")
+        if self._is_broken:
+            self._require_a_choice(self.current)
         catalog = streams.merged(self.current.sync_catalog, self.catalog)
         body = {**self.options.wire(), "connectionId": self.current.connection_id, "syncCatalog": catalog.wire()}
         updated = self.world.client.connections.update(ConnectionUpdate.model_validate(body))
@@ -163,6 +165,16 @@ class ConnectionAction:
     def _is_broken(self) -> bool:
         return self.current is not None and self.current.breaking_change
 
+    def _require_a_choice(self, current: ConnectionRead) -> None:
+        """A file that is applied every night must not undo a pause, and replace rows, by what it does not say."""
+        if found := streams.left_open(current.sync_catalog, self.catalog, self.wanted.streams):
+            raise NotExecutable(
+                f"{current.name} is paused since the schema of its source has changed, and the file does not say how it is "
+                f"to go on: {'; '.join(found)}",
+                hint="name sync_mode (and cursor_field, primary_key) of the stream in the file, or let the source's own take "
+                f"their place: resource-airbyte content discover --name {current.name} --apply",
+            )
+
     def _discover(self) -> AirbyteCatalog:
         self.report(f"discovering the streams of {self.source.name}")
         answer = self.world.client.sources.discover(self.source.actor_id)
@@ -170,7 +182,11 @@ class ConnectionAction:
             return answer.catalog
         reason = answer.job_info.failure_reason
         message = (reason and (reason.external_message or reason.internal_message)) or "no reason given"
-        raise ConnectorFailed(f"discovering the streams of {self.source.name!r} failed: {message}", origin="source")
+        raise ConnectorFailed(
+            f"discovering the streams of {self.source.name!r} failed: {message}",
+            hint="all that the connector said: resource-airbyte logs --service worker",
+            origin="source",
+        )
 
     def _modes(self) -> set[str]:
         """How the destination can write."""

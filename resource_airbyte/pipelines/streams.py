@@ -60,6 +60,29 @@ def best(stream: AirbyteStream, modes: Collection[str]) -> AirbyteStreamConfigur
     return config
 
 
+def left_open(before: AirbyteCatalog, after: AirbyteCatalog, wanted: Sequence[StreamDocument] | None) -> list[str]:
+    """The streams that would be synced another way than before although the file does not say so, and how."""
+    old, new = _selected(before), _selected(merged(before, after))
+    said = {(each.namespace, each.name): each for each in wanted or ()}
+    return [
+        f"{_title(key)}: {_words(old[key])} → {_words(new[key])}"
+        for key in new
+        if key in old
+        and _words(old[key]) != _words(new[key])
+        and not _says(said.get(key) or said.get((None, key[1])), old[key], new[key])
+    ]
+
+
+def _says(wanted: StreamDocument | None, old: AirbyteStreamConfiguration, new: AirbyteStreamConfiguration) -> bool:
+    """Whether the file itself asks for what is different."""
+    if wanted is None:
+        return False
+    if (old.sync_mode, old.destination_sync_mode) != (new.sync_mode, new.destination_sync_mode):
+        return wanted.sync_mode is not None or wanted.destination_sync_mode is not None
+    cursor, key = old.cursor_field != new.cursor_field, old.primary_key != new.primary_key
+    return not (cursor and wanted.cursor_field is None) and not (key and wanted.primary_key is None)
+
+
 def covers(catalog: AirbyteCatalog, wanted: Sequence[StreamDocument] | None) -> bool:
     """Whether every wanted stream is in the catalog."""
     names = {entry.stream.name for entry in catalog.streams if entry.stream is not None}
@@ -116,9 +139,13 @@ def _named(streams: dict[Key, AirbyteStream], wanted: StreamDocument, fault: Fau
         namespaces = ", ".join(str(stream.namespace) for stream in matches)
         message = f"the stream {wanted.name!r} is in several namespaces: {namespaces}"
         raise fault(wanted, "name", message, "add `namespace`")
-    names = [name for _, name in streams]
+    for namespace, name in (key for key in streams if _title(key) == wanted.name):
+        hint = f"write {{name: {name}, namespace: {namespace}}}"
+        raise fault(wanted, "name", f"the source has no stream {wanted.name!r}", hint)
+    names = list(dict.fromkeys(name for _, name in streams))
     close = near(wanted.name, names)
-    listed = ", ".join(sorted(names)[:20]) + (" …" if len(names) > 20 else "")
+    titles = sorted(_title(key) for key in streams)
+    listed = ", ".join(titles[:20]) + (" …" if len(titles) > 20 else "")
     hint = f"did you mean {close[0]!r}? the source has: {listed}" if close else f"the source has: {listed}"
     raise fault(wanted, "name", f"the source has no stream {wanted.name!r}", hint)
 

@@ -9,7 +9,14 @@ import httpx
 import pytest
 
 from resource_airbyte.client.api import Airbyte
-from resource_airbyte.errors import Conflict, ConnectorFailed, InvalidConfiguration, InvalidDocument, ResourceError
+from resource_airbyte.errors import (
+    Conflict,
+    ConnectorFailed,
+    InvalidConfiguration,
+    InvalidDocument,
+    NotExecutable,
+    ResourceError,
+)
 from resource_airbyte.pipelines.apply import plan
 
 PIPELINE = """\
@@ -332,10 +339,14 @@ def test_a_connection_that_its_source_has_broken_is_made_of_the_schema_of_now(ap
     text = PIPELINE + "  status: active\n"
     apply(text)
     (connection,) = airbyte.things["connection"].values()
+    before = connection["syncCatalog"]
     connection |= {"breakingChange": True, "status": "inactive"}
     airbyte.streams[0] |= {"sourceDefinedCursor": False, "defaultCursorField": None}
     airbyte.streams[0]["jsonSchema"] = {"properties": {"id": {}, "name": {}}}
-    assert apply(text)[-1] == "updated"
+    with pytest.raises(NotExecutable, match=r"users: incremental append_dedup, cursor .* → full_refresh overwrite"):
+        apply(text)  # what the file leaves open is no leave to replace rows
+    assert (connection["syncCatalog"], connection["status"]) == (before, "inactive")
+    assert apply(text.replace("[users]", "[{name: users, sync_mode: full_refresh}]"))[-1] == "updated"
     config = connection["syncCatalog"]["streams"][0]["config"]
     assert (config["syncMode"], connection["status"]) == ("full_refresh", "active")
     connection |= {"breakingChange": True}
@@ -363,3 +374,16 @@ def test_fields_that_a_file_names_are_the_only_ones_until_it_says_all(apply: Any
     for fields, message in (("[id]", "leaves out 'updated_at', which is the cursor"), ("[ids]", "no field 'ids'")):
         with pytest.raises(InvalidDocument, match=f":8:.*{message}"):
             apply(chosen(fields))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("shop.users", "write {name: users, namespace: shop}"), ("zzz", "the source has: countries, events, shop.users")],
+)
+def test_a_stream_of_a_namespace_is_named_with_it_when_it_is_not_found(
+    apply: Any, airbyte: Any, name: str, hint: str
+) -> None:
+    airbyte.streams[0]["namespace"] = "shop"
+    with pytest.raises(InvalidDocument, match=f"the source has no stream '{name}'") as caught:
+        apply(PIPELINE.replace("[users]", f"[{name}]"))
+    assert str(caught.value.hint).startswith(hint)
