@@ -52,7 +52,8 @@ def _every(section: Section) -> dict[str, Any]:
     unit = match[2].lower() if match else ""
     unit = unit if unit.endswith("s") else unit + "s"
     if match is None or unit not in UNITS or int(match[1] or 1) < 1:
-        hint = did_you_mean(unit, UNITS) or f"write for example 6 hours; the units are {', '.join(UNITS)}"
+        usual = f"write for example 6 hours; the units are {', '.join(UNITS)}"
+        hint = usual if unit in UNITS else did_you_mean(unit, UNITS) or usual
         raise section.error(f"{text!r} is not a span of time", "every", hint)
     return {"units": int(match[1] or 1), "timeUnit": unit}
 

@@ -90,6 +90,15 @@ def test_an_error_names_line_and_column(content: Any, text: str, at: str, says: 
     assert says in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("every", "hint"), [("0 hours", "write for example 6 hours"), ("6 hous", "did you mean hours?")]
+)
+def test_a_span_that_is_none_is_answered_with_what_is_wrong_with_it(content: Any, every: str, hint: str) -> None:
+    with pytest.raises(InvalidDocument) as caught:
+        content(f"name: a\nsource: x\ndestination: y\nsync: {{schedule: {{every: {every}}}}}\n")
+    assert (caught.value.hint or "").startswith(hint)
+
+
 def test_an_unknown_key_is_answered_with_the_one_that_was_meant(content: Any) -> None:
     with pytest.raises(InvalidDocument) as caught:
         content("name: a\nconnector: source-faker\nconfigg: {}\n")
