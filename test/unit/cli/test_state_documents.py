@@ -158,3 +158,13 @@ def test_what_was_cleared_is_empty_and_not_without_news() -> None:
     head = {"id": 7, "configId": "c", "createdAt": 1, "updatedAt": 1, "status": "succeeded", "configType": "clear"}
     info = JobInfoRead.model_validate({"job": head, "attempts": []})
     assert [each.state for each in outcome.streams(info, ORDERS, progress.Watched())] == ["emptied", "emptied"]
+
+
+def test_a_stream_in_the_wrong_namespace_is_answered_with_the_right_one(tmp_path: Path) -> None:
+    now = state(users={"at": 1}, items={"at": 1})
+    entry = {"streamDescriptor": {"name": "items"}, "streamState": {}}
+    for name, hint in (("items", "did you mean shop.items?"), ("pets", "its streams: users, shop.items")):
+        entry["streamDescriptor"]["name"] = name
+        with pytest.raises(InvalidDocument, match=f"orders has no stream '{name}'") as caught:
+            documents.read(written(tmp_path, {"stateType": "stream", "streamState": [entry]}), ORDERS, now, ())
+        assert caught.value.hint == hint

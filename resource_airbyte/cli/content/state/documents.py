@@ -101,7 +101,7 @@ def _model(value: dict[str, Any], file: Path) -> ConnectionState:
 
 def _know(wanted: ConnectionState, connection: ConnectionRead, current: ConnectionState, file: Path) -> None:
     """A state of a stream that there is not would be kept, and never used."""
-    known = [*streams.entries(connection, deselected=True), *states(current)]
+    known = list(dict.fromkeys([*streams.entries(connection, deselected=True), *states(current)]))
     for key in states(wanted):
         if key not in known:
             try:
