@@ -50,7 +50,8 @@ def clear(
     names = streams.chosen(connection, stream, deselected=True)
     if dry_run:
         return effects(client, connection, names, None).result()
-    question = f"Remove the rows of {', '.join(map(streams.title, names)) or 'all streams'} of {connection.name}?"
+    of_these = ", ".join(map(streams.title, names)) or "all streams"
+    question = f"Remove the rows of {of_these} that the connection {connection.name} has written?"
     if session.interactive and not force:
         agree(session, effects(client, connection, names, None), question)
     else:
