@@ -13,7 +13,7 @@ from typing import Any
 
 from resource_airbyte import process
 from resource_airbyte.client.endpoint import Endpoint
-from resource_airbyte.errors import Conflict, NotAvailable, NotFound, RuntimeFault, UsageError, by_code
+from resource_airbyte.errors import Conflict, NotAvailable, NotFound, ResourceError, RuntimeFault, UsageError, by_code
 from resource_airbyte.runtime import claim, launcher, logs
 from resource_airbyte.runtime import instance as daemon
 from resource_airbyte.runtime import service as services
@@ -106,8 +106,14 @@ class Embedded:
             return self._stop(found, 0 if force else timeout)
 
     def restart(self, *, force: bool = False) -> Outcome:
+        _two_ports(self._settings)
         stopped = self.stop(force=force)
-        started = self.start()
+        try:
+            started = self.start()
+        except ResourceError:
+            if stopped.changed:
+                self._report("Airbyte is stopped now, and it cannot start like this:")
+            raise
         return replace(started, message="Airbyte is restarted" if stopped.changed else started.message)
 
     def scale(self, workers: int) -> Outcome:
