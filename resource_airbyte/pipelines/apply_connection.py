@@ -169,10 +169,10 @@ class ConnectionAction:
         """A file that is applied every night must not undo a pause, and replace rows, by what it does not say."""
         if found := streams.left_open(current.sync_catalog, self.catalog, self.wanted.streams):
             raise NotExecutable(
-                f"{current.name} is paused since the schema of its source has changed, and the file does not say how it is "
-                f"to go on: {'; '.join(found)}",
-                hint="name sync_mode (and cursor_field, primary_key) of the stream in the file, or let the source's own take "
-                f"their place: resource-airbyte content discover --name {current.name} --apply",
+                f"{current.name} is paused since the schema of its source has changed, and the file does not say "
+                f"how to go on: {'; '.join(found)}",
+                hint="name sync_mode (and cursor_field, primary_key) of the stream in the file, or let the source's own "
+                f"take their place: resource-airbyte content discover --name {current.name} --apply",
             )
 
     def _discover(self) -> AirbyteCatalog:
