@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from resource_airbyte.cli.render import as_typed
 from resource_airbyte.cli.result import Result, Table
 from resource_airbyte.cli.session import of
 from resource_airbyte.cli.tree import Format
@@ -39,7 +40,7 @@ def _text(found: list[Check]) -> list[str | Table]:
     for each in found:
         rows.append((WORDS[each.level], each.name, each.message))
         if each.hint and each.level != "ok":
-            rows.append(("", "", f"-> {each.hint}"))
+            rows.append(("", "", f"-> {as_typed(each.hint)}"))
     return [Table(("", "what", "found"), rows)]
 
 

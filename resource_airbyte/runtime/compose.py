@@ -50,13 +50,23 @@ class Compose:
         if service:
             sentence = "the stack needs no service: its containers come back with the container engine."
             raise NotAvailable(sentence, hint="leave --service out; sudo systemctl enable docker")
-        if not force and claim.installed(self._data, self.name):
+        if not force and claim.installed(self._data, self.name) and self._whole():
             where = str(self._data.path)
             return Outcome(f"the stack is already installed in {where}", False, {"data_dir": where}, START_HINT)
         details = setup.install(self._stack, self._report, link=link, validate=not skip_validation)
         running = any(one.running for one in self._stack.find())
         hint = "resource-airbyte manage restart, for what is new to take effect" if running else START_HINT
         return Outcome(f"the stack is installed in {self._data.path}", details=details, hint=hint)
+
+    def _whole(self) -> bool:
+        """Whether an install came to its end: the containers are its last step. Without an engine nobody can tell."""
+        if secret.missing(self._data):
+            return True  # making them anew cuts the data off: only --force does that
+        try:
+            found = {one.service for one in self._stack.find()}
+        except EngineFault:
+            return True
+        return found.issuperset(SERVICES)
 
     @told
     def uninstall(self, *, force: bool = False, keep_data: bool = False) -> Outcome:
@@ -205,6 +215,7 @@ class Compose:
             Credential("url", endpoint.base_url, False, "AIRBYTE_URL", "where the API answers"),
             Credential("token", endpoint.token or "", True, "AIRBYTE_TOKEN", "the bearer token of the API"),
             Credential("postgres", values["POSTGRES_HOST"], False, "POSTGRES_HOST", f"a PostgreSQL {where}"),
+            Credential("postgres_port", values["POSTGRES_PORT"], False, "POSTGRES_PORT", "its port, in there"),
             Credential("postgres_database", values["POSTGRES_DB"], False, "POSTGRES_DB", "its database"),
             Credential("postgres_user", values["POSTGRES_USER"], False, "POSTGRES_USER", "its user"),
             Credential("postgres_password", values["POSTGRES_PASSWORD"], True, "POSTGRES_PASSWORD", "their password"),

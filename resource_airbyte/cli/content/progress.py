@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from resource_airbyte.cli.render import colour, say
 from resource_airbyte.cli.words import size
+from resource_airbyte.errors import RuntimeFault
 
 if TYPE_CHECKING:
     from resource_airbyte.client.api import Airbyte
@@ -52,14 +53,25 @@ class View(Protocol):
     def close(self) -> None: ...
 
 
-def watch(client: Airbyte, job_id: int, view: View, timeout: float | None) -> tuple[JobInfoRead, Watched]:
-    """Wait until the job has ended, or `timeout` seconds are over; Ctrl-C comes through as it is."""
+def watch(
+    client: Airbyte, job_id: int, view: View, timeout: float | None, *, patience: float = 0.0
+) -> tuple[JobInfoRead, Watched]:
+    """Wait until the job has ended, or `timeout` seconds are over; Ctrl-C comes through as it is.
+
+    An Airbyte that does not answer for more than `patience` seconds is an error: RuntimeFault.
+    """
     watched, began, told = Watched(), time.monotonic(), _Told(view)
+    absence = _Absence(view, patience if timeout is None else min(patience, timeout))
     try:
         while True:
             asked = time.monotonic()
             left = LOOK if timeout is None else min(LOOK, max(began + timeout - asked, 0.0))
-            info = client.jobs.get_without_logs(job_id, wait=left)
+            try:
+                info = client.jobs.get_without_logs(job_id, wait=left)
+            except RuntimeFault as fault:
+                absence.bear(fault)
+                continue
+            absence.over()
             now = time.monotonic()
             watched.seconds = now - began
             _look(info, watched, now)
@@ -92,6 +104,28 @@ def emitted(info: JobInfoRead) -> dict[Key, tuple[int, int]]:
             records, count = found.get(key, (0, 0))
             found[key] = (records + (each.stats.records_emitted or 0), count + (each.stats.bytes_emitted or 0))
     return found
+
+
+class _Absence:
+    """An Airbyte that is away for a moment, as while one of its containers starts again."""
+
+    def __init__(self, view: View, patience: float) -> None:
+        self._view, self._patience = view, patience
+        self._since: float | None = None
+
+    def bear(self, fault: RuntimeFault) -> None:
+        """Wait a little before the next look; raise the fault once it has been so for too long."""
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+            if self._patience > 0:
+                self._view.event(f"{fault.message}; waiting for it up to {self._patience:g} s, the job is not lost")
+        if now - self._since >= self._patience:
+            raise fault
+        time.sleep(LOOK)
+
+    def over(self) -> None:
+        self._since = None
 
 
 class _Told:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from resource_airbyte.pipelines.action import Applied
 
 PREVIEW_ROWS = 5
+# Seconds that an Airbyte which starts again by itself may be away, while a job is watched.
+PATIENCE = 60.0
 
 
 def known(client: Airbyte, wanted: str) -> ConnectionRead:
@@ -61,11 +63,12 @@ class Run:
         self.session.say(f"{self.doing} {self.connection.name} (job {job_id})")
         view = progress.view(self.session.form)
         try:
-            info, watched = progress.watch(self.client, job_id, view, timeout)
+            patience = PATIENCE if self.session.runtime.lasting() else 0.0
+            info, watched = progress.watch(self.client, job_id, view, timeout, patience=patience)
         except KeyboardInterrupt:
             return self._left(job_id, "interrupted: the job goes on", INTERRUPTED)
         except RuntimeFault as error:
-            error.message += f"; job {job_id} is not lost: a start goes on with it"
+            error.message += f"; job {job_id} is not lost: it goes on with Airbyte"
             raise
         if watched.timed_out:
             return self._left(job_id, f"not done after {watched.seconds:.0f} s: the job goes on", 1)

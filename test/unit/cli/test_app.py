@@ -136,6 +136,7 @@ def test_commands_are_named_as_they_can_be_typed(run: Any, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     assert "hint: install it with: ./cli.sh manage install" in run("content", "list").err
     assert "./cli.sh manage install" in json.loads(run("content", "list", "--format", "json").err)["error"]["hint"]
+    assert "-> install it with: ./cli.sh manage install" in run("manage", "doctor").out
     for words in ((), ("help",), ("content", "--help"), ("help", "content", "add")):
         assert "resource-airbyte content" not in run(*words).out
         assert "  ./cli.sh content " in run(*words).out

@@ -18,7 +18,7 @@ from resource_airbyte.errors import (
 )
 from resource_airbyte.runtime.compose import Compose
 from resource_airbyte.runtime.datadir import STACK, DataDir, new_marker
-from resource_airbyte.runtime.stack import secret, variables
+from resource_airbyte.runtime.stack import secret, setup, variables
 from resource_airbyte.runtime.stack.stack import Stack
 from resource_airbyte.settings import Settings
 
@@ -85,6 +85,7 @@ def test_clients_are_told_the_address_and_the_token_without_asking_the_engine(
     found = {each.variable: each for each in installed.credentials()}
     assert found["POSTGRES_PASSWORD"].secret
     assert found["AIRBYTE_TOKEN"].secret
+    assert installed.variables().keys() <= found.keys()  # all that a content file may name
     assert installed.variables()["POSTGRES_HOST"] == "postgres"
 
 
@@ -124,6 +125,25 @@ def test_what_an_engine_dies_of_is_an_error_of_ours(installed: Compose, monkeypa
     for verb in (installed.status, installed.start, installed.stop):
         with pytest.raises(DataDirUnusable, match="full"):
             verb()
+
+
+def test_an_install_that_was_cut_short_goes_on_without_being_forced(
+    installed: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(setup, "install", lambda *_, **__: made.append("again") or {})
+    assert not installed.install().changed  # without an engine: nobody knows better
+    monkeypatch.setattr(Stack, "find", lambda *_: [])
+    assert installed.install().changed
+    assert made == ["again"]
+
+
+def test_secrets_that_are_missing_are_made_anew_by_force_alone(
+    installed: Compose, data: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stack, "find", lambda *_: [])
+    (data.path / "secrets" / "master.key").unlink()
+    assert not installed.install().changed
 
 
 def test_two_data_directories_are_two_projects(tmp_path: Path) -> None:
