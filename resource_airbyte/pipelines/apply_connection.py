@@ -171,7 +171,7 @@ class ConnectionAction:
             raise NotExecutable(
                 f"{current.name} is paused since the schema of its source has changed, and the file does not say "
                 f"how to go on: {'; '.join(found)}",
-                hint="name sync_mode (and cursor_field, primary_key) of the stream in the file, or let the source's own "
+                hint="name its sync_mode (and cursor_field, primary_key) in the file, or let the source's own "
                 f"take their place: resource-airbyte content discover --name {current.name} --apply",
             )
 

@@ -285,6 +285,9 @@ def test_changes_are_shown_taken_over_and_mended_from_the_command_line(shop: Sho
     wrong = run("content execute --config orders.yaml")
     assert (wrong.code, "has no field 'id'" in wrong.err) == (1, True)
     text = (shop.root / "orders.yaml").read_text().partition("  streams:")[0]
-    (shop.root / "orders.yaml").write_text(f"{text}  schema_changes: propagate_fully\n")
+    (shop.root / "orders.yaml").write_text(text + "  schema_changes: propagate_fully\n")
+    open_still = run("content execute --config orders.yaml")
+    assert (open_still.code, "does not say how to go on: people" in open_still.err) == (2, True)
+    (shop.root / "orders.yaml").write_text(text + "  streams: [{name: people, sync_mode: full_refresh}]\n")
     mended = run("content execute --config orders.yaml")
     assert mended.code == 0, mended.err
