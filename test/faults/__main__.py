@@ -34,6 +34,7 @@ from play import Run  # noqa: E402
 from scenario import DESTINATIONS, Scenario, drawn  # noqa: E402
 
 GROUNDS = {"local": local, "temporal": stack}
+MOST = 4  # engines side by side, by default
 SHORTEST = 3.0  # seconds before the end after which no run begins any more
 
 
@@ -51,7 +52,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="begin no run after so many seconds")
     parser.add_argument("--seed", type=int, help="of the first run; the next ones have the next numbers")
     parser.add_argument("--orchestrator", choices=list(GROUNDS), default="local")
-    parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1, help="engines side by side")
+    parser.add_argument("--at-once", type=int, default=min(os.cpu_count() or 1, MOST), help="engines side by side")
     parser.add_argument("--tell", action="store_true", help="only tell what the runs would do")
     return parser.parse_args()
 

@@ -63,15 +63,17 @@ def store() -> Iterator[Store | None]:
 
 
 class Local:
-    """A daemon: server and orchestrator in one. `targets` are whom faults may meet, and how often they do."""
+    """A daemon: server and orchestrator in one. `targets` are whom faults may meet, and how often they do, in a sync
+    into this destination.
+    """
 
     def __init__(self, root: Path, postgres: Store | None) -> None:
         self.root, self.postgres = root, postgres
         self._daemon = Daemon(root, OPTIONS)
 
-    @property
-    def targets(self) -> Mapping[str, int]:
-        return {"attempt": 8, "runner": 4}
+    def targets(self, destination: str) -> Mapping[str, int]:
+        common = {"attempt": 8, "runner": 4}
+        return {**common, "postgres": 4} if destination == "postgres" else common
 
     def endpoint(self) -> Endpoint:
         return self._daemon.endpoint()
@@ -104,8 +106,7 @@ class Stack:
         self._other = made.program("worker", made.other_port)
         self._other.start()
 
-    @property
-    def targets(self) -> Mapping[str, int]:
+    def targets(self, destination: str) -> Mapping[str, int]:
         # The death of a worker is noticed after 20 s, which makes it dear; one that sleeps longer leaves an attempt
         # behind that lives on.
         return {"attempt": 12, "server": 4, "temporal": 4, "postgres": 4, "runner": 1, "both": 1}

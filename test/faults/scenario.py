@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,9 +117,9 @@ def _told(fault: Mapping[str, Any]) -> str:
     return f"{job}turn {fault['turn']} {where}: {fault['do']}{f' {more}' if more else ''}"
 
 
-def drawn(seed: int, targets: Mapping[str, int], destinations: Sequence[str]) -> Scenario:
-    """The scenario of a seed. `targets`: whom faults may meet beside the source, with how often; `destinations`: what
-    is there to write to. The same arguments give the same scenario.
+def drawn(seed: int, targets: Callable[[str], Mapping[str, int]], destinations: Sequence[str]) -> Scenario:
+    """The scenario of a seed. `targets`: whom faults may meet beside the source in a sync into a destination, with how
+    often; `destinations`: what is there to write to. The same arguments give the same scenario.
     """
     chance = random.Random(seed)
     destination = _weighted(chance, {name: DESTINATIONS[name] for name in destinations})
@@ -140,7 +140,7 @@ def drawn(seed: int, targets: Mapping[str, int], destinations: Sequence[str]) ->
     faults: list[Mapping[str, Any]] = []
     for number in range(chance.choice(MOST_FAULTS)):
         job = int(then not in (None, "clear") and chance.random() < 0.5)
-        faults += _fault(chance, {"job": job, "turn": chance.choice((number, 0))}, messages, targets)
+        faults += _fault(chance, {"job": job, "turn": chance.choice((number, 0))}, messages, targets(destination))
     clearing = {"whom": chance.choice(("attempt", "nobody")), "later": chance.choice((0.1, 0.3, 0.5))}
     return Scenario(seed, destination, streams, source, tuple(faults), then, clearing)
 

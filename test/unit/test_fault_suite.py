@@ -11,9 +11,12 @@ import pytest
 from judge import Journal, Judge, Wrong
 from scenario import Scenario, Stream, drawn
 
-TARGETS = {"attempt": 2, "runner": 1}
 PLACES = ("sqlite", "duckdb", "files")
 HALF, LAST = "0.4", "0.7"
+
+
+def targets(destination: str) -> dict[str, int]:
+    return {"attempt": 2, "runner": 1}
 
 
 def scenario(sync: str = "incremental", mode: str = "append", *, statuses: bool = True) -> Scenario:
@@ -37,14 +40,14 @@ def judge(place: Path, made: Scenario, *readings: list[dict[str, Any]]) -> Judge
 
 
 def test_a_seed_is_always_the_same_run() -> None:
-    assert [str(drawn(seed, TARGETS, PLACES)) for seed in range(50)] == [
-        str(drawn(seed, TARGETS, PLACES)) for seed in range(50)
+    assert [str(drawn(seed, targets, PLACES)) for seed in range(50)] == [
+        str(drawn(seed, targets, PLACES)) for seed in range(50)
     ]
-    assert len({str(drawn(seed, TARGETS, PLACES)) for seed in range(50)}) > 45
+    assert len({str(drawn(seed, targets, PLACES)) for seed in range(50)}) > 45
 
 
 def test_files_are_not_asked_to_deduplicate() -> None:
-    made = [drawn(seed, TARGETS, ["files"]) for seed in range(100)]
+    made = [drawn(seed, targets, ["files"]) for seed in range(100)]
     assert not any(stream.dedups for each in made for stream in each.streams)
 
 
