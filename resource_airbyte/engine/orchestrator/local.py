@@ -222,13 +222,11 @@ class LocalOrchestrator:
 
     def _fail(self, run: Run, error: Exception) -> None:
         with self._tools.db.begin() as tx:
-            fail(tx, run.job_id, error, run.redact)
+            fail(tx, run.job_id, error, run.redact, number=run.number)
 
     def _settle(self, run: Run, result: Result | None) -> None:
         """What becomes of the job after an attempt."""
-        if result is None:
-            log.info("job %d was over before it began", run.job_id)
-            return
+        result = result or Result()  # it was over before it began, or closed already: the store knows how
         if result.succeeded or run.cancelled:
             log.info("job %d %s", run.job_id, "succeeded" if result.succeeded else "was cancelled")
             return

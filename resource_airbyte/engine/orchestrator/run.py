@@ -34,6 +34,7 @@ from .opened import Heard, Opened
 from .ready import ready
 from .renewal import folded, outdated
 from .schema_refresh import SchemaRefresh
+from .settling import interrupt
 
 SAVE_STATS = 0.5  # seconds between two writes of an attempt's statistics
 KILL_AFTER = 5.0  # seconds that a cancelled attempt has to end by itself
@@ -71,7 +72,8 @@ class Run:
         """`moved` is called whenever something of it was stored. `number`: which attempt it is to be; one that comes
         when the job is further already does nothing.
         """
-        self._tools, self.job_id, self._moved, self._number = tools, job_id, moved, number
+        self._tools, self.job_id, self._moved = tools, job_id, moved
+        self.number = number
         self._schema = SchemaRefresh(tools, job_id)
         self._conversation: Conversation | None = None
         self._lock = threading.Lock()
@@ -154,14 +156,18 @@ class Run:
 
     def _open(self) -> Opened | None:
         catalog = self._tools.catalog()
-        return self._transaction(lambda tx: self._opened(tx, catalog))
+        opened = self._transaction(lambda tx: self._opened(tx, catalog))
+        if opened is not None:
+            self.number = opened.assignment.attempt
+        return opened
 
     def _opened(self, tx: Session, catalog: Catalog) -> Opened | None:
         tools, job = self._tools, jobs.locked(tx, self.job_id)
         connection = connections.locked(tx, job.connection_id)
         earlier = len(jobs.attempts(tx, [job.id])[job.id])
-        if job.finished or (self._number is not None and earlier != self._number):
+        if job.finished or (self.number is not None and earlier != self.number):
             return None
+        interrupt(tx, job.id)  # one that was opened just now by ourselves, if the answer to the commit was lost
         attempt = jobs.open_attempt(tx, job.id)
         source = catalog.get(actors.get(tx, connection.source_id).definition_id)
         destination = catalog.get(actors.get(tx, connection.destination_id).definition_id)
@@ -293,11 +299,10 @@ class Run:
 
     def _is_outdated(self, opened: Opened) -> bool:
         """Whether the source's configuration is another one by now, and not by this attempt's own doing."""
-        with self._tools.db.read() as tx:
-            try:
-                actor = actors.get(tx, opened.source_id)
-            except NotFound:
-                return False
+        try:
+            actor = self._transaction(lambda tx: actors.get(tx, opened.source_id))
+        except NotFound:
+            return False
         return bool(self._tools.box.open(actor.configuration) != opened.written)
 
     def _store(self, job: wire.Assignment, saved: Iterable[wire.Saved], lines: JobLog) -> None:

@@ -45,15 +45,26 @@ def interrupt(tx: Session, job_id: int) -> bool:
     return bool(left)
 
 
-def fail(tx: Session, job_id: int, error: Exception, redact: Callable[[str], str] | None = None) -> None:
-    """Close the running attempt with an error that nobody foresaw.
+def fail(
+    tx: Session,
+    job_id: int,
+    error: Exception,
+    redact: Callable[[str], str] | None = None,
+    *,
+    number: int | None = None,
+) -> None:
+    """Close the running attempt with an error that nobody foresaw. `number`: which one it happened in, if that is
+    known; when it is over, somebody else has seen to the job, and may be at the next one.
 
     Its words are told only where somebody can take the secrets out of them. Trying again mends what may have been a
     database or a disk; a fault of the program ends the job.
     """
     if jobs.get(tx, job_id).finished:
         return
-    running = [attempt for attempt in jobs.attempts(tx, [job_id])[job_id] if attempt.status == "running"]
+    attempts = jobs.attempts(tx, [job_id])[job_id]
+    running = [attempt for attempt in attempts if attempt.status == "running" and number in (None, attempt.number)]
+    if number is not None and number < len(attempts) and not running:
+        return
     # One that could not even be opened is told of all the same: without an attempt the job would have no reason.
     for attempt in running or [jobs.open_attempt(tx, job_id)]:
         jobs.close_attempt(tx, job_id, attempt.number, "failed", failures=[_fault(error, redact, attempt)])

@@ -14,7 +14,7 @@ from jobs_bench import Engine, stream
 
 from resource_airbyte import process
 from resource_airbyte.engine.connectors.launch import Launchers
-from resource_airbyte.engine.orchestrator import asking, local
+from resource_airbyte.engine.orchestrator import asking, local, settling
 from resource_airbyte.engine.orchestrator.asking import Asking
 from resource_airbyte.engine.orchestrator.base import Probe
 from resource_airbyte.engine.store import jobs
@@ -70,11 +70,11 @@ def test_a_job_whose_end_cannot_be_stored_does_not_run_for_ever(
     tries = iter([OSError(28, f"No space left for {SECRET}"), OSError(28, "No space left on device"), None])
     really = local.fail
 
-    def fail(*arguments: Any) -> None:
+    def fail(*arguments: Any, **named: Any) -> None:
         error = next(tries)
         if error is not None:
             raise error
-        really(*arguments)
+        really(*arguments, **named)
 
     monkeypatch.setattr(local, "FIRST_TRY", 0.01)
     monkeypatch.setattr(local, "fail", fail)
@@ -92,6 +92,33 @@ def test_an_attempt_that_could_not_even_be_opened_leaves_a_reason(
     monkeypatch.setattr(local.Run, "run", run)
     job = engine.submit(engine.connect({"streams": []}, [stream("people")]))
     assert engine.wait(job, lambda found: found.status == "failed").last_failure["failureOrigin"] == "airbyte_platform"
+
+
+def test_a_job_whose_attempt_turns_out_to_be_closed_goes_on(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the answer to the commit that closed it was lost, and the next try finds it closed."""
+
+    def run(self: Any) -> None:
+        with engine.db.begin() as tx:
+            opened = jobs.open_attempt(tx, self.job_id)
+            jobs.close_attempt(tx, self.job_id, opened.number, "failed")
+
+    monkeypatch.setattr(local.Run, "run", run)
+    job = engine.submit(engine.connect({"streams": []}, [stream("people")]))
+    assert len(engine.wait(job, lambda found: found.status == "failed", timeout=5).attempts) == 5
+
+
+def test_a_fault_closes_only_the_attempt_that_it_happened_in(engine: Engine) -> None:
+    """Another process may be at the next one by now."""
+    engine.orchestrator.drain(0)
+    job = engine.submit(engine.connect({"streams": []}, [stream("people")]))
+    with engine.db.begin() as tx:
+        jobs.open_attempt(tx, job)
+        jobs.close_attempt(tx, job, 0, "failed")
+        for number, statuses in ((0, ["failed"]), (0, ["failed", "running"]), (1, ["failed", "failed"])):
+            settling.fail(tx, job, KeyError("x"), number=number)
+            assert [each.status for each in jobs.attempts(tx, [job])[job]] == statuses
+            if len(statuses) == 1:
+                jobs.open_attempt(tx, job)
 
 
 def test_what_a_disk_or_a_database_broke_is_tried_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,7 +130,7 @@ class Activities:
             words = "" if run.redact is None else run.redact(str(error))
             log.error("job %d: %s: %s\n%s", run.job_id, type(error).__name__, words, where)
             with self._tools.db.begin() as tx:
-                fail(tx, run.job_id, error, run.redact)
+                fail(tx, run.job_id, error, run.redact, number=run.number)
             return None
 
     @activity.defn
