@@ -131,7 +131,8 @@ class Transport:
             return self._not_running()
         if isinstance(error, httpx.TimeoutException):
             message = f"Airbyte did not answer {path} within {seconds:g} s"
-            return RuntimeFault(message, hint="resource-airbyte logs --service server")
+            hint = "see: resource-airbyte status; and: resource-airbyte logs --service server"
+            return RuntimeFault(message, hint=hint)
         what = str(error) or type(error).__name__
         return RuntimeFault(f"the connection to Airbyte broke during {path}: {what}", hint="resource-airbyte status")
 

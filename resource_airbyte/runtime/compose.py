@@ -107,6 +107,7 @@ class Compose:
             if self._stack.well(self._stack.find()):
                 return Outcome("Airbyte is already running", False, self._ports())
             setup.prepare_start(self._stack, self._report)
+            self._stack.resume()
             if not wait:
                 self._stack.up_alone()
                 return Outcome("Airbyte is starting", hint="see how it goes with: resource-airbyte status")

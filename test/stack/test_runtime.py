@@ -160,6 +160,15 @@ def test_a_container_that_was_removed_is_noticed_and_made_again(runtime: Compose
     assert runtime.start().changed
 
 
+def test_a_container_that_was_paused_goes_on_with_a_start(runtime: Compose, settings: Settings) -> None:
+    (server,) = runtime._stack.find("server")
+    engine.connect().client.api.pause(server.identity)
+    assert "server: paused" in str(runtime.status().problem)
+    assert "manage start" in str(checks(settings)["server"].hint)
+    assert runtime.start(timeout=30).changed
+    assert runtime.status().healthy
+
+
 def test_a_running_stack_is_not_removed_unasked(runtime: Compose) -> None:
     with pytest.raises(Conflict, match="is running"):
         runtime.uninstall()

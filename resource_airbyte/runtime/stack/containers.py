@@ -61,6 +61,14 @@ class Container:
         return None if self.running else f"ended with {self.ending}"
 
     @property
+    def remedy(self) -> str:
+        """What to type about its problem. What has died starts again by itself: this one was stopped by somebody."""
+        logs = f"resource-airbyte logs --service {self.service}"
+        if self.state == "paused":
+            return "let it go on: resource-airbyte manage start"
+        return f"see: {logs}" if self.running else f"start it again: resource-airbyte manage start; or see: {logs}"
+
+    @property
     def ending(self) -> str:
         return "no memory left (its limit)" if self.out_of_memory else f"exit code {self.exit_code}"
 

@@ -126,7 +126,7 @@ def _container(one: Container, running: bool) -> Check:
         return warn(one.service, "stopped", START)
     if one.health == "starting" and not one.problem:
         return warn(one.service, "still starting", "resource-airbyte status")
-    return Check(one.service, "fail", one.problem or one.state, f"resource-airbyte logs --service {one.service}")
+    return Check(one.service, "fail", one.problem or one.state, one.remedy)
 
 
 def _remains(stack: Stack) -> Iterator[Check]:

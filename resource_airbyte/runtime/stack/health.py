@@ -49,7 +49,7 @@ def trouble(stack: Stack, found: Sequence[Container]) -> tuple[str | None, str |
         return None, START_HINT
     first = worst([one for one in found if one.problem])
     if first is not None:
-        return f"{first.service}: {first.problem}", f"see: resource-airbyte logs --service {first.service}"
+        return f"{first.service}: {first.problem}", first.remedy
     for service, mine in containers.by_service(found):
         if len(mine) < stack.wanted(service):
             return f"{service} has no container", "make it again: resource-airbyte manage start"

@@ -67,6 +67,18 @@ def test_what_is_wrong_with_it(state: dict[str, Any], problem: str | None) -> No
     assert not found.well
 
 
+@pytest.mark.parametrize(
+    ("state", "remedy"),
+    [
+        ({"Status": "paused"}, "let it go on: resource-airbyte manage start"),
+        ({"Status": "exited", "ExitCode": 137}, "start it again: resource-airbyte manage start"),
+        ({"Status": "restarting", "ExitCode": 1}, "see: resource-airbyte logs --service server"),
+    ],
+)
+def test_what_to_type_then(state: dict[str, Any], remedy: str) -> None:
+    assert one(**state).remedy.startswith(remedy)
+
+
 def test_one_that_came_back_and_is_healthy_has_no_problem() -> None:
     assert one(restarts=3, Health={"Status": "healthy"}).problem is None
 
