@@ -25,10 +25,10 @@ START = 60.0  # seconds; it takes two when the machine is quiet
 
 
 def programs() -> Path:
-    """The directory with `server`, `sql` and `schema/`; the test is skipped without."""
+    """The directory with `server` and `sql`; the test is skipped without."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "resource-airbyte" / "temporal" / TAG
     found = Path(os.environ.get("AIRBYTE_TEMPORAL_BIN") or cache)
-    missing = [name for name in ("server", "sql", "schema") if not (found / name).exists()]
+    missing = [name for name in ("server", "sql") if not (found / name).exists()]
     if missing:
         pytest.skip(f"there is no Temporal server here: {found} lacks {', '.join(missing)} (docker/ci builds them)")
     return found
@@ -98,11 +98,10 @@ class Temporal:
 
     def prepare(self) -> None:
         """Make its two databases, and its configuration."""
-        schemas = self._programs / "schema" / "postgresql" / "v12"
         for database, schema in DATABASES.items():
             self._store.sql(f"CREATE DATABASE {database}")
             self._sql(database, "setup-schema", "-v", "0.0")
-            self._sql(database, "update-schema", "-d", str(schemas / schema / "versioned"))
+            self._sql(database, "update-schema", "--schema-name", f"postgresql/v12/{schema}")
         (self._place / "temporal.yaml").write_text(self._configuration())
 
     def _sql(self, database: str, *arguments: str) -> None:
@@ -155,7 +154,7 @@ clusterMetadata:
         if self._running is not None and self._running.poll() is None:
             return
         with (self._place / "temporal.log").open("ab") as log:
-            argv = [str(self._programs / "server"), "--config-file", str(self._place / "temporal.yaml")]
+            argv = [str(self._programs / "server"), "--root", str(self._place), "--config", ".", "--env", "temporal"]
             self._running = subprocess.Popen(
                 [*argv, "--allow-no-auth", "start"], stdout=log, stderr=log, start_new_session=True
             )
