@@ -24,6 +24,7 @@ from ..store import actors, catalogs, connections, jobs, specifications
 from ..store.base import now
 from .asking import Keeping
 from .base import Probe
+from .errands import Errands, Left
 from .joblog import JobLog
 from .probes import run_probe
 from .reasons import PLATFORM
@@ -54,7 +55,7 @@ class SchemaRefresh:
 
     def __init__(self, tools: Tools, job_id: int) -> None:
         self._tools, self._job_id = tools, job_id
-        self._ended, self._woken = threading.Event(), threading.Event()
+        self._ended, self._woken, self._errands = threading.Event(), threading.Event(), Errands()
         self._notes: deque[tuple[str, str]] = deque(maxlen=MOST)
         self._paused: str | None = None
 
@@ -76,6 +77,7 @@ class SchemaRefresh:
         """Ask no more."""
         self._ended.set()
         self._woken.set()
+        self._errands.leave()
 
     def tell(self, lines: JobLog) -> None:
         """What came of it. ConnectorError (refresh_schema) when the connection was paused."""
@@ -114,6 +116,8 @@ class SchemaRefresh:
             connections.locked(tx, known.connection_id).schema_tried_at = now()
         try:
             answer = self._probe(known)
+        except Left:
+            return None
         except DatabaseUnreachable:
             raise
         except ResourceError as error:
@@ -133,21 +137,26 @@ class SchemaRefresh:
         tools, source, done = self._tools, known.source, threading.Event()
         mark = f"{tools.mark}:{self._job_id}:schema.{uuid.uuid4().hex}."
         probe = Probe("discover", known.connector, source.version, source.configuration, actor_id=source.id)
-        threading.Thread(target=self._watch, args=(mark, done), name=f"schema of job {self._job_id}").start()
-        try:
-            return run_probe(
-                probe,
-                launchers=tools.launchers,
-                specs=tools.specs,
-                box=tools.box,
-                settings=tools.settings,
-                log=self._note,
-                keep=Keeping(tools.db, tools.box, probe).keep,
-                mark=mark,
-            )
-        finally:
-            done.set()
-            self._woken.set()
+
+        def ask() -> dict[str, Any]:
+            try:
+                return run_probe(
+                    probe,
+                    launchers=tools.launchers,
+                    specs=tools.specs,
+                    box=tools.box,
+                    settings=tools.settings,
+                    log=self._note,
+                    keep=Keeping(tools.db, tools.box, probe).keep,
+                    mark=mark,
+                )
+            finally:
+                done.set()
+                self._woken.set()
+
+        name = f"schema of job {self._job_id}"
+        threading.Thread(target=self._watch, args=(mark, done), daemon=True, name=name).start()
+        return self._errands.run(ask)  # it may have to be installed first, for which nobody has to wait
 
     def _watch(self, mark: str, done: threading.Event) -> None:
         """End the connector when it is to be asked no more, even if it is only about to start then."""

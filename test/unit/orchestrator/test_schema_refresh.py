@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jobs_bench import Engine, stream
 
+from resource_airbyte.engine.connectors.launch import Launchers
 from resource_airbyte.engine.orchestrator.schema_refresh import SchemaRefresh
 from resource_airbyte.engine.store import connections
 from resource_airbyte.errors import ConnectorError
@@ -25,4 +28,24 @@ def test_a_job_does_not_begin_once_its_connection_was_paused_for_its_schema(tmp_
     with pytest.raises(ConnectorError, match="the cursor is gone") as caught:
         look.tell(None)  # type: ignore[arg-type]
     assert caught.value.failure_type == "refresh_schema"
+    engine.close()
+
+
+def test_a_job_whose_source_is_being_installed_to_be_asked_can_be_ended_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(tmp_path, {"schema_refresh_hours": 24})
+    begun, installed = threading.Event(), threading.Event()
+
+    def prepare(*_: Any) -> None:
+        begun.set()
+        installed.wait(10)
+
+    monkeypatch.setattr(Launchers, "prepare", prepare)
+    job = engine.submit(engine.connect({"streams": []}, [stream("people")]))
+    assert begun.wait(10)
+    engine.orchestrator.cancel(job)
+    engine.orchestrator.wait(job, 2)
+    assert not engine.orchestrator._has(job)
+    installed.set()
     engine.close()
