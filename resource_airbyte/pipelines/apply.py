@@ -22,12 +22,13 @@ class Plan:
     """The actions, in the order in which they can be done."""
 
     actions: tuple[Action, ...]
+    report: Report = lambda sentence: None
 
     def describe(self) -> list[str]:
         return [action.describe() for action in self.actions]
 
     def apply(self) -> list[Applied]:
-        """Do every action. The first failure ends it; what was created before it is removed again."""
+        """Do every action. The first failure ends it: what was created is removed again, what was changed stays."""
         for action in self.actions:
             action.prepare()
         done: list[Applied] = []
@@ -37,6 +38,11 @@ class Plan:
         except ResourceError:
             for action in reversed(self.actions[: len(done)]):
                 action.undo()
+            for each in done:
+                if each.change == "updated":
+                    self.report(f"{each.kind} {each.name} was changed before that, and stays so:")
+                    for difference in each.differences:
+                        self.report(f"  {difference}")
             raise
         return done
 
@@ -45,7 +51,7 @@ def plan(client: Airbyte, document: Document, *, report: Report = lambda sentenc
     """What has to be done for Airbyte to be as the document says."""
     world = World(client)
     if document.connector is not None:
-        return Plan((ConnectorAction(world, document.connector, document.text, report),))
+        return Plan((ConnectorAction(world, document.connector, document.text, report),), report)
     actors: dict[str, Any] = {
         actor.side: ActorAction(world, document, actor, report)
         for actor in (document.source, document.destination)
@@ -59,4 +65,4 @@ def plan(client: Airbyte, document: Document, *, report: Report = lambda sentenc
                 world, document, document.connection, actors.get("source"), actors.get("destination"), report
             )
         )
-    return Plan(tuple(actions))
+    return Plan(tuple(actions), report)

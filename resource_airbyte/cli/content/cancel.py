@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resource_airbyte.cli.content.kinds import Id, Name, Thing, pointed_at
+from resource_airbyte.cli.content.kinds import Id, Name, pointed_at
 from resource_airbyte.cli.result import ALREADY, Result
-from resource_airbyte.cli.session import Session, of
+from resource_airbyte.cli.session import of
 from resource_airbyte.cli.tree import Format, application, verb
-from resource_airbyte.errors import NotFound
+from resource_airbyte.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from resource_airbyte.client.api import Airbyte
 
 app = application()
 ENDED = ("succeeded", "failed", "cancelled")
@@ -35,8 +38,11 @@ def cancel(
 ) -> Result:
     """Cancel a job, or the running job of a connection. Exit code 2: nothing was running."""
     session = of(context)
+    if job is None and not (name or identity):
+        hint = "add --job ID or --name CONNECTION; jobs: resource-airbyte content list --type jobs"
+        raise UsageError("nothing says which job is meant", hint=hint)
     thing = None if job is not None else pointed_at(session, name, identity, "connection")
-    number = job if thing is None else _running(session, thing)
+    number = job if thing is None else running(session.client, thing.id)
     if number is None:
         of_it = f" of {thing.name}" if thing else ""
         return Result({"job": None}, messages=(f"no sync{of_it} is running",), code=ALREADY)
@@ -47,7 +53,7 @@ def cancel(
     return Result({"job": {"id": number, "status": after}}, f"job {number} is {after}")
 
 
-def _running(session: Session, thing: Thing) -> int | None:
-    """The unfinished job of the connection."""
-    jobs = (entry.job for entry in session.client.jobs.list(thing.id, limit=5).jobs)
+def running(client: Airbyte, connection_id: str) -> int | None:
+    """The unfinished job of a connection."""
+    jobs = (entry.job for entry in client.jobs.list(connection_id, limit=5).jobs)
     return next((job.id for job in jobs if job is not None and job.status not in ENDED), None)

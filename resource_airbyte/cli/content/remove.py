@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from resource_airbyte.cli import ask
+from resource_airbyte.cli.content.cancel import running
 from resource_airbyte.cli.content.kinds import Id, Name, Thing, Type, kind, pointed_at, things
 from resource_airbyte.cli.result import Result
 from resource_airbyte.cli.session import Session, of
@@ -43,11 +44,21 @@ def remove(
             f"the {thing.kind} {thing.name!r} is used by: {listed}",
             hint=f"remove them too: resource-airbyte content remove --type {thing.kind} --name {thing.name!r} --force",
         )
-    ask.confirm(session, f"Remove the {thing.kind} {thing.name}?", force=force)
+    ended = _running(session, [each for each in (*users, thing) if each.kind == "connection"])
+    also = f" Its job {', '.join(map(str, ended))} is running, and ends with it." if ended else ""
+    ask.confirm(session, f"Remove the {thing.kind} {thing.name}?{also}", force=force)
     for each in (*users, thing):
         _delete(session, each)
     removed = [{"type": each.kind, "name": each.name, "id": each.id} for each in (*users, thing)]
-    return Result({"removed": removed}, "\n".join(f"removed {each['type']} {each['name']}" for each in removed))
+    lines = [f"removed {each['type']} {each['name']}" for each in removed]
+    lines += [f"job {job} was running, and has ended with it" for job in ended]
+    return Result({"removed": removed, "cancelled_jobs": ended}, "\n".join(lines))
+
+
+def _running(session: Session, connections: list[Thing]) -> list[int]:
+    """The jobs that removing these connections would end."""
+    found = (running(session.client, each.id) for each in connections)
+    return [job for job in found if job is not None]
 
 
 def _users(session: Session, thing: Thing) -> list[Thing]:

@@ -325,6 +325,20 @@ def test_what_was_there_before_stays_when_something_fails(
     assert list(airbyte.things["source"]) == ["source-1"]
 
 
+def test_what_was_changed_before_something_fails_is_said(
+    client: Airbyte, content: Any, apply: Any, airbyte: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(PIPELINE)
+    said: list[str] = []
+    monkeypatch.setattr(airbyte, "_connections", lambda *_: httpx.Response(500, json={"message": "no"}))
+    text = PIPELINE.replace("w.duckdb", "other.duckdb").replace("[users]", "[events]")
+    with pytest.raises(ResourceError):
+        plan(client, content(text), report=said.append).apply()
+    assert "destination warehouse was changed before that, and stays so:" in said
+    assert "other.duckdb" in said[-1]
+    assert not any("source people was changed" in each for each in said)
+
+
 def test_a_policy_that_the_file_leaves_out_is_the_usual_one(apply: Any, airbyte: Any) -> None:
     apply(PIPELINE + "  schema_changes: propagate_fully\n  backfill: true\n")
     (connection,) = airbyte.things["connection"].values()
