@@ -53,14 +53,17 @@ def parts(
     if LEGACY in current or LEGACY in wanted:
         raise NotExecutable("the source keeps one state for all its streams; it can only be set as a whole")
     theirs = {_descriptor(each): each for each in _streams(wanted)}
-    if GLOBAL not in current:
+    # Where there is no state at all, what the source shares between its streams comes with them.
+    base = current or wanted
+    if GLOBAL not in base:
         found = {key: theirs.get((key.namespace, key.name)) for key in streams}
         return {key: {"type": "STREAM", "stream": each} if each else None for key, each in found.items()}
     names = {(key.namespace, key.name) for key in streams}
-    whole = current[GLOBAL].get("global") or {}
-    kept = [each for each in whole.get("stream_states") or [] if _descriptor(each) not in names]
+    whole = base[GLOBAL].get("global") or {}
+    held = whole.get("stream_states") or [] if current else []
+    kept = [each for each in held if _descriptor(each) not in names]
     taken = [theirs[name] for name in sorted(names & theirs.keys(), key=str)]
-    return {GLOBAL: {**current[GLOBAL], "global": {**whole, "stream_states": [*kept, *taken]}}}
+    return {GLOBAL: {**base[GLOBAL], "global": {**whole, "stream_states": [*kept, *taken]}}}
 
 
 def covered(payloads: Mapping[StateKey, Payload | None]) -> list[StateKey]:

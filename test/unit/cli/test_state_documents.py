@@ -108,6 +108,8 @@ def test_of_a_file_the_part_of_one_stream_can_be_taken(tmp_path: Path, kind: str
         assert kept == {"items": {"at": 1}, **({"users": left} if left else {})}
     assert documents.read(bare, ORDERS, state("not_set"), [USERS]).state_type == "stream"
     assert documents.read(nothing, ORDERS, state(users={"at": 1}), [USERS]).state_type == "not_set"
+    shared = documents.merged(state("not_set"), now, [USERS])
+    assert (shared.state_type, list(documents.states(shared))) == (kind, [USERS])
     assert list(documents.states(ConnectionState.model_validate(documents.canonical(now, [USERS])))) == [USERS]
 
 

@@ -178,6 +178,17 @@ def test_a_state_has_a_history_and_can_go_back(api: Api, connection: Any, db: Da
         assert history.listed(tx, here["connectionId"]) == []
 
 
+def test_one_stream_of_a_shared_state_comes_back_with_what_is_shared(api: Api, connection: Any) -> None:
+    """After a clear of all nothing is left of it, and a source that shares its state takes no other kind."""
+    here = {"connectionId": connection["connectionId"]}
+    api.post("state/create_or_update_safe", {**here, "connectionState": of_all({"lsn": 7}, users={"at": 1}, plain={})})
+    api.post("state/create_or_update_safe", {**here, "connectionState": {"stateType": "not_set", "connectionId": ""}})
+    first = api.post("state/history", here)["points"][-1]["point"]
+    back = api.post("state/restore", {**here, "point": first, "streams": [USERS]})
+    assert (back["stateType"], cursors(back)) == ("global", {"users": 1})
+    assert back["globalState"]["shared_state"] == {"lsn": 7}
+
+
 def test_a_state_that_is_set_keeps_the_rows_that_a_failed_clear_was_to_remove(
     api: Api, connection: Any, db: Database
 ) -> None:

@@ -113,15 +113,18 @@ def _know(wanted: ConnectionState, connection: ConnectionRead, current: Connecti
 
 
 def merged(current: ConnectionState, wanted: ConnectionState, only: Sequence[Key]) -> ConnectionState:
-    """The current state, with these streams as they are wanted: forgotten, where nothing is said of them."""
+    """The current state, with these streams as they are wanted: forgotten, where nothing is said of them. Where there
+    is no state, what the source shares between its streams comes with them.
+    """
     if "legacy" in (current.state_type, wanted.state_type):
         raise UsageError("the source keeps one state for all its streams", hint="leave --stream out")
     theirs = states(wanted)
     kept = [each for key, each in states(current).items() if key not in only]
     merged = [*kept, *(theirs[key] for key in only if key in theirs)]
-    if current.global_state is not None:
-        whole = current.global_state.model_copy(update={"stream_states": merged})
-        return current.model_copy(update={"global_state": whole})
+    base = wanted if current.state_type == "not_set" else current
+    if base.global_state is not None:
+        whole = base.global_state.model_copy(update={"stream_states": merged})
+        return base.model_copy(update={"global_state": whole})
     if not merged:
         return current.model_copy(update={"state_type": "not_set", "stream_state": None})
     return current.model_copy(update={"state_type": "stream", "stream_state": merged})
