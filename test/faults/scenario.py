@@ -21,6 +21,8 @@ RESUMABLE = (
     ("full_refresh", "append", True),
     ("full_refresh", "overwrite_dedup", True),
 )
+# With a GLOBAL state those of full refreshes are in it, too; an append that cannot be gone on with would begin again.
+IN_GLOBAL = INCREMENTAL * 2 + tuple(mode for mode in FULL + RESUMABLE if mode[1] != "append" or mode[2])
 # What a source does wrong by itself, and how often that is drawn.
 OF_THE_SOURCE: dict[str, int] = {
     "die": 3,
@@ -150,7 +152,12 @@ def _weighted(chance: random.Random, choices: Mapping[str, int]) -> str:
 
 
 def _stream(chance: random.Random, name: str, state: str, destination: str) -> Stream:
-    modes = {"stream": INCREMENTAL * 2 + FULL + RESUMABLE, "none": INCREMENTAL + FULL}.get(state, INCREMENTAL)
+    modes = {
+        "stream": INCREMENTAL * 2 + FULL + RESUMABLE,
+        "global": IN_GLOBAL,
+        "legacy": INCREMENTAL,
+        "none": INCREMENTAL + FULL,
+    }[state]
     fitting = [mode for mode in modes if destination != "files" or not mode[1].endswith("dedup")]
     return Stream(name, chance.choice((0, 1, 20, 40, 80, 120)), chance.choice((0, 5, 30)), *chance.choice(fitting))
 

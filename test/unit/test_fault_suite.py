@@ -21,7 +21,7 @@ def targets(destination: str) -> dict[str, int]:
 
 def scenario(sync: str = "incremental", mode: str = "append", *, statuses: bool = True) -> Scenario:
     stream = Stream("a", 4, 0, sync, mode, False)
-    return Scenario(1, "sqlite", (stream,), {"statuses": statuses}, (), None, {})
+    return Scenario(1, "sqlite", (stream,), {"statuses": statuses, "state": "stream"}, (), None, {})
 
 
 def reading(start: str | None = None, first: int = 1, turn: int = 0, **more: Any) -> list[dict[str, Any]]:
