@@ -177,7 +177,8 @@ class ConnectionAction:
 
     def _discover(self) -> AirbyteCatalog:
         self.report(f"discovering the streams of {self.source.name}")
-        answer = self.world.client.sources.discover(self.source.actor_id)
+        # Not from the server's memory: that does not know what the source has got since it was asked last.
+        answer = self.world.client.sources.discover(self.source.actor_id, cached=False)
         if answer.catalog is not None:
             return answer.catalog
         reason = answer.job_info.failure_reason

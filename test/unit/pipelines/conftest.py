@@ -52,6 +52,7 @@ class FakeAirbyte:
         self.asked: list[str] = []
         self.specified: list[str | None] = []  # the versions whose specifications were asked for
         self.streams: list[dict[str, Any]] = [dict(stream) for stream in STREAMS]
+        self.discovered: dict[str, list[dict[str, Any]]] = {}  # by source, as they were when it was asked last
         self.check: dict[str, Any] = {"status": "succeeded", "jobInfo": JOB}
         self.schema: dict[str, Any] = {"properties": {"count": {"type": "integer"}, "password": {"type": "string"}}}
         self.modes = ["overwrite", "append", "append_dedup"]
@@ -115,7 +116,10 @@ class FakeAirbyte:
     def _sources(self, verb: str, body: dict[str, Any]) -> Any:
         if verb == "discover_schema":
             suggestion = {"syncMode": "full_refresh", "destinationSyncMode": "overwrite"}
-            return {"catalog": {"streams": [{"stream": s, "config": suggestion} for s in self.streams]}, "jobInfo": JOB}
+            source = json.dumps(self.things["source"].get(body["sourceId"]))  # as its version and configuration are
+            if body.get("disable_cache") or source not in self.discovered:  # it remembers, as the server does
+                self.discovered[source] = [{"stream": dict(each), "config": suggestion} for each in self.streams]
+            return {"catalog": {"streams": self.discovered[source]}, "jobInfo": JOB}
         return self._actors("source", verb, body)
 
     def _destinations(self, verb: str, body: dict[str, Any]) -> Any:

@@ -349,6 +349,14 @@ def test_a_policy_that_the_file_leaves_out_is_the_usual_one(apply: Any, airbyte:
     assert apply(PIPELINE)[-1] == "unchanged"
 
 
+def test_a_stream_that_the_source_has_got_since_can_be_named_at_once(apply: Any, airbyte: Any) -> None:
+    apply(PIPELINE)
+    airbyte.streams.append({**airbyte.streams[0], "name": "payments"})
+    assert apply(PIPELINE.replace("[users]", "[users, payments]"))[-1] == "updated"
+    airbyte.streams.append({**airbyte.streams[0], "name": "refunds"})
+    assert apply(PIPELINE.replace("name: orders", "name: other").replace("[users]", "[refunds]"))[-1] == "created"
+
+
 def test_a_connection_that_its_source_has_broken_is_made_of_the_schema_of_now(apply: Any, airbyte: Any) -> None:
     text = PIPELINE + "  status: active\n"
     apply(text)
