@@ -19,6 +19,7 @@ from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.control.definitions import known
 from resource_airbyte.engine.metrics import Metrics
 from resource_airbyte.engine.orchestrator import limits
+from resource_airbyte.engine.orchestrator.assign import kept
 from resource_airbyte.engine.orchestrator.base import Orchestrator
 from resource_airbyte.engine.orchestrator.local import LocalOrchestrator
 from resource_airbyte.engine.orchestrator.run import Tools
@@ -27,7 +28,6 @@ from resource_airbyte.engine.schedule import Schedule
 from resource_airbyte.engine.secrets import Box, Token
 from resource_airbyte.engine.server import create_app
 from resource_airbyte.engine.store import Database
-from resource_airbyte.engine.store.history import Keep
 from resource_airbyte.errors import DataDirUnusable
 from resource_airbyte.settings import Settings
 
@@ -77,7 +77,7 @@ class Parts:
             storage=Storage.of(settings),
             retention=self.retention,
             changed=changed,
-            keep=Keep(settings.state_history_count, settings.state_history_days),
+            keep=kept(settings),
         )
 
     @cached_property

@@ -167,7 +167,8 @@ class Run:
         earlier = len(jobs.attempts(tx, [job.id])[job.id])
         if job.finished or (self.number is not None and earlier != self.number):
             return None
-        interrupt(tx, job.id)  # one that was opened just now by ourselves, if the answer to the commit was lost
+        if self.number is None:  # one that we opened just now, if the answer to the commit was lost
+            interrupt(tx, job.id)
         attempt = jobs.open_attempt(tx, job.id)
         source = catalog.get(actors.get(tx, connection.source_id).definition_id)
         destination = catalog.get(actors.get(tx, connection.destination_id).definition_id)
