@@ -15,6 +15,7 @@ from resource_airbyte.engine.store.base import Base, now
 from resource_airbyte.engine.store.jobs import Job
 
 LOCK = 0x5EED_0B5  # any number, the same in every process
+ALONE = 15  # seconds: less than whoever is told to decide may take
 
 
 class Place(Base):
@@ -34,6 +35,9 @@ class Place(Base):
 def alone(tx: Session) -> None:
     """Until this transaction ends nobody else admits."""
     if tx.get_bind().dialect.name == "postgresql":  # on SQLite whoever may write is alone anyway
+        # A process that stands still in here would hold up everybody; the database ends its transaction.
+        tx.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{ALONE}s'"))
+        tx.execute(text(f"SET LOCAL lock_timeout = '{ALONE}s'"))
         tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
 
 
@@ -56,6 +60,13 @@ def get(tx: Session, job_id: int) -> Place | None:
 def places(tx: Session) -> list[Place]:
     """All, in the order in which they are to begin."""
     return list(tx.scalars(select(Place).order_by(Place.after, Place.job_id)))
+
+
+def unbegun(tx: Session, before: float) -> dict[int, float]:
+    """The jobs that were let begin before that moment and have not yet, and when each of them was."""
+    found = select(Place.job_id, Place.admitted_at).join(Job, Job.id == Place.job_id)
+    waiting = found.where(Place.admitted_at < before, Job.status.in_(("pending", "incomplete")))
+    return {job_id: at for job_id, at in tx.execute(waiting) if at is not None}
 
 
 def admit(tx: Session, place: Place) -> None:

@@ -28,7 +28,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from ....errors import ConnectorError, NotRunning, RuntimeFault
 from ....settings import Settings
 from ...secrets import Box
-from ...store import jobs, probes
+from ...store import jobs, probes, queue
 from ...store.database import Database
 from ..base import Probe
 from ..limits import Capacity
@@ -65,6 +65,7 @@ class TemporalOrchestrator:
         self._client: Client | None = None
         self._has_namespace = False
         self._away: str | None = None
+        self._reminded: dict[int, float] = {}
         self._ended = False
 
     # ── jobs ──
@@ -152,7 +153,7 @@ class TemporalOrchestrator:
             await asyncio.sleep(COMPARE)
 
     async def _compare(self) -> None:
-        left = await asyncio.to_thread(self._unfinished)
+        left = await asyncio.to_thread(self._left)
         await asyncio.to_thread(self._sweep)
         client = await self._connected()
         if left:
@@ -160,9 +161,35 @@ class TemporalOrchestrator:
             missing = [job_id for job_id in left if job_workflow(job_id) not in known]
             for job_id in missing:
                 await self._start(job_id)
+            await self._remind(client)
         else:
             await link.ensure_namespace(client)
         self._away = None
+
+    async def _remind(self, client: Client) -> None:
+        """Tell those for which there is room: whoever made it may have died before it could say so. Once is enough."""
+        unbegun = await asyncio.to_thread(self._unbegun)
+        for job_id, at in unbegun.items():
+            if self._reminded.get(job_id) != at:
+                try:
+                    await client.get_workflow_handle(job_workflow(job_id)).signal(
+                        JobWorkflow.room, rpc_timeout=link.TIMEOUT
+                    )
+                except RPCError as error:
+                    if not _is_over(error):
+                        raise
+        self._reminded = unbegun
+
+    def _unbegun(self) -> dict[int, float]:
+        with self._db.read() as tx:
+            return queue.unbegun(tx, time.time() - COMPARE)
+
+    def _left(self) -> list[int]:
+        """The jobs of which something is to be done: one that is over may still hold what it had taken, when its
+        workflow was ended by somebody else.
+        """
+        with self._db.read() as tx:
+            return sorted({job.id for job in jobs.unfinished(tx)} | {each.job_id for each in queue.places(tx)})
 
     def _unfinished(self) -> list[int]:
         with self._db.read() as tx:
@@ -260,6 +287,8 @@ class TemporalOrchestrator:
             ending.result(min(timeout, 5.0) or 1.0)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5.0)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     async def _end(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
