@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from ....errors import RuntimeFault
 from ...store import jobs, queue
 from ..limits import Capacity, Claims, claims, obstacle
 from ..run import Tools
@@ -26,13 +27,16 @@ class Admission:
         """What is next for a job of which no attempt can be running any more, and which others may begin now.
 
         `last` is the attempt that is over, None at the beginning. `stopped`: it ended in good order, because its worker
-        was to end. After `until` (epoch seconds) somebody else has been asked, and what this would do may be wrong.
+        was to end. RuntimeFault after `until` (epoch seconds): somebody else has been asked, and what this would do may
+        be wrong.
         """
         catalog = self._tools.catalog()
         with self._tools.db.begin() as tx:
             queue.alone(tx)
             number = len(jobs.attempts(tx, [job_id])[job_id])
-            if time.time() > until or (last is not None and number > last + 1):
+            if time.time() > until:
+                raise RuntimeFault("this was asked too long ago, or the clock here is not that of Temporal")
+            if last is not None and number > last + 1:
                 return Step(), []  # nobody listens to this answer any more
             interrupt(tx, job_id)
             pause = self._pause(tx, job_id, stopped)
