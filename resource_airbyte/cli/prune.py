@@ -31,7 +31,10 @@ def prune(
     """Remove installed connectors that no source or destination needs, and jobs and logs that are past their time.
     What runs, or is being installed, stays.
     """
-    done = of(context).running_client().prune(dry_run=dry_run, everything=everything)
+    session = of(context)
+    # A server that starts removes what is past its time: not for a question.
+    client = session.client if dry_run else session.running_client()
+    done = client.prune(dry_run=dry_run, everything=everything)
     hint = "resource-airbyte manage prune" + (" --all" if everything else "") if dry_run and done.freed else None
     kept = tuple(f"{each.name} {each.version} stays: {each.kept}" for each in done.items if each.kept)
     return Result(done.wire(), _text(done), kept, hint)

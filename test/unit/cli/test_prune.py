@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from resource_airbyte.cli.prune import _text
 from resource_airbyte.cli.result import Table
@@ -28,3 +33,12 @@ def test_what_goes_is_listed_with_its_last_use_and_specifications_in_one_line() 
 def test_nothing_to_remove_is_said() -> None:
     items = [item("environment", "source-x", kept="process 7 runs from it")]
     assert _text(PruneRead(dry_run=False, freed=0, items=items)) == ["There is nothing to remove."]
+
+
+def test_saying_what_would_go_installs_and_starts_nothing(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    monkeypatch.setenv("AIRBYTE_DATA_DIR", str(data))
+    asked = run("manage", "prune", "--dry-run")  # a server prunes when it starts
+    assert (asked.code, "manage install" in asked.err, data.exists()) == (1, True, False)
