@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from resource_airbyte.errors import Conflict, NotInstalled, ResourceError
 from resource_airbyte.runtime.datadir import DataDir
 
@@ -13,7 +15,7 @@ def of(data: DataDir) -> str | None:
     try:
         marker = data.marker()
     except ResourceError:  # the verb that is asked for says it, or repairs it
-        return "compose" if (data.path / "stack.env").exists() else None
+        return "compose" if os.path.exists(data.path / "stack.env") else None  # may be closed to us
     return None if marker is None else marker.runtime
 
 

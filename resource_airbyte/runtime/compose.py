@@ -107,11 +107,12 @@ class Compose:
             if self._stack.well(self._stack.find()):
                 return Outcome("Airbyte is already running", False, self._ports())
             setup.prepare_start(self._stack, self._report)
-            self._stack.resume()
             if not wait:
+                self._stack.resume(time.time())
                 self._stack.up_alone()
                 return Outcome("Airbyte is starting", hint="see how it goes with: resource-airbyte status")
             self._report("starting the containers")
+            self._stack.resume(deadline)
             self._up(deadline)
         where, seconds = f"http://localhost:{self._ports()['webapp_port']}", time.monotonic() - began
         sentence = f"Airbyte is running at {where} ({len(SERVICES)} services, {seconds:.1f} s)"

@@ -11,11 +11,12 @@ from resource_airbyte.runtime.doctor import Check, failed, free, ok, private, sp
 from resource_airbyte.runtime.stack import command, containers, preflight, secret, variables
 from resource_airbyte.runtime.stack.containers import Container
 from resource_airbyte.runtime.stack.faults import REPAIR
-from resource_airbyte.runtime.stack.setup import IMAGE, reference
+from resource_airbyte.runtime.stack.setup import IMAGE, outdated, reference
 from resource_airbyte.runtime.stack.stack import Stack
 from resource_airbyte.settings import Settings
 
 START = "resource-airbyte manage start"
+OURS = ("webapp", "server", "worker")
 UNINSTALL = "resource-airbyte manage uninstall --runtime compose"
 
 
@@ -34,7 +35,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from _ports(stack, found)
     if claim.installed(data, "compose"):
         yield from _files(stack)
-        yield from _images(stack)
+        yield from _images(stack, found)
         yield from _containers(stack, found)
     else:
         yield from _remains(stack)
@@ -99,14 +100,18 @@ def _files(stack: Stack) -> Iterator[Check]:
         yield Check("variables", "fail", f"{stack.env_file} is missing", REPAIR)
 
 
-def _images(stack: Stack) -> Iterator[Check]:
+def _images(stack: Stack, found: list[Container]) -> Iterator[Check]:
     values: Mapping[str, str] = stack.values
     for name in (IMAGE, *sorted(variables.IMAGES)):
         wanted = reference(values, name)
-        if image.exists(stack.engine, wanted):
-            yield ok("image", wanted)
-        else:
+        if not image.exists(stack.engine, wanted):
             yield Check("image", "fail", f"{wanted} is not here", REPAIR)
+        elif name == IMAGE and outdated(stack, values):
+            yield warn("image", f"{wanted} was built of another version of this program", REPAIR)
+        else:
+            yield ok("image", wanted)
+    if any(one.running and one.service in OURS and one.image != values.get(IMAGE) for one in found):
+        yield warn("image", f"what runs is not {values.get(IMAGE)} yet", "resource-airbyte manage restart")
 
 
 def _containers(stack: Stack, found: list[Container]) -> Iterator[Check]:

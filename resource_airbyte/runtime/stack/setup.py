@@ -61,7 +61,7 @@ def prepare_start(stack: Stack, report: Report) -> None:
         wanted = reference(values, name)
         if not image.exists(stack.engine, wanted):
             raise RuntimeFault(f"the image {wanted} is not here (any more).", hint=f"get it again: {REPAIR}")
-    if _outdated(stack, values):
+    if outdated(stack, values):
         report(f"this program is not the one that the image was built of; to build it anew: {REPAIR}")
 
 
@@ -148,7 +148,8 @@ def _forget(stack: Stack, marker: Marker) -> None:
         stack.data.write_marker(replace(marker, images=tuple(name for name in marker.images if name not in gone)))
 
 
-def _outdated(stack: Stack, values: Mapping[str, str]) -> bool:
+def outdated(stack: Stack, values: Mapping[str, str]) -> bool:
+    """Whether the image was built of another version of this program."""
     marker = stack.data.marker()
     if marker is None or values[IMAGE] not in marker.images:
         return False

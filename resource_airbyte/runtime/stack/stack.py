@@ -193,11 +193,14 @@ class Stack:
         self.stop_these([one for one in self.find() if one.running and one.service != "postgres"], 0)
         self.stop_these(self.find("postgres"), GRACE)
 
-    def resume(self) -> None:
-        """Let containers go on that somebody has paused, or that an engine left so: compose does not."""
-        for one in self.find():
-            if one.state == "paused":
-                self.engine.client.api.unpause(one.identity)
+    def resume(self, deadline: float) -> None:
+        """Let containers go on that somebody has paused: compose does not, and takes them for ill until they answer."""
+        paused = {one.identity for one in self.find() if one.state == "paused"}
+        for identity in paused:
+            self.engine.client.api.unpause(identity)
+        for found in self._looks(deadline) if paused else ():
+            if all(one.well for one in found if one.identity in paused):
+                return
 
     def stop_these(self, found: Sequence[Container], grace: float) -> None:
         """Stop containers, all at the same time. One that is paused is let go on first, or it would not hear."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +49,21 @@ def test_with_a_damaged_marker_the_files_tell_which_it_was(data: DataDir) -> Non
     assert choice.chosen(settings(data)) == "embedded"
     (data.path / "stack.env").touch()
     assert choice.chosen(settings(data)) == "compose"
+
+
+def test_a_directory_that_is_closed_to_this_user_is_left_to_the_verb_to_tell(
+    data: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data.marker_file.write_text("{")
+    look = os.stat
+
+    def closed(path: Any, **words: Any) -> os.stat_result:
+        if str(path).endswith("stack.env"):
+            raise PermissionError(13, "Permission denied")
+        return look(path, **words)
+
+    monkeypatch.setattr(os, "stat", closed)
+    assert choice.chosen(settings(data)) == "embedded"
 
 
 @pytest.mark.parametrize(("there", "asked"), [("embedded", "compose"), ("compose", "embedded")])

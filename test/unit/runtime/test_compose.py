@@ -16,9 +16,10 @@ from resource_airbyte.errors import (
     RuntimeFault,
     UsageError,
 )
+from resource_airbyte.runtime import image
 from resource_airbyte.runtime.compose import Compose
 from resource_airbyte.runtime.datadir import STACK, DataDir, new_marker
-from resource_airbyte.runtime.stack import secret, setup, variables
+from resource_airbyte.runtime.stack import containers, diagnosis, secret, setup, variables
 from resource_airbyte.runtime.stack.stack import Stack
 from resource_airbyte.settings import Settings
 
@@ -152,3 +153,24 @@ def test_two_data_directories_are_two_projects(tmp_path: Path) -> None:
     }
     assert len(names) == 2
     assert all(name.startswith("airbyte-") and len(name) == 16 for name in names)
+
+
+def test_the_doctor_knows_an_image_of_another_version_and_containers_of_an_older_one(
+    installed: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = installed._stack
+    stack.__dict__["engine"] = None
+    stack.write({**stack.values, "AIRBYTE_IMAGE": "resource-airbyte:2"})
+    monkeypatch.setattr(image, "exists", lambda *_: True)
+    monkeypatch.setattr(diagnosis, "outdated", lambda *_: True)
+    raw = {"Id": "a", "Config": {"Image": "resource-airbyte:1"}, "State": {"Status": "running"}}
+    raw["Config"]["Labels"] = {containers.SERVICE: "server"}
+    found = [each for each in diagnosis._images(stack, [containers.of(raw)]) if each.level == "warn"]
+    assert [each.message for each in found] == [
+        "resource-airbyte:2 was built of another version of this program",
+        "what runs is not resource-airbyte:2 yet",
+    ]
+    assert [each.hint for each in found] == [
+        "resource-airbyte manage install --force",
+        "resource-airbyte manage restart",
+    ]
