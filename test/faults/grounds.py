@@ -16,9 +16,9 @@ from own_workers import Workers, workers
 from resource_airbyte import process
 from resource_airbyte.client.endpoint import Endpoint
 
-# Faults are many, and none of them may end a job; whoever waits is waited for by nobody.
+# Faults are many, and none may end a job. Only who has failed often waits: for one that sleeps and holds a file.
 OPTIONS: dict[str, Any] = {
-    "retry_backoff": [0],
+    "retry_backoff": [0, 0, 0, 1],
     "retry_max_successive_failures": 50,
     "retry_max_failures": 50,
     "retry_max_partial_failures": 50,

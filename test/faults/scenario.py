@@ -42,6 +42,7 @@ OF_THE_SOURCE: dict[str, int] = {
 MOST_FAULTS = (0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3)
 THEN = (None, None, None, "sync", "sync", "truncate", "merge", "clear")
 SETTLE = (0.0, 0.0, 0.02, 0.1)  # seconds between what was said before a fault and the fault
+GIVEN_UP = 30.0  # seconds of sleep after which whoever runs an attempt has been taken for dead, and another is at work
 LATER = (0.01, 0.05, 0.1, 0.2, 0.4)  # seconds after the last message that a process is killed
 
 
@@ -171,6 +172,8 @@ def _fault(
     if chance.random() < 0.45:
         return [_by_the_source(chance, _weighted(chance, OF_THE_SOURCE), common)]
     whom, how = _weighted(chance, targets), chance.random()
+    if whom == "both":
+        return [{**common, "do": "stop", "whom": whom, "seconds": GIVEN_UP}]
     if how < 0.5:
         return [{**common, "do": "kill", "whom": whom}]
     if how < 0.8:  # when the source has ended, and the destination publishes what there is
