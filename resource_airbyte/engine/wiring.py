@@ -28,7 +28,7 @@ from resource_airbyte.engine.schedule import Schedule
 from resource_airbyte.engine.secrets import Box, Token
 from resource_airbyte.engine.server import create_app
 from resource_airbyte.engine.store import Database
-from resource_airbyte.errors import DataDirUnusable
+from resource_airbyte.errors import DataDirUnusable, UsageError
 from resource_airbyte.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ class Parts:
     @classmethod
     def of(cls, settings: Settings, mark: str) -> Parts:
         """The database is brought up to date. `mark` is the beginning of the mark of all child processes."""
+        if settings.temporal_address and not settings.database_url:
+            hint = "set AIRBYTE_DATABASE_URL to a PostgreSQL; or unset AIRBYTE_TEMPORAL_ADDRESS, to run the jobs here"
+            raise UsageError("jobs that Temporal runs need a database that several processes can use", hint=hint)
         box = Box.load(secret(settings, "master.key"), replaceable=not settings.secrets_dir)
         db = open_database(settings)
         db.prepare()

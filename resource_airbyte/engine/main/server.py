@@ -7,28 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
 
-from resource_airbyte.engine.main import logfiles
+from resource_airbyte.engine.main import program
 from resource_airbyte.engine.main.doors import bound
 from resource_airbyte.engine.main.serving import serve
-from resource_airbyte.errors import ResourceError
 from resource_airbyte.settings import Settings
 
 log = logging.getLogger("server")
-
-
-def main() -> int:
-    os.umask(0o077)
-    settings = Settings.load()
-    logfiles.to_stderr(settings)
-    try:
-        run(settings)
-    except ResourceError as error:
-        log.error("cannot start: %s", error.told())
-        return 1
-    return 0
 
 
 def run(settings: Settings) -> None:
@@ -46,4 +32,4 @@ def run(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program.run(run))

@@ -21,9 +21,8 @@ import httpx
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from resource_airbyte.engine.main import logfiles
+from resource_airbyte.engine.main import program
 from resource_airbyte.engine.main.doors import bound
-from resource_airbyte.errors import ResourceError
 from resource_airbyte.settings import Settings
 
 # Seconds until a server that does not even take the connection counts as away. How long an answer takes is its matter.
@@ -196,9 +195,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def main() -> int:
-    settings = Settings.load()
-    logfiles.to_stderr(settings)
+def run(settings: Settings) -> None:
+    """Be the web root until told to end."""
     config = uvicorn.Config(
         Webapp(settings.server_url),
         http="h11",
@@ -211,15 +209,10 @@ def main() -> int:
         proxy_headers=False,
         timeout_graceful_shutdown=CLOSE,
     )
-    try:
-        with bound(settings.webapp_port, "webapp_port", settings.listen) as door:
-            log.info("ready on port %d, before the server at %s", door.getsockname()[1], settings.server_url)
-            _Server(config).run([door])
-    except ResourceError as error:
-        log.error("cannot start: %s", error.told())
-        return 1
-    return 0
+    with bound(settings.webapp_port, "webapp_port", settings.listen) as door:
+        log.info("ready on port %d, before the server at %s", door.getsockname()[1], settings.server_url)
+        _Server(config).run([door])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program.run(run))

@@ -16,7 +16,7 @@ import sys
 from resource_airbyte import process
 from resource_airbyte.engine import wiring
 from resource_airbyte.engine.connectors import scratch
-from resource_airbyte.engine.main import logfiles
+from resource_airbyte.engine.main import program
 from resource_airbyte.engine.main.doors import bound
 from resource_airbyte.engine.main.serving import on_signals
 from resource_airbyte.engine.main.watched import Watched, listening
@@ -24,22 +24,10 @@ from resource_airbyte.engine.metrics import Metrics
 from resource_airbyte.engine.orchestrator.temporal.scheduled import ScheduledWorkflow
 from resource_airbyte.engine.orchestrator.temporal.starting import Starting
 from resource_airbyte.engine.orchestrator.temporal.worker import Bench
-from resource_airbyte.errors import ResourceError, UsageError
+from resource_airbyte.errors import UsageError
 from resource_airbyte.settings import Settings
 
 log = logging.getLogger("worker")
-
-
-def main() -> int:
-    os.umask(0o077)
-    settings = Settings.load()
-    logfiles.to_stderr(settings)
-    try:
-        run(settings)
-    except ResourceError as error:
-        log.error("cannot start: %s", error.told())
-        return 1
-    return 0
 
 
 def run(settings: Settings) -> None:
@@ -101,4 +89,4 @@ def sweep_dead(family: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program.run(run))
