@@ -32,6 +32,8 @@ OURS = (
 # The services find each other by these names, and never through a proxy.
 NEIGHBOURS = ("localhost", "127.0.0.1", "postgres", "temporal", "server", "webapp", "worker")
 QUOTED = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?:'(?P<quoted>[^']*)'|(?P<plain>.*))")
+# A backslash is a character like any other, but before the quote (v2) or another backslash (v1.29).
+UNFIT = re.compile(r"'|\\\\|\\\Z")
 ASKED = re.compile(r"(?<!\$)\$\{(?P<name>AIRBYTE_\w+)(?::-(?P<default>[^}]*))?")
 
 
@@ -52,11 +54,13 @@ def read(path: Path) -> dict[str, str]:
 
 
 def render(values: Mapping[str, str]) -> str:
-    """The text of `stack.env`. Single quotes keep every character as it is, in both generations of compose."""
+    """The text of `stack.env`. Single quotes keep what is between them as it is, in both generations of compose, but
+    for what `UNFIT` finds. The value itself is not told: a proxy's may hold a password.
+    """
     for name, value in values.items():
-        if "'" in value or "\n" in value:
-            hint = "choose one without a quote and without a line end"
-            raise DataDirUnusable(f"the stack cannot be given this value of {name}: {value!r}", hint=hint)
+        if UNFIT.search(value) or not value.isprintable():
+            hint = "it may have no quote ', no backslash at its end or before another one, and no control character"
+            raise DataDirUnusable(f"the stack cannot be given the value of {name} as it is.", hint=hint)
     head = "# Written by `resource-airbyte manage`; the variables of the stack and of its containers.\n"
     return head + "".join(f"{name}='{value}'\n" for name, value in sorted(values.items()))
 
