@@ -163,6 +163,7 @@ def test_an_ordinary_user_moves_data_away_from_the_sources(installed: Installed)
     smoke = installed.run("test", "smoke")
     assert "0 failed" in smoke.stdout
     installed.run("test", "unit", code=2)
+    installed.run("test", "faults", code=2)
     installed.run("manage", "stop")
     installed.run("manage", "uninstall", "--force")
     assert (installed.home / "people.duckdb").exists()
