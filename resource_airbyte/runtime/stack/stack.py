@@ -13,6 +13,7 @@ from functools import cached_property
 from resource_airbyte import process
 from resource_airbyte.errors import RuntimeFault, Unhealthy
 from resource_airbyte.runtime.datadir import DataDir
+from resource_airbyte.runtime.instance import LAST_GRACE
 from resource_airbyte.runtime.stack import command, containers, engine, output, secret, variables
 from resource_airbyte.runtime.stack.containers import SERVICES, Container
 from resource_airbyte.runtime.stack.faults import REPAIR, fault
@@ -97,7 +98,7 @@ class Stack:
     def _up(self, *words: str) -> list[str]:
         scale = f"worker={variables.workers(self.values)}"
         # Compose knows two times of its own for a container that goes; ours is the one for attempts.
-        grace = str(math.ceil(self.settings.stop_timeout))
+        grace = str(math.ceil(self._grace(self.settings.stop_timeout)))
         return ["up", "--no-build", "--timeout", grace, "--remove-orphans", "--scale", scale, *words]
 
     def migrate(self) -> None:
@@ -181,12 +182,16 @@ class Stack:
         drained = True
         for services in STOPPING:
             found = [one for each in services for one in self.find(each) if one.running]
-            grace = timeout if services == ("worker",) else GRACE
+            grace = self._grace(timeout) if services == ("worker",) else GRACE
             began = time.monotonic()
             self.stop_these(found, grace)
             if services == ("worker",):
                 drained = time.monotonic() - began < max(timeout, 1.0)
         return drained
+
+    def _grace(self, timeout: float) -> float:
+        """Seconds until the engine kills a worker. After its own time for a stop, it ends in order what is left."""
+        return timeout + LAST_GRACE if timeout >= self.settings.stop_timeout else timeout
 
     def kill(self) -> None:
         """End all at once. The database is asked: it needs a moment, and is the one that others cannot replace."""

@@ -25,7 +25,7 @@ OWN = (WORKERS, "AIRBYTE_BASE_IMAGE")
 IMAGES = {"AIRBYTE_POSTGRES_IMAGE", "AIRBYTE_TEMPORAL_IMAGE"}
 # Settings of this side, which mean nothing in a container or something else there.
 OURS = (
-    *("runtime", "data_dir", "cache_dir", "airbyte_url", "database_url", "start_timeout", "stop_timeout"),
+    *("runtime", "data_dir", "cache_dir", "airbyte_url", "database_url", "start_timeout"),
     *("connector_python", "connector_overrides", "secrets_dir", "temporal_address", "temporal_namespace", "listen"),
     *("server_url", "worker_port", "hosts", *PORTS.values()),
 )

@@ -57,8 +57,10 @@ def test_given_are_images_limits_and_settings_but_nothing_that_is_this_machines(
     monkeypatch.setenv("AIRBYTE_POSTGRES_IMAGE", "mirror/postgres:16")
     monkeypatch.setenv("AIRBYTE_WORKER_MEMORY", "4g")
     monkeypatch.setenv("UV_DEFAULT_INDEX", "https://mirror.example/simple")
-    given = variables.given(settings(tmp_path, max_concurrent_jobs=5, connector_python="/usr/bin/python3.12"))
+    chosen = settings(tmp_path, max_concurrent_jobs=5, connector_python="/usr/bin/python3.12", stop_timeout=120)
+    given = variables.given(chosen)
     assert given == {
+        "AIRBYTE_STOP_TIMEOUT": "120",  # a worker has that long, too
         "AIRBYTE_POSTGRES_IMAGE": "mirror/postgres:16",
         "AIRBYTE_WORKER_MEMORY": "4g",
         "AIRBYTE_MAX_CONCURRENT_JOBS": "5",
