@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
-from resource_airbyte.engine.store import Database
+from resource_airbyte.engine.store import Database, queue
 from resource_airbyte.errors import DataDirUnusable
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "acceptance"))
-pytest.register_assert_rewrite("store_acceptance")
-from store_acceptance import *  # noqa: E402, F403
+from store_acceptance import *  # noqa: F403
 
 _numbers = itertools.count()
 
@@ -45,3 +45,19 @@ def test_a_full_disk_of_the_server_is_said_so(db: Database) -> None:
     raising = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
     with pytest.raises(DataDirUnusable, match="is full"), db.begin() as tx:
         tx.execute(text(raising))
+
+
+def test_a_process_that_stands_still_while_it_admits_does_not_hold_up_the_others(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stand_still() -> None:
+        with db.begin() as still:
+            monkeypatch.setattr(queue, "ALONE", 0.2)
+            queue.alone(still)
+            monkeypatch.undo()
+            with db.begin() as other:
+                queue.alone(other)
+            queue.places(still)
+
+    with pytest.raises(DBAPIError, match="idle-in-transaction"):
+        stand_still()
