@@ -7,7 +7,7 @@ what is read.
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
@@ -18,7 +18,17 @@ from ..errors import ConnectorError
 from ..protocol.chunk import Chunk
 from ..protocol.messages import ConfiguredCatalog, StreamDescriptor, encode
 from ..protocol.reader import events
-from ..protocol.seams import BadLine, Checkpoint, Destination, Event, SourceState, Status, StreamSetup, WriteSetup
+from ..protocol.seams import (
+    BadLine,
+    Checkpoint,
+    Destination,
+    Event,
+    SourceState,
+    StateKey,
+    Status,
+    StreamSetup,
+    WriteSetup,
+)
 
 CONNECTION = "standalone"
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -40,7 +50,10 @@ def write(destination: Destination, catalog: ConfiguredCatalog, read: Callable[[
 
 
 class _Session:
-    """What is remembered while events come in: counts per state, and the streams' last statuses."""
+    """What is remembered while events come in: the states that wait with their counts, and the streams' last statuses.
+
+    Whoever calls wants every state back; a destination may only give back the newest of each key.
+    """
 
     def __init__(self, destination: Destination, catalog: ConfiguredCatalog, out: BinaryIO) -> None:
         self._destination, self._out = destination, out
@@ -48,7 +61,7 @@ class _Session:
         self._known = {stream.stream for stream in self.setup.streams}
         self._status: dict[StreamDescriptor, str] = {}
         self._since: Counter[StreamDescriptor] = Counter()
-        self._counts: dict[int, float] = {}
+        self._waiting: dict[StateKey, deque[tuple[Checkpoint, float]]] = defaultdict(deque)
         self._sequence = 0
 
     def take(self, event: Event) -> None:
@@ -71,14 +84,21 @@ class _Session:
     def _state(self, state: SourceState) -> None:
         covered = [state.key.stream] if state.key.stream else list(self._known)
         self._sequence += 1
-        self._counts[self._sequence] = float(sum([self._since.pop(stream, 0) for stream in covered]))
+        count = float(sum([self._since.pop(stream, 0) for stream in covered]))
         generation = next((s.generation for s in self.setup.streams if s.stream == state.key.stream), 0)
-        self._destination.state(Checkpoint(state.key, generation, 0, self._sequence, state.payload))
+        checkpoint = Checkpoint(state.key, generation, 0, self._sequence, state.payload)
+        self._waiting[state.key].append((checkpoint, count))
+        self._destination.state(checkpoint)
 
     def _committed(self, checkpoint: Checkpoint) -> None:
-        """Echo the state as it came, with the count of its records (rule 1)."""
+        """Echo the states up to this one as they came, each with the count of its records (rule 1)."""
+        waiting = self._waiting[checkpoint.key]
+        while waiting and waiting[0][0].sequence <= checkpoint.sequence:
+            self._echo(*waiting.popleft())
+
+    def _echo(self, checkpoint: Checkpoint, count: float) -> None:
         state: dict[str, Any] = dict(_object(checkpoint.payload))
-        state["destinationStats"] = {"recordCount": self._counts.pop(checkpoint.sequence, 0.0)}
+        state["destinationStats"] = {"recordCount": count}
         self._out.write(encode({"type": "STATE", "state": state}) + b"\n")
         self._out.flush()
 
