@@ -14,11 +14,15 @@ class Token:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        hint = "run: resource-airbyte manage install --force"
         try:
             self.text = path.read_text("ascii").strip()
         except OSError as error:
-            hint = "run: resource-airbyte manage install --force"
             raise DataDirUnusable(f"cannot read the token {path}: {error.strerror}", hint=hint) from error
+        except UnicodeDecodeError:
+            raise DataDirUnusable(f"{path} holds no token", hint=f"remove it, then {hint}") from None
+        if not self.text:  # a request without a token would have the right one
+            raise DataDirUnusable(f"the token {path} is empty", hint=f"remove it, then {hint}")
 
     def __repr__(self) -> str:
         return "Token(…)"
