@@ -81,7 +81,10 @@ def refuse(connector: Connector) -> None:
         )
 
 
-_HINT = "name a program, a manifest.yaml or a directory with a pyproject.toml that are there, or pypi:PACKAGE"
+_HINT = (
+    "name a program, a manifest.yaml or a directory with a pyproject.toml that are there, or pypi:PACKAGE; "
+    "the containers of a stack see no file of this machine, so there it is pypi:PACKAGE, or --runtime embedded"
+)
 
 
 def content(connector: Connector) -> str:

@@ -65,6 +65,12 @@ def test_what_could_never_run_is_refused(repository: str, version: str, said: st
         refuse(custom("source", ONE, "Mine", repository, version))
 
 
+def test_a_path_that_is_only_there_outside_of_a_container_is_refused_with_what_works_in_one() -> None:
+    with pytest.raises(InvalidConfiguration) as caught:
+        refuse(custom("source", ONE, "Mine", "file:///home/me/manifest.yaml", "local"))
+    assert "containers of a stack see no file of this machine" in str(caught.value.hint)
+
+
 def test_an_image_is_kept_for_a_runtime_that_can_run_it() -> None:
     refuse(custom("source", ONE, "Mine", "example.invalid/source-box", "1"))
 
