@@ -169,6 +169,14 @@ def test_a_container_that_was_paused_goes_on_with_a_start(runtime: Compose, sett
     assert runtime.status().healthy
 
 
+def test_a_network_that_was_removed_while_the_stack_was_stopped_is_made_again(runtime: Compose) -> None:
+    runtime.stop()
+    api = engine.connect().client.api
+    for each in api.networks(filters=containers.labels(runtime._stack.project)):
+        api.remove_network(each["Id"])  # as `docker network prune` does
+    assert runtime.start().changed
+
+
 def test_a_running_stack_is_not_removed_unasked(runtime: Compose) -> None:
     with pytest.raises(Conflict, match="is running"):
         runtime.uninstall()

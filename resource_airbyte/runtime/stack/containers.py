@@ -151,6 +151,20 @@ def remove(engine: Engine, project: str, *, volumes: bool) -> list[str]:
     return gone
 
 
+def drop_cut_off(engine: Engine, project: str) -> None:
+    """Remove stopped containers whose network was removed: neither engine nor compose would start them again.
+
+    `docker network prune` does that to every stack that is stopped. What they keep is in volumes.
+    """
+    api = engine.client.api
+    known = {each["Id"] for each in api.networks()}
+    for each in api.containers(all=True, filters=labels(project)):
+        attached = (each.get("NetworkSettings") or {}).get("Networks") or {}
+        lost = any(net["NetworkID"] and net["NetworkID"] not in known for net in attached.values())
+        if lost and each["State"] != "running":
+            _gone(lambda each=each: api.remove_container(each["Id"], force=True))
+
+
 def _gone(action: Any) -> bool:
     """Whether it was this call that removed it; what has gone meanwhile is as good."""
     from docker.errors import NotFound

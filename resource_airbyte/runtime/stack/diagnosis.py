@@ -36,6 +36,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     if claim.installed(data, "compose"):
         yield from _files(stack)
         yield from _images(stack, found)
+        yield from _volumes(stack) if found else ()
         yield from _containers(stack, found)
     else:
         yield from _remains(stack)
@@ -112,6 +113,14 @@ def _images(stack: Stack, found: list[Container]) -> Iterator[Check]:
             yield ok("image", wanted)
     if any(one.running and one.service in OURS and one.image != values.get(IMAGE) for one in found):
         yield warn("image", f"what runs is not {values.get(IMAGE)} yet", "resource-airbyte manage restart")
+
+
+def _volumes(stack: Stack) -> Iterator[Check]:
+    """The one that holds all that cannot be made again. A start would make it anew, and empty."""
+    filters = {**containers.labels(stack.project), "name": f"{stack.project}_postgres"}
+    if not stack.engine.client.api.volumes(filters=filters).get("Volumes"):
+        text = f"the volume {stack.project}_postgres is gone, and with it connections, states and jobs"
+        yield Check("database", "fail", text, f"restore a backup (docs/stack.md), or begin with nothing: {START}")
 
 
 def _containers(stack: Stack, found: list[Container]) -> Iterator[Check]:

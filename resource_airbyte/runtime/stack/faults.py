@@ -62,6 +62,7 @@ _CAUSES: tuple[tuple[str, Callable[[re.Match[str], str], RuntimeFault]], ...] = 
 )
 
 
+_PROGRESS = re.compile(r"\s*(Container|Network|Volume) \S+\s+(Creat|Start|Runn|Wait|Health|Stop|Remov|Recreat)\w+$")
 LIBRARIES = ("docker", "requests", "urllib3")
 ArgumentsT = ParamSpec("ArgumentsT")
 ResultT = TypeVar("ResultT")
@@ -87,6 +88,8 @@ def fault(text: str) -> RuntimeFault:
     for pattern, make in _CAUSES:
         if found := re.search(pattern, text, re.MULTILINE):
             return make(found, text)
-    tail = "\n".join(line for line in text.strip().splitlines() if line.strip())[-LONGEST:]
+    said = [line for line in text.strip().splitlines() if line.strip()]
+    # Compose tells its progress on the same stream, a line for each thing that it has done.
+    tail = "\n".join([line for line in said if not _PROGRESS.match(line)] or said)[-LONGEST:]
     sentence = f"the container engine refused:\n{tail or 'it did not say why'}"
     return RuntimeFault(sentence, hint="resource-airbyte manage doctor")

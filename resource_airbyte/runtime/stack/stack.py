@@ -82,14 +82,17 @@ class Stack:
 
     def make(self) -> None:
         """Make what is not there, and start nothing."""
+        containers.drop_cut_off(self.engine, self.project)
         self.compose.run(*self._up("--no-start"), timeout=LONGEST_CALL)
 
     def up(self, *words: str, timeout: float) -> None:
         """Make and start what is not there; compose waits for what others depend on."""
+        containers.drop_cut_off(self.engine, self.project)
         self.compose.run(*self._up("--detach", *words), timeout=timeout)
 
     def up_alone(self) -> None:
         """The same in the background, when nobody waits: what compose says goes to `compose.log`."""
+        containers.drop_cut_off(self.engine, self.project)
         self.data.logs.mkdir(mode=0o700, exist_ok=True)
         with open(self.log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
             argv, environment = self.compose.argv(*self._up("--detach")), self.compose.environment()

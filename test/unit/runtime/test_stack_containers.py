@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from resource_airbyte.runtime.stack import containers, health, output, usage
 from resource_airbyte.runtime.stack.containers import Container
+from resource_airbyte.runtime.stack.engine import Engine
 from resource_airbyte.runtime.stack.usage import Sample, Usage
 
 IDENTITY = "0f1e" * 16
@@ -158,3 +160,19 @@ def test_lines_have_their_times_and_whose_they_are() -> None:
     assert [text for _, text in output.stamped(lines, "")] == ["up and \ufffd running", ""]
     times = [at for at, _ in output.stamped(lines, "")]
     assert times[1] - times[0] == pytest.approx(0.75, abs=0.001)
+
+
+def test_stopped_containers_whose_network_is_gone_are_dropped_and_no_others() -> None:
+    gone: list[str] = []
+
+    def listed(identity: str, network: str, state: str = "exited") -> dict[str, Any]:
+        return {"Id": identity, "State": state, "NetworkSettings": {"Networks": {"inner": {"NetworkID": network}}}}
+
+    there = [listed("a", "here"), listed("b", "gone"), listed("c", ""), listed("d", "gone", "running")]
+    api = SimpleNamespace(
+        networks=lambda: [{"Id": "here"}],
+        containers=lambda **_: there,
+        remove_container=lambda identity, force: gone.append(identity),
+    )
+    containers.drop_cut_off(cast(Engine, SimpleNamespace(client=SimpleNamespace(api=api))), "airbyte-1")
+    assert gone == ["b"]

@@ -146,3 +146,9 @@ def test_the_engine_is_a_matter_of_the_stack_alone() -> None:
     lines = [line for path in root.rglob("*.py") for line in path.read_text("utf-8").splitlines()]
     assert not [line for line in lines if line.startswith(("import docker", "from docker"))]
     assert os.path.basename(root) == "resource_airbyte"
+
+
+def test_what_compose_has_done_is_no_part_of_what_failed() -> None:
+    said = " Container a-1-postgres-1  Created\n Container a-1-postgres-1  Starting\nError response: it is broken\n"
+    assert fault(said).message == "the container engine refused:\nError response: it is broken"
+    assert "Created" in fault(" Container a-1-postgres-1  Created\n").message  # all that there is
