@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+# The suites that tests share are asserted in as tests are; said before any of them is imported.
+pytest.register_assert_rewrite("destination_acceptance", "orchestrator_acceptance", "store_acceptance")
+
 # A clone may be somebody else's; nothing is written into it.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", f"{tempfile.gettempdir()}/hypothesis-{os.geteuid()}")
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -10,18 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from resource_airbyte import process
-from resource_airbyte.errors import ConnectorError, Fenced
-from resource_airbyte.native.postgres import check, preview
-from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
-from resource_airbyte.protocol.seams import Destination
-
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "acceptance"))
-pytest.register_assert_rewrite("destination_acceptance")
-from destination_acceptance import *  # noqa: E402, F403
-from destination_acceptance import (  # noqa: E402
+from destination_acceptance import *  # noqa: F403
+from destination_acceptance import (
     ORDERS,
     SCHEMA,
     USERS,
@@ -35,7 +25,15 @@ from destination_acceptance import (  # noqa: E402
     stream,
     truncating,
 )
-from postgres_warehouse import PostgresWarehouse  # noqa: E402
+from postgres_warehouse import PostgresWarehouse
+
+from resource_airbyte import process
+from resource_airbyte.errors import ConnectorError, Fenced
+from resource_airbyte.native.postgres import check, preview
+from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
+from resource_airbyte.protocol.seams import Destination
+
+HERE = Path(__file__).resolve().parent
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from destination_acceptance import exactly_once
+from sqlite_warehouse import SQLiteWarehouse
 
 from resource_airbyte import process
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "acceptance"))
-pytest.register_assert_rewrite("destination_acceptance")
-from destination_acceptance import exactly_once  # noqa: E402
-from sqlite_warehouse import SQLiteWarehouse  # noqa: E402
 
 
 @pytest.fixture

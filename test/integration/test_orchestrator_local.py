@@ -11,9 +11,8 @@ import pytest
 from own_daemon import Daemon
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "acceptance"))
-pytest.register_assert_rewrite("orchestrator_acceptance")
-from orchestrator_acceptance import *  # noqa: E402, F403
-from orchestrator_acceptance import SETTINGS  # noqa: E402
+from orchestrator_acceptance import *  # noqa: F403
+from orchestrator_acceptance import SETTINGS
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,8 @@ import pytest
 from own_workers import Workers, workers
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "acceptance"))
-pytest.register_assert_rewrite("orchestrator_acceptance")
-from orchestrator_acceptance import *  # noqa: E402, F403
-from orchestrator_acceptance import SETTINGS  # noqa: E402
+from orchestrator_acceptance import *  # noqa: F403
+from orchestrator_acceptance import SETTINGS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 

@@ -15,13 +15,12 @@ import pytest
 from own_workers import TOKEN, Workers, workers
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "acceptance"))
-pytest.register_assert_rewrite("orchestrator_acceptance")
-from orchestrator_acceptance import REST, Bench, checking, numbers, reading, some, until  # noqa: E402
+from orchestrator_acceptance import REST, Bench, checking, numbers, reading, some, until
 
-from resource_airbyte.client.transport import Transport  # noqa: E402
-from resource_airbyte.errors import NotAvailable  # noqa: E402
-from resource_airbyte.model.connections import ConnectionUpdate  # noqa: E402
-from resource_airbyte.pipelines.upcoming import upcoming  # noqa: E402
+from resource_airbyte.client.transport import Transport
+from resource_airbyte.errors import NotAvailable
+from resource_airbyte.model.connections import ConnectionUpdate
+from resource_airbyte.pipelines.upcoming import upcoming
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -13,10 +13,9 @@ import pytest
 from own_workers import Workers, workers
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "acceptance"))
-pytest.register_assert_rewrite("orchestrator_acceptance")
-from orchestrator_acceptance import REST, Bench, checking, held, numbers, reading, some, told, until  # noqa: E402
+from orchestrator_acceptance import REST, Bench, checking, held, numbers, reading, some, told, until
 
-from resource_airbyte.errors import RuntimeFault  # noqa: E402
+from resource_airbyte.errors import RuntimeFault
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 

@@ -9,19 +9,15 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from destination_acceptance import *  # noqa: F403
+from destination_acceptance import Attempt, Warehouse, ids, people, stream
+from duckdb_warehouse import DuckDBWarehouse
 
 from resource_airbyte.errors import ConnectorError
 from resource_airbyte.native.duckdb.database import explained, translated
 from resource_airbyte.native.sql.ledger import lost
 from resource_airbyte.protocol.messages import StreamDescriptor
 from resource_airbyte.protocol.seams import Checkpoint, StateKey
-
-REPOSITORY = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(REPOSITORY / "test" / "acceptance"))
-pytest.register_assert_rewrite("destination_acceptance")
-from destination_acceptance import *  # noqa: E402, F403
-from destination_acceptance import Attempt, Warehouse, ids, people, stream  # noqa: E402
-from duckdb_warehouse import DuckDBWarehouse  # noqa: E402
 
 
 @pytest.fixture

@@ -5,26 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-
-from resource_airbyte.errors import CheckpointLost, ConnectorError
-from resource_airbyte.native.files import access, check, preview
-from resource_airbyte.native.files.database import explained
-from resource_airbyte.native.files.layout import ours, part_name, safe
-from resource_airbyte.native.files.specification import configuration
-from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
-
-REPOSITORY = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(REPOSITORY / "test" / "acceptance"))
-pytest.register_assert_rewrite("destination_acceptance")
-from destination_acceptance import *  # noqa: E402, F403
-from destination_acceptance import (  # noqa: E402
+from destination_acceptance import *  # noqa: F403
+from destination_acceptance import (
     ORDERS,
     USERS,
     Attempt,
@@ -36,7 +24,14 @@ from destination_acceptance import (  # noqa: E402
     stream,
     truncating,
 )
-from files_warehouse import FilesWarehouse  # noqa: E402
+from files_warehouse import FilesWarehouse
+
+from resource_airbyte.errors import CheckpointLost, ConnectorError
+from resource_airbyte.native.files import access, check, preview
+from resource_airbyte.native.files.database import explained
+from resource_airbyte.native.files.layout import ours, part_name, safe
+from resource_airbyte.native.files.specification import configuration
+from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
 
 TYPED = {
     "properties": {

@@ -12,19 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from destination_acceptance import *  # noqa: F403
+from destination_acceptance import USERS, Attempt, Warehouse, filled, ids, people, stream, truncating
+from sqlite_warehouse import SQLiteWarehouse
 
 from resource_airbyte.errors import ConnectorError
 from resource_airbyte.native.sql import access
 from resource_airbyte.native.sqlite import check, preview
 from resource_airbyte.native.sqlite.database import explained
 from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
-
-REPOSITORY = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(REPOSITORY / "test" / "acceptance"))
-pytest.register_assert_rewrite("destination_acceptance")
-from destination_acceptance import *  # noqa: E402, F403
-from destination_acceptance import USERS, Attempt, Warehouse, filled, ids, people, stream, truncating  # noqa: E402
-from sqlite_warehouse import SQLiteWarehouse  # noqa: E402
 
 KINDS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from store_acceptance import add_connection
 
 from resource_airbyte.engine.orchestrator.assign import begin
 from resource_airbyte.engine.orchestrator.plan import Work, planned
 from resource_airbyte.engine.store import Database, connections, states
 from resource_airbyte.engine.store.states import GLOBAL, LEGACY, StateKey, StreamState
 from resource_airbyte.protocol.messages import StreamDescriptor
-
-pytest.register_assert_rewrite("store_acceptance")
-from store_acceptance import add_connection  # noqa: E402
 
 A, B = StreamDescriptor("a"), StreamDescriptor("b")
 

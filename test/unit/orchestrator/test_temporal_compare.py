@@ -9,17 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from store_acceptance import add_connection
 
 from resource_airbyte.engine.secrets import Box
 from resource_airbyte.engine.store import jobs, queue
 from resource_airbyte.engine.store.database import Database
 from resource_airbyte.settings import Settings
 
-pytest.register_assert_rewrite("store_acceptance")
-from store_acceptance import add_connection  # noqa: E402
-
 pytest.importorskip("temporalio", reason="needs the Python package temporalio")
-from resource_airbyte.engine.orchestrator.temporal.orchestrator import COMPARE, TemporalOrchestrator  # noqa: E402
+from resource_airbyte.engine.orchestrator.temporal.orchestrator import COMPARE, TemporalOrchestrator
 
 
 class Client:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from store_acceptance import add_connection
 
 from resource_airbyte.engine.store import Database, states
 from resource_airbyte.engine.store.states import StateKey, StreamState
-
-pytest.register_assert_rewrite("store_acceptance")
-from store_acceptance import add_connection  # noqa: E402
 
 KEYS = (StateKey("stream", None, "a"), StateKey("stream", "n", "a"), StateKey("global", None, ""))
 KEY = st.sampled_from(KEYS)

@@ -15,8 +15,7 @@ from resource_airbyte.engine.store import Database, migrate, workspaces
 from resource_airbyte.errors import DatabaseMismatch, DataDirUnusable, UsageError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "acceptance"))
-pytest.register_assert_rewrite("store_acceptance")
-from store_acceptance import *  # noqa: E402, F403
+from store_acceptance import *  # noqa: F403
 
 
 @pytest.fixture
