@@ -15,16 +15,20 @@ import duckdb
 from ...errors import ConnectorError, Fenced
 from ...protocol.types import AirbyteType
 from ..sql import onefile
-from ..sql.database import TABLE, VIEW, Batch, Database, Readable
+from ..sql.database import Batch, Database, Readable
 from ..sql.failure import failed, refused
 from ..sql.names import TableName, literal, quoted
 from .dialect import SQL_TYPES, DuckDBDialect
+from .known import Known
 from .loading import insertion
 from .spacing import Spacing
 from .specification import INTERNAL, Configuration, usable_schema
 
 # Together with Python, Arrow and the batches in flight this stays below the engine's 400 MB.
 MEMORY_LIMIT = 92 << 20
+# Bytes that DuckDB may have to keep in memory until the commit: for each column that rows are added to, and for each
+# table of which rows are deleted, or that is temporary.
+COLUMN, TABLE = 16 << 10, 768 << 10
 ROOM = 4  # how often DuckDB holds a batch while it writes it
 THREADS = 2
 NANOSECONDS = 1_000_000  # in a millisecond
@@ -79,6 +83,7 @@ class DuckDB(File, Database):
         self._limit = MEMORY_LIMIT
         try:
             super().__init__(opened, configuration.schema)
+            self._known = Known(self.rows, self._catalog)
             self._prepare()
             self._spacing = Spacing(self)
         except BaseException:
@@ -97,9 +102,16 @@ class DuckDB(File, Database):
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         row = self.connection.execute(sql, values or None).fetchone()
+        self._known.ran(sql)
         return int(row[0]) if row and isinstance(row[0], int) else 0
 
+    def begin(self) -> None:
+        if not self.inside:
+            self._known.forget()
+        super().begin()
+
     def rollback(self) -> None:
+        self._known.forget()
         if self.inside:
             self.inside = False
             with suppress(duckdb.Error):  # a failed COMMIT has ended it already; the first error is the one to tell
@@ -113,14 +125,13 @@ class DuckDB(File, Database):
         shutil.rmtree(self.private, ignore_errors=True)
 
     def kind(self, name: TableName) -> str | None:
-        sql = (
-            "SELECT table_type FROM information_schema.tables WHERE table_catalog = ? "
-            "AND lower(table_schema) = lower(?) AND lower(table_name) = lower(?)"
-        )
-        found = self.rows(sql, [name.catalog, name.schema, name.name])
-        if not found:
-            return None
-        return VIEW if found[0][0] == "VIEW" else TABLE
+        return self._known.kind(name)
+
+    def described(self, name: TableName) -> dict[str, str]:
+        if self.kind(name) is None:
+            return {}
+        sql = "SELECT name, type FROM pragma_table_info(?)"
+        return {str(column): str(found) for column, found in self.rows(sql, [name.sql])}
 
     def ensure_schema(self, schema: str) -> None:
         self.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._catalog)}.{quoted(schema)}")
@@ -165,8 +176,11 @@ class DuckDB(File, Database):
 
     def _make_room(self, size: int) -> None:
         """Rows so large that the limit cannot hold them a few times over raise it: a value is never split."""
-        if size * ROOM > self._limit:
-            self._limit = size * ROOM
+        self._raise_limit(size * ROOM)
+
+    def _raise_limit(self, needed: int) -> None:
+        if needed > self._limit:
+            self._limit = needed
             self.connection.execute(f"SET memory_limit = '{self._limit >> 20}MiB'")
 
     def new_raw_id(self) -> str:
@@ -186,7 +200,12 @@ class DuckDB(File, Database):
         self._spacing.fill(into)
 
     def opened(self, tables: Sequence[TableName]) -> None:
+        """Blank rows of before go, and the limit is raised by what many tables need in one transaction at least."""
         self._spacing.clear(tables)
+        sql = "SELECT schema_name, table_name, column_count FROM duckdb_tables() WHERE database_name = ?"
+        columns = {(str(schema), str(name)): int(count) for schema, name, count in self.rows(sql, [self._catalog])}
+        written = sum(columns.get((name.schema, name.name), 0) for name in tables)
+        self._raise_limit(MEMORY_LIMIT + COLUMN * written + TABLE * len(tables))
 
     def settled(self, name: TableName) -> bool:
         """Blank rows between large ones must be gone from a staged table before it is swapped in."""

@@ -37,7 +37,7 @@ class TableDestination:
         self._writers: dict[StreamDescriptor, StreamWriter] = {}
         # Of each key the newest alone: a state may be large, and many come between two commits.
         self._pending: dict[StateKey, Checkpoint] = {}
-        self._uncommitted = 0
+        self._uncommitted = self._waiting = 0
         self._commit_took = 0.0
         self._last_commit = time.monotonic()
 
@@ -101,14 +101,17 @@ class TableDestination:
         self._uncommitted += chunk.size
         with self._opened.explained():
             writer.add(chunk)
-            self._bound_memory()
+            self._bound_memory(chunk.size)
         self._commit_if_due()
 
-    def _bound_memory(self) -> None:
-        while sum(writer.size for writer in self._writers.values()) > WAITING:
-            largest = max(self._writers.values(), key=lambda writer: writer.size)
-            largest.spill()
-            self._setup.progress()
+    def _bound_memory(self, more: int) -> None:
+        """Sizes are added up only when they may have become too many: that takes long with a thousand streams."""
+        self._waiting += more
+        while self._waiting > WAITING:
+            self._waiting = sum(writer.size for writer in self._writers.values())
+            if self._waiting > WAITING:
+                max(self._writers.values(), key=lambda writer: writer.size).spill()
+                self._setup.progress()
 
     def state(self, checkpoint: Checkpoint) -> None:
         """See Destination.state. A global or legacy state covers every stream."""
@@ -146,8 +149,9 @@ class TableDestination:
                 self._writers[stream].seal_whole()
                 self._setup.progress()
             for writer in self._writers.values():
-                writer.advance(wait=True)
-                self._setup.progress()
+                if writer.plan.stage:
+                    writer.advance(wait=True)
+                    self._setup.progress()
         staged = [writer.plan.table.name for writer in self._writers.values() if writer.plan.stage]
         if not all(map(self._opened.settled, staged)):
             self._commit(None)

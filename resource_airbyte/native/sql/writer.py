@@ -166,9 +166,11 @@ class StreamWriter:
     def seal_whole(self) -> None:
         """The stream is complete: take in what came after its last state, and keep in mind which rows those are.
 
-        Should the sync be tried again, for whatever reason, the source sends them again.
+        Should the sync be tried again, for whatever reason, the source sends them again. Rows to be merged wait for
+        the commit: all streams' temporary tables at once would need much memory.
         """
-        self.advance(wait=True)
+        if self._newest is None or self.plan.stage:
+            self.advance(wait=True)
         if self._newest is None and self.plan.setup.sync_id > 0:
             self._take_back()
             self._mark()
