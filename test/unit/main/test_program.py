@@ -24,6 +24,12 @@ def test_a_setting_that_is_none_is_said_in_a_line(
     assert "cannot start: server_port: 'abc' is not a whole number" in caplog.text
 
 
+@pytest.mark.parametrize("address", ["temporal", "http://temporal:7233", "two words:1", "temporal:port"])
+def test_an_address_of_temporal_that_leads_nowhere_is_refused(address: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="temporal_address"):
+        Settings.load({"temporal_address": address}, environ={}, cwd=tmp_path)
+
+
 def test_jobs_that_several_processes_run_need_a_database_of_several(tmp_path: Path) -> None:
     settings = Settings.load({"data_dir": str(tmp_path), "temporal_address": "temporal:7233"}, environ={}, cwd=tmp_path)
     with pytest.raises(UsageError, match="several processes") as caught:
