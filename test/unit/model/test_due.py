@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -171,15 +172,24 @@ def counted(expression: str, zone: str, start: datetime, end: datetime) -> Itera
             and shown.isoweekday() % 7 + 1 in weekdays
         )
 
-    at, before = start, (start - MINUTE).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    for at, shown, fold, skipped in walk(zone, start, end):
+        left_out = any(fits(shown - MINUTE * back) for back in range(1, skipped + 1))
+        if (fits(shown) and (not fold or len(hours) == 24)) or left_out:
+            yield at
+
+
+@functools.cache
+def walk(zone: str, start: datetime, end: datetime) -> list[tuple[datetime, datetime, int, int]]:
+    """Each minute: the moment, what the clock shows, whether it does so again, and how many minutes no clock has shown
+    just before.
+    """
+    found, at, before = [], start, (start - MINUTE).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
     while at < end:
         here = at.astimezone(ZoneInfo(zone))
         shown = here.replace(tzinfo=None, fold=0)
-        skipped = int((shown - before) / MINUTE) - 1  # minutes that no clock has shown
-        left_out = any(fits(shown - MINUTE * back) for back in range(1, skipped + 1))
-        if (fits(shown) and (not here.fold or len(hours) == 24)) or left_out:
-            yield at
+        found.append((at, shown, here.fold, int((shown - before) / MINUTE) - 1))
         at, before = at + MINUTE, shown
+    return found
 
 
 @settings(max_examples=60, deadline=None)
