@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from ....errors import DatabaseUnreachable, ResourceError, RuntimeFault
@@ -27,6 +25,7 @@ from ..run import Result, Run, Tools
 from ..settling import fail
 from . import letters
 from .admission import Admission
+from .plainly import plainly
 from .workflow import AT_ONCE, JobWorkflow, Step, job_workflow
 
 BEAT = 1.5  # seconds between two signs of life
@@ -56,7 +55,7 @@ class Activities:
     @activity.defn
     async def step(self, job_id: int, last: int | None, stopped: bool) -> Step:
         until = activity.info().started_time.timestamp() + AT_ONCE
-        with _plainly(f"job {job_id}: the next step"):
+        with plainly(f"job {job_id}: the next step"):
             step, others = await self._thread(lambda: self._admission.step(job_id, last, stopped, until))
         if step.number is None:
             log.info("job %d is over", job_id)
@@ -67,14 +66,14 @@ class Activities:
 
     @activity.defn
     async def admit(self, job_id: int) -> bool:
-        with _plainly(f"job {job_id}: asking for room"):
+        with plainly(f"job {job_id}: asking for room"):
             admitted, others = await self._thread(lambda: self._admission.admit(job_id))
         await self._tell(others)
         return admitted
 
     @activity.defn
     async def end(self, job_id: int) -> None:
-        with _plainly(f"job {job_id}: its end"):
+        with plainly(f"job {job_id}: its end"):
             others = await self._thread(lambda: self._admission.end(job_id))
         await self._tell(others)
 
@@ -96,7 +95,7 @@ class Activities:
         self._idle.clear()
         log.info("job %d, attempt %d starts", job_id, number + 1)
         try:
-            with _plainly(f"job {job_id}, attempt {number + 1}"):
+            with plainly(f"job {job_id}, attempt {number + 1}"):
                 result = await self._attended(self._thread(lambda: self._guarded(run)), _Attendance(self, run, number))
         finally:
             self._running.discard(run)
@@ -136,7 +135,7 @@ class Activities:
     @activity.defn
     async def probe(self, probe_id: str) -> None:
         """Answer a question, if somebody still waits for the answer."""
-        with _plainly(f"probe {probe_id}"):
+        with plainly(f"probe {probe_id}"):
             request = await self._thread(lambda: self._taken(probe_id))
             if request is not None:
                 await self._attended(self._thread(lambda: self._answer(probe_id, request)), _Nothing())
@@ -245,18 +244,6 @@ class _Attendance(_Nothing):
         self._ended = True
         self._run.drain()
         self._run.kill()
-
-
-@contextmanager
-def _plainly(what: str) -> Iterator[None]:
-    """What goes wrong is told to Temporal by its kind alone: errors of a database quote what was to be stored."""
-    try:
-        yield
-    except Exception as error:
-        where = "".join(traceback.format_tb(error.__traceback__))
-        words = f": {error}\n" if isinstance(error, RuntimeFault) else f"\n{where}"
-        log.error("%s failed: %s%s", what, type(error).__name__, words.rstrip())
-        raise ApplicationError(f"{type(error).__name__}; the worker's log has more") from None
 
 
 async def _in(pool: Executor, work: Callable[[], T]) -> T:

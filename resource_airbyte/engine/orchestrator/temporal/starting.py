@@ -14,6 +14,7 @@ from ....errors import ResourceError, RuntimeFault, SyncRunning
 from ...store import connections
 from ...store.database import Database
 from . import calendars
+from .plainly import plainly
 
 # With `skip`, what is late by more than these seconds was missed.
 LATE = 60.0
@@ -39,7 +40,8 @@ class Starting:
     @activity.defn
     async def due(self, connection_id: str, at: float) -> None:
         """May be repeated: a moment gets one job at most."""
-        await asyncio.to_thread(self.begin, connection_id, at)
+        with plainly(f"connection {connection_id}: what is due"):
+            await asyncio.to_thread(self.begin, connection_id, at)
 
     def begin(self, connection_id: str, at: float) -> None:
         with self._db.read() as tx:
