@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -59,6 +60,7 @@ LIGHT = ("cli", "pipelines", "runtime", "client", "model", "errors", "settings",
 PROVIDED = {"starlette", "anyio", "referencing", "airbyte_cdk"}
 
 
+@functools.cache
 def modules() -> list[str]:
     return sorted(_name(path) for path in PACKAGE.rglob("*.py") if "shipped" not in path.relative_to(PACKAGE).parts)
 
@@ -81,18 +83,24 @@ def imports(module: str, *, loaded: bool = False) -> Iterator[tuple[int, str]]:
 
     `loaded`: only what is imported as soon as the module is.
     """
-    path = PACKAGE / (module.replace(".", "/") + ".py")
-    package = module.rpartition(".")[0]
-    if not path.is_file():
-        path, package = PACKAGE / module.replace(".", "/") / "__init__.py", module
-    package = f"{ROOT}.{package}" if package and module != "__init__" else ROOT
-    tree = ast.parse(path.read_text("utf-8"))
+    package, tree = _parsed(module)
     for node in tree.body if loaded else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(package, node)
             yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+
+
+@functools.cache
+def _parsed(module: str) -> tuple[str, ast.Module]:
+    """The package that a module's relative imports start from, and its tree."""
+    path = PACKAGE / (module.replace(".", "/") + ".py")
+    package = module.rpartition(".")[0]
+    if not path.is_file():
+        path, package = PACKAGE / module.replace(".", "/") / "__init__.py", module
+    package = f"{ROOT}.{package}" if package and module != "__init__" else ROOT
+    return package, ast.parse(path.read_text("utf-8"))
 
 
 def _absolute(package: str, node: ast.ImportFrom) -> str:

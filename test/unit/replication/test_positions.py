@@ -31,6 +31,7 @@ def held(draw: st.DrawFn) -> list[Checkpoint]:
     return [Checkpoint(key, draw(SMALL), draw(SMALL), draw(SMALL), draw(st.uuids()).bytes) for key in chosen]
 
 
+@settings(max_examples=60, deadline=None)
 @given(held(), held())
 def test_the_newer_one_of_the_same_epoch_and_generation_counts(
     stored: list[Checkpoint], there: list[Checkpoint]
@@ -60,10 +61,20 @@ def test_a_source_gets_its_states_as_it_gave_them(blobs: dict[str, Any], counted
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.dictionaries(st.text(max_size=5), JSON))
+@given(st.dictionaries(st.text(max_size=5), JSON, max_size=4))
 def test_a_legacy_state_is_the_bare_document(data: dict[str, Any]) -> None:
     payload = json.dumps({"type": "LEGACY", "data": data}).encode()
     assert json.loads(state_document([Checkpoint(StateKey("legacy"), 0, 0, 1, payload)]) or b"null") == data
+
+
+@given(st.sets(st.sampled_from("abcd")), st.sets(st.sampled_from("abcd")))
+def test_a_global_state_says_nothing_of_streams_that_begin_anew(known: set[str], anew: set[str]) -> None:
+    entries = [{"stream_descriptor": {"name": name}, "stream_state": 1} for name in sorted(known)]
+    state = {"type": "GLOBAL", "global": {"shared_state": {"lsn": 1}, "stream_states": entries}}
+    kept = [Checkpoint(StateKey("global"), 0, 0, 1, json.dumps(state).encode())]
+    (found,) = json.loads(state_document(kept, {StreamDescriptor(name) for name in anew}) or b"[]")
+    assert [each["stream_descriptor"]["name"] for each in found["global"]["stream_states"]] == sorted(known - anew)
+    assert found["global"]["shared_state"] == {"lsn": 1}
 
 
 def test_without_a_state_there_is_no_document() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from store_acceptance import add_connection
 
 from resource_airbyte.engine.store import Database, states
@@ -22,11 +22,10 @@ class States(RuleBasedStateMachine):
     attempt may still believe in.
     """
 
+    db: Database
+
     @initialize()
     def begin(self) -> None:
-        self.directory = tempfile.TemporaryDirectory()
-        self.db = Database.at(Path(self.directory.name) / "airbyte.db")
-        self.db.prepare()
         self.connection = add_connection(self.db)
         with self.db.begin() as tx:
             states.ensure(tx, self.connection, KEYS)
@@ -94,14 +93,12 @@ class States(RuleBasedStateMachine):
         with self.db.read() as tx:
             return {state.key: state for state in states.load(tx, self.connection)}
 
-    def teardown(self) -> None:
-        self.db.close()
-        self.directory.cleanup()
-
 
 def _position(state: StreamState) -> tuple[int, int, int, str | None]:
     return state.generation, state.epoch, state.sequence, state.state
 
 
-TestStates = States.TestCase
-TestStates.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
+def test_the_states_are_what_was_last_allowed(tmp_path: Path) -> None:
+    with closing(Database.at(tmp_path / "airbyte.db")) as States.db:
+        States.db.prepare()
+        run_state_machine_as_test(States, settings=settings(max_examples=12, stateful_step_count=25, deadline=None))
