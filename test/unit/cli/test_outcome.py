@@ -64,7 +64,10 @@ def test_the_reason_of_the_last_attempt_names_whose_fault_it_was() -> None:
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed"])  # why the last one failed is told with the outcome
-def test_watching_tells_of_each_failed_attempt_once_and_ends_with_the_job(end: str) -> None:
+def test_watching_tells_of_each_failed_attempt_once_and_ends_with_the_job(
+    end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LOOK", 0.0)
     answers = [
         job("pending"),
         job("running", attempt(0, "running")),
