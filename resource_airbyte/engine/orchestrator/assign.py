@@ -47,8 +47,11 @@ def begin(
         keeps = stream.refresh == "merge" or stream.configured.sync_mode != "incremental"
         owes = key_of(stream.descriptor) in owing and not keeps
         states.begin_generation(tx, connection.id, key_of(stream.descriptor), replaces=stream.truncates or owes)
-    if begun:
-        _forget(tx, connection, {stream.descriptor for stream in begun})
+    anew = {stream.descriptor for stream in begun}
+    if anew and (attempt == 0 or _selected(connection) <= anew):
+        _forget(tx, connection, anew)
+    # Else the state that all share stays in its epoch: the destination may hold a newer one, of the attempt that died,
+    # which counts for the streams that go on (rule 4). The attempt hides from its source what that says of the others.
     known = {state.key: state for state in states.load(tx, connection.id)}
     shared = known[states.GLOBAL].state or known[states.LEGACY].state
     return known, len(begun) == len(streams) and not shared

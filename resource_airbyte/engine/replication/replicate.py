@@ -31,7 +31,7 @@ from .clocks import Clock
 from .counts import Counts, Fault, Outcome, from_error, from_trace
 from .gate import complete, covers_strangers, death, judge_counts, judge_source, judge_strangers, overclaimed
 from .oddities import Oddities
-from .positions import reconcile, state_document
+from .positions import begins_anew, reconcile, state_document
 
 TICK = 0.5
 # No tick counts as more: in the rest of it the machine slept, or this process was stopped.
@@ -152,7 +152,8 @@ class Replication:
 
     def _read(self) -> None:
         try:
-            document = None if self._fresh else state_document(self._ordered())
+            anew = begins_anew(self._catalog.streams)
+            document = None if self._fresh else state_document(self._ordered(), anew)
             events = iter(self._source.read(self._catalog, document))
             while (event := self._next(events)) is not None:
                 if isinstance(event, NewConfiguration):

@@ -67,6 +67,23 @@ def test_what_is_shared_forgets_only_the_streams_that_begin_again(world: World) 
     assert (known["legacy"].state, fresh) == (None, True)
 
 
+def test_a_later_attempt_leaves_what_is_shared_as_it_is(world: World) -> None:
+    """The destination may hold a newer one, of the attempt that died; in another epoch that would count for nothing,
+    and the streams that go on would be read twice.
+    """
+    world.begin(Work())
+    world.hold(GLOBAL)
+    before = world.begin(Work(), 1)[0]["global"]
+    with world.db.begin() as tx:
+        connection = connections.get(tx, world.connection)
+        streams = planned(catalog("full_refresh", "overwrite"), Work(only=frozenset([A])), generations=True)
+        known, fresh = begin(tx, connection, streams, 1)
+    after = known[GLOBAL]
+    assert (after.epoch, after.sequence, after.state) == (before.epoch, before.sequence, before.state)
+    assert known[StateKey("stream", None, "a")].generation == 1
+    assert not fresh
+
+
 def test_a_replacement_is_owed_until_it_is_made_or_not_wanted_any_more(world: World) -> None:
     def floors(*arguments: Any, **modes: str) -> dict[str, int]:
         known, _ = world.begin(*arguments, **modes)
