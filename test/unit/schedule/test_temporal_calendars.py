@@ -97,3 +97,9 @@ def test_an_interval_keeps_the_phase_of_its_anchor() -> None:
     rule = {"basicSchedule": {"units": 6, "timeUnit": "hours"}}
     (said,) = calendars.interval(rule, at("2027-01-01T07:30:05+00:00")).intervals
     assert (said.every, said.offset) == (timedelta(hours=6), timedelta(hours=1, minutes=30, seconds=5))
+
+
+def test_an_interval_that_begins_with_a_job_of_this_second_is_not_due_at_its_end() -> None:
+    rule = {"basicSchedule": {"units": 1, "timeUnit": "hours"}}
+    (said,) = calendars.interval(rule, at("2027-01-01T07:30:05+00:00") + 0.9).intervals
+    assert said.offset == timedelta(minutes=30, seconds=5)

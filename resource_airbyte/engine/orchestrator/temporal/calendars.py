@@ -30,9 +30,12 @@ _SECOND, _HOUR = timedelta(seconds=1), timedelta(hours=1)
 
 
 def interval(data: dict[str, Any], anchor: float) -> ScheduleSpec:
-    """Every so often, at moments of which `anchor` (epoch seconds) is one."""
+    """Every so often, at moments of which `anchor` (epoch seconds, without what is below one) is one.
+
+    Rounded up it would be yet to come, and a job that has just begun would be begun again.
+    """
     step = due.interval(data)
-    every, offset = timedelta(seconds=step), timedelta(seconds=round(anchor) % step)
+    every, offset = timedelta(seconds=step), timedelta(seconds=int(anchor) % step)
     return ScheduleSpec(intervals=[ScheduleIntervalSpec(every, offset)])
 
 
