@@ -17,6 +17,8 @@ ONE_OFF = "com.docker.compose.oneoff"
 SERVICES = ("webapp", "server", "worker", "temporal", "postgres")
 NEVER = "0001-01-01"
 LONGEST = 300
+# Seconds that the removal of one thing may take: a volume may hold millions of files.
+REMOVAL = 120.0
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def leftovers(engine: Engine, project: str) -> dict[str, int]:
 def remove(engine: Engine, project: str, *, volumes: bool) -> list[str]:
     """Remove what is left of the project and say what that was. Volumes only if asked: they are the data."""
     api, wanted = engine.client.api, labels(project)
+    api.timeout = REMOVAL
     gone = []
     for each in api.containers(all=True, filters=wanted):
         if _gone(lambda each=each: api.remove_container(each["Id"], force=True, v=True)):

@@ -34,6 +34,10 @@ def _gone(found: re.Match[str], text: str) -> RuntimeFault:
     return RuntimeFault("the container engine has stopped answering.", hint="start it: sudo systemctl start docker")
 
 
+def _late(found: re.Match[str], text: str) -> RuntimeFault:
+    return RuntimeFault("the container engine is busy and did not answer in time.", hint="type the same command again")
+
+
 def _address_pools(found: re.Match[str], text: str) -> RuntimeFault:
     return RuntimeFault("the container engine has no network addresses left.", hint="docker network prune")
 
@@ -55,6 +59,7 @@ _CAUSES: tuple[tuple[str, Callable[[re.Match[str], str], RuntimeFault]], ...] = 
     (r"[Nn]o such image: (?P<image>\S+)", _image),
     (r"failed to resolve reference \"?(?P<image>[^\s\"]+)", _image),
     (r"[Cc]annot connect to the Docker daemon|error during connect|Connection aborted|EOF$", _gone),
+    (r"Read timed out", _late),
     (r"could not find an available.*address pool|all predefined address pools", _address_pools),
     (r"dependency failed to start: (?:container )?(?P<who>\S+) (?:is unhealthy|exited)", _unhealthy),
     (r"[Cc]ontainer \"?(?P<who>[\w-]+)\"? is unhealthy", _unhealthy),

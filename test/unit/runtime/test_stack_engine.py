@@ -152,3 +152,9 @@ def test_what_compose_has_done_is_no_part_of_what_failed() -> None:
     said = " Container a-1-postgres-1  Created\n Container a-1-postgres-1  Starting\nError response: it is broken\n"
     assert fault(said).message == "the container engine refused:\nError response: it is broken"
     assert "Created" in fault(" Container a-1-postgres-1  Created\n").message  # all that there is
+
+
+def test_an_engine_that_is_busy_has_refused_nothing() -> None:
+    late = fault("UnixHTTPConnectionPool(host='localhost', port=None): Read timed out. (read timeout=20)")
+    assert "busy" in late.message
+    assert "again" in str(late.hint)
