@@ -16,6 +16,8 @@ from resource_airbyte.engine.store import migrate, tallies
 from resource_airbyte.errors import DatabaseMismatch, DatabaseUnreachable, DataDirUnusable, UsageError
 
 BUSY_SECONDS = 30
+# A host that vanishes says nothing: without these a thread would wait for as long as the kernel does, which is hours.
+NOTICE = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 DISK_FULL = "53100"  # PostgreSQL's name of it
 
 
@@ -77,7 +79,7 @@ def _engine(url: str, password: str | None = None) -> Engine:
         if parsed.get_backend_name() == "postgresql":
             if password and parsed.password is None and "password" not in parsed.query:
                 parsed = parsed.set(password=password)
-            return create_engine(parsed, pool_pre_ping=True)
+            return create_engine(parsed, pool_pre_ping=True, connect_args=NOTICE)
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise UsageError(
             f"not a database URL: {_without_password(url)!r}",
