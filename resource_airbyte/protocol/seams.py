@@ -145,6 +145,9 @@ class WriteSetup:
     `fence` is greater than that of any earlier attempt for this connection (rule 5). `expected` are the checkpoints
     that the store holds for this connection, with which a native destination compares its own. `progress` is called
     whenever a destination has moved something in the middle of a call: a call without any may be taken for hung.
+    `counted` is told of a stream, before the checkpoints of a commit, how many of the records handed over in this
+    attempt are durable where they can be seen, and how many wait in a table or directory that is not in its place yet
+    but can be gone on with. A destination that does not know says nothing.
     """
 
     connection_id: str
@@ -155,6 +158,7 @@ class WriteSetup:
     committed: Callable[[Checkpoint], None] = field(default=lambda checkpoint: None)
     log: Callable[[str, str], None] = field(default=lambda level, message: None)
     progress: Callable[[], None] = field(default=lambda: None)
+    counted: Callable[[StreamDescriptor, int, int], None] = field(default=lambda stream, visible, waiting: None)
 
 
 class Destination(Protocol):
@@ -190,7 +194,8 @@ class Destination(Protocol):
         """End the input. Streams in `complete` are published whole; of the others exactly what their last state
         covers stays.
 
-        Returns how many of the records handed over in this attempt are committed per stream; None: it does not say.
+        Returns how many of the records handed over in this attempt are committed per stream, where they can be seen;
+        None: it does not say.
         """
         ...
 

@@ -106,7 +106,8 @@ class Attempt:
         self.destination = warehouse.destination()
         more.setdefault("commit_interval", 3600.0)
         given = tuple(replace(setup, sync_id=setup.sync_id or fence) for setup in streams or (stream(),))
-        self.setup = WriteSetup("c", fence, given, committed=self.returned.append, **more)
+        self.counts: dict[StreamDescriptor, tuple[int, int]] = {}  # of each stream: rows to be seen, and waiting ones
+        self.setup = WriteSetup("c", fence, given, committed=self._committed, counted=self._counted, **more)
 
     def __enter__(self) -> Attempt:
         try:
@@ -118,6 +119,13 @@ class Attempt:
 
     def __exit__(self, *_: object) -> None:
         self.destination.close()
+
+    def _committed(self, checkpoint: Checkpoint) -> None:
+        self.returned.append(checkpoint)
+        self.known = dict(self.counts)  # with the checkpoint
+
+    def _counted(self, of: StreamDescriptor, visible: int, waiting: int) -> None:
+        self.counts[of] = visible, waiting
 
     def write(self, records: Iterable[dict[str, Any]], of: StreamDescriptor = USERS, at: int = 1000) -> None:
         self.destination.write(chunk(records, of, at))
@@ -191,7 +199,9 @@ def test_a_flush_commits_no_record_that_is_not_covered(warehouse: Warehouse) -> 
         attempt.write(people(1, 3))
         attempt.state(1)
         attempt.write(people(4, 9))
+        assert attempt.counts == {USERS: (0, 0)}
         attempt.flush()
+        assert attempt.known == {USERS: (3, 0)}
     assert ids(warehouse) == [1, 2, 3]
 
 
@@ -382,7 +392,8 @@ def test_the_old_rows_stay_visible_until_a_truncating_sync_is_complete(warehouse
         attempt.write(people(1, 2))
         attempt.state(1, generation=2, epoch=2)
         attempt.flush()
-        assert attempt.finish(frozenset()) == {USERS: 2}
+        assert (attempt.known, attempt.counts) == ({USERS: (0, 2)}, {USERS: (0, 2)})
+        assert attempt.finish(frozenset()) == {USERS: 0}
     assert ids(warehouse) == [101, 102, 103]
 
 
@@ -412,7 +423,8 @@ def test_a_truncating_sync_goes_on_where_its_last_attempt_left_off(warehouse: Wa
     with Attempt(warehouse, truncating(), fence=3) as attempt:
         assert [found.sequence for found in attempt.held] == [1]
         attempt.write(people(3, 4))
-        attempt.finish()
+        assert attempt.finish() == {USERS: 2}
+        assert attempt.counts == {USERS: (2, 0)}
     assert ids(warehouse) == [1, 2, 3, 4]
     assert warehouse.tables() == {"main.users"}
 

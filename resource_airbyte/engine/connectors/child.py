@@ -179,7 +179,11 @@ class ChildDestination:
         self._output.wait()
         self._answers.join()
         self._raise(self._child.popen.wait())
-        return {stream.stream: self._counts.get(stream.stream) for stream in self._setup.streams}
+        return {
+            setup.stream: self._counts.get(setup.stream)
+            for setup in self._setup.streams
+            if setup.stream in complete or not _replaces(setup)
+        }
 
     def working(self) -> bool:
         """From outside nobody sees what it does, only what it takes and says."""
@@ -262,7 +266,9 @@ class ChildDestination:
     def _count(self, key: StateKey, payload: bytes) -> None:
         stats = decode_state(payload).destinationStats
         if key.stream is not None and stats is not None and stats.recordCount is not None:
-            self._counts[key.stream] = (self._counts.get(key.stream) or 0) + int(stats.recordCount)
+            count = self._counts[key.stream] = (self._counts.get(key.stream) or 0) + int(stats.recordCount)
+            if key.stream in self._names and not _replaces(self._names[key.stream]):
+                self._setup.counted(key.stream, count, 0)
 
 
 def _renamed(chunk: Chunk, setup: StreamSetup) -> list[bytes]:
@@ -302,6 +308,11 @@ def _with_descriptor(checkpoint: Checkpoint, names: Mapping[StreamDescriptor, St
             state = msgspec.json.decode(checkpoint.payload)
             state["stream"]["stream_descriptor"] = StreamDescriptor(setup.name, setup.namespace)
     return encode(state) if state else checkpoint.payload
+
+
+def _replaces(setup: StreamSetup) -> bool:
+    """Whether its rows take the place of others in the end; until then nobody here knows whether they can be seen."""
+    return setup.truncates or setup.destination_sync_mode.startswith("overwrite")
 
 
 def _status(setup: StreamSetup, complete: bool) -> bytes:

@@ -113,7 +113,8 @@ class Reconfigured(Struct, tag="reconfigured"):
 
 
 class StreamCounts(Struct, omit_defaults=True, rename="camel"):
-    """What happened to one stream in one attempt. `records_committed` is absent while, or because, nobody says.
+    """What happened to one stream in one attempt. `records_committed` is absent while, or because, nobody says;
+    `records_waiting` are durable, but only to be seen once a later attempt has gone on with them.
 
     `additional_stats` has `seconds`, from the first to the last that came of the stream.
     """
@@ -124,6 +125,7 @@ class StreamCounts(Struct, omit_defaults=True, rename="camel"):
     bytes_emitted: int | None = None
     state_messages_emitted: int | None = None
     records_committed: int | None = None
+    records_waiting: int | None = None
     estimated_records: int | None = None
     estimated_bytes: int | None = None
     status: str | None = None

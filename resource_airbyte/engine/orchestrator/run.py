@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from ...errors import DatabaseUnreachable, DataDirUnusable, Fenced, NotFound, ResourceError
+from ...protocol.messages import StreamDescriptor
 from ...settings import Settings
 from ..connectors.catalog import Catalog, Connector
 from ..connectors.launch import Launch, Launchers
@@ -323,7 +324,7 @@ class Run:
     def _save_stats(self, job: wire.Assignment, stats: wire.Stats) -> None:
         def store(tx: Session) -> None:
             self._check_fence(tx, job)
-            jobs.save_stats(tx, job.job, job.attempt, _stats(stats.streams))
+            jobs.save_stats(tx, job.job, job.attempt, _stats(job, stats.streams))
 
         self._transaction(store)
 
@@ -349,7 +350,7 @@ class Run:
                 outdated(failure)
         succeeded = finished is not None and not heard.failures and not stopped
         counts = finished.streams if finished is not None else heard.stats.streams if heard.stats is not None else None
-        stats = {**(_stats(counts) if counts is not None else {"streams": []}), "checkpoints": heard.saved}
+        stats = {**(_stats(job, counts) if counts is not None else {"streams": []}), "checkpoints": heard.saved}
         stats["interrupted"] = stopped or bool(heard.lost_store)
         for failure in heard.failures:
             lines.line("ERROR", "platform", reasons.in_log(failure))
@@ -381,5 +382,12 @@ def _save(tx: Session, connection_id: str, position: wire.Position) -> bool:
     )
 
 
-def _stats(streams: list[wire.StreamCounts]) -> dict[str, Any]:
-    return {"streams": msgspec.to_builtins(streams)}
+def _stats(job: wire.Assignment, streams: list[wire.StreamCounts]) -> dict[str, Any]:
+    """The counts as they are stored. What waits to be seen belongs to the epoch that it was read in."""
+    epochs = {target.stream: target.epoch for target in job.targets}
+    return {
+        "streams": [
+            {**msgspec.to_builtins(each), "epoch": epochs.get(StreamDescriptor(each.name, each.namespace))}
+            for each in streams
+        ]
+    }

@@ -6,14 +6,15 @@ import time
 from dataclasses import dataclass, field
 
 from ...errors import ConnectorError, ResourceError
-from ...protocol.messages import ErrorTrace, StreamDescriptor
+from ...protocol.messages import ErrorTrace, Estimate, StreamDescriptor
 
 
 @dataclass
 class Counts:
     """One stream in one attempt: records and bytes read from the source, handed to the destination, committed by it.
 
-    `committed` is None while, or because, the destination does not say. `claimed` is the source's own count, from its
+    `committed` are durable and can be seen; None while, or because, the destination does not say. `waiting` are durable
+    in what is not in its place yet, and a later attempt goes on with. `claimed` is the source's own count, from its
     states.
     """
 
@@ -23,6 +24,7 @@ class Counts:
     states: int = 0
     claimed: int = 0
     committed: int | None = None
+    waiting: int = 0
     estimated_records: int | None = None
     estimated_bytes: int | None = None
     status: str | None = None
@@ -34,6 +36,11 @@ class Counts:
         self.last = time.monotonic()
         if self.began is None:
             self.began = self.last
+
+    @property
+    def durable(self) -> int | None:
+        """What is committed as far as anybody knows: nothing, of a stream that nothing came of."""
+        return self.committed if self.read else 0
 
     @property
     def seconds(self) -> float | None:
@@ -61,6 +68,14 @@ class Outcome:
     counts: dict[StreamDescriptor, Counts]
     faults: list[Fault] = field(default_factory=list)
     stopped: bool = False
+
+
+def estimate(counts: dict[StreamDescriptor, Counts], event: Estimate) -> None:
+    """Note what the source thinks how much there will be of a stream."""
+    known = counts.get(StreamDescriptor(event.name, event.namespace))
+    if known is not None and event.type == "STREAM":
+        known.estimated_records = int(event.row_estimate) if event.row_estimate is not None else None
+        known.estimated_bytes = int(event.byte_estimate) if event.byte_estimate is not None else None
 
 
 def from_trace(origin: str, trace: ErrorTrace) -> Fault:

@@ -28,10 +28,11 @@ from ...protocol.seams import (
 )
 from .belt import Belt
 from .clocks import Clock
-from .counts import Counts, Fault, Outcome, from_error, from_trace
+from .counts import Counts, Fault, Outcome, estimate, from_error, from_trace
 from .gate import complete, covers_strangers, death, judge_counts, judge_source, judge_strangers, overclaimed
 from .oddities import Oddities
 from .positions import begins_anew, reconcile, state_document
+from .standing import Standing
 
 TICK = 0.5
 # No tick counts as more: in the rest of it the machine slept, or this process was stopped.
@@ -83,11 +84,13 @@ class Replication:
         destination_silence: float = 3600.0,
     ) -> None:
         self._source, self._make, self._catalog, self._report = source, make, catalog, report
-        self._setup = replace(setup, committed=self._committed, log=self._said, progress=self._progressed)
+        self._counts = {stream.stream: Counts() for stream in setup.streams}
+        self._standing = Standing(self._counts, report.progress)
+        setup = replace(setup, committed=self._committed, counted=self._standing.counted)
+        self._setup = replace(setup, log=self._said, progress=self._progressed)
         self._stored, self._fresh = stored, fresh
         self._source_clock, self._destination_clock = Clock(source_silence), Clock(destination_silence)
         self._farewell = Clock(FAREWELL)
-        self._counts = {stream.stream: Counts() for stream in setup.streams}
         self._destination: Destination | None = None
         self._belt = Belt()
         self._faults: list[Fault] = []
@@ -224,6 +227,7 @@ class Replication:
     def _committed(self, checkpoint: Checkpoint) -> None:
         self._destination_clock.moved()
         with self._destination_clock.pause():  # whoever stores it is not the destination
+            self._standing.tell()  # first, so that of an attempt that is killed now no less is known than its states
             self._report.committed(checkpoint)
 
     def _said(self, level: str, text: str) -> None:
@@ -253,7 +257,7 @@ class Replication:
             self._source_failed = True
             self._fail(from_trace("source", event))
         elif isinstance(event, Estimate):
-            self._estimate(event)
+            estimate(self._counts, event)
         elif isinstance(event, Log):
             self._report.line(event.level, "source", event.message)
         elif isinstance(event, BadLine):
@@ -304,12 +308,6 @@ class Replication:
         else:
             self._odd.stranger(event.stream, "a status")
 
-    def _estimate(self, event: Estimate) -> None:
-        counts = self._counts.get(StreamDescriptor(event.name, event.namespace))
-        if counts is not None and event.type == "STREAM":
-            counts.estimated_records = int(event.row_estimate) if event.row_estimate is not None else None
-            counts.estimated_bytes = int(event.byte_estimate) if event.byte_estimate is not None else None
-
     def _end(self) -> None:
         """The source has ended, or is to end: publish what is complete, and judge."""
         well = False
@@ -327,7 +325,7 @@ class Replication:
         done = frozenset() if self._odd.lost else complete(self._counts, ended_well=well)
         done -= {fault.stream for fault in missed}
         for stream, committed in self._drive(self._opened.finish, done).items():
-            self._counts[stream].committed = committed
+            self._standing.finished(stream, committed)
         self._odd.tell()
         self._faults += judge_counts(self._counts, done)
         for text in overclaimed(self._counts):

@@ -17,7 +17,7 @@ def committed(*reports: dict[str, Any] | None) -> tuple[int, int]:
     for report in reports:
         for counts in (report or {}).get("streams", []):
             if (known := counts.get("recordsCommitted")) is not None:
-                key = (counts.get("namespace"), counts["name"])
+                key = _key(counts)
                 records[key] = max(records.get(key, 0), known)
                 sizes[key] = max(sizes.get(key, 0), bytes_committed(counts))
     return sum(records.values()), sum(sizes.values())
@@ -30,3 +30,22 @@ def bytes_committed(counts: Counts) -> int:
     if known is not None or not emitted:
         return known or 0
     return int((counts.get("bytesEmitted") or 0) * min(1.0, counts["recordsCommitted"] / emitted))
+
+
+def come_in(earlier: dict[str, Any], last: dict[str, Any]) -> dict[str, Any] | None:
+    """The statistics of an earlier attempt, now that `last` has ended well: what waited in a table that was not in its
+    place yet can be seen, where the last one has gone on with it. None when nothing did.
+    """
+    epochs = {_key(counts): counts.get("epoch") for counts in last.get("streams", [])}
+    streams, changed = [], False
+    for counts in earlier.get("streams", []):
+        waiting = counts.get("recordsWaiting")
+        if waiting and counts.get("epoch") == epochs.get(_key(counts)):
+            counts = {**counts, "recordsCommitted": (counts.get("recordsCommitted") or 0) + waiting}
+            changed = bool(counts.pop("recordsWaiting"))
+        streams.append(counts)
+    return {**earlier, "streams": streams} if changed else None
+
+
+def _key(counts: Counts) -> tuple[str | None, str]:
+    return counts.get("namespace"), counts["name"]

@@ -212,6 +212,8 @@ def close_attempt(
     if attempt.status != "running":
         return False
     _tally(tx, attempt, status, stats, failures or [])
+    if status == "succeeded":
+        _come_in(tx, attempt, stats or attempt.stats or {})
     attempt.status, attempt.ended_at = status, now()
     attempt.updated_at = attempt.ended_at
     attempt.failures = failures or None
@@ -220,6 +222,18 @@ def close_attempt(
     get(tx, job_id).updated_at = attempt.ended_at
     tx.flush()
     return True
+
+
+def _come_in(tx: Session, last: Attempt, stats: dict[str, Any]) -> None:
+    """Count what earlier attempts of the job had left for a later one to go on with."""
+    ends = connections.connectors(tx, get(tx, last.job_id).connection_id)
+    for earlier in attempts(tx, [last.job_id])[last.job_id][: last.number]:
+        changed = counts.come_in(earlier.stats or {}, stats)
+        if changed is not None:
+            before, after = counts.committed(earlier.stats), counts.committed(changed)
+            tallies.add(tx, "records", ends, after[0] - before[0])
+            tallies.add(tx, "bytes", ends, after[1] - before[1])
+            earlier.stats = changed
 
 
 def _tally(

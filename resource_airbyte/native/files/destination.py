@@ -64,6 +64,7 @@ class FilesDestination:
             for made in plans:
                 (path / made.directory).mkdir(parents=True, exist_ok=True)
                 self._writers[made.setup.stream] = StreamWriter(layout, ledger, self._configuration, made, self._typing)
+        self._count()
         self._last_commit = time.monotonic()
         return list(self._held.values())
 
@@ -153,7 +154,7 @@ class FilesDestination:
                 self._writers[stream].seal_whole()
                 self._setup.progress()
         self._commit(complete)
-        return {stream: writer.committed for stream, writer in self._writers.items()}
+        return {stream: writer.visible for stream, writer in self._writers.items()}
 
     def _commit(self, complete: frozenset[StreamDescriptor] | None) -> None:
         """One transaction: covered parts, checkpoints, at the end the swaps, and the fence (rules 1, 3, 4, 5)."""
@@ -171,8 +172,13 @@ class FilesDestination:
             publish(self._layout, self._ledger)
         self._pending, self._last_commit = {}, time.monotonic()
         self._commit_took = self._last_commit - began
+        self._count()
         for checkpoint in pending.values():  # only now: its records are durable (rule 1)
             self._setup.committed(checkpoint)
+
+    def _count(self) -> None:
+        for stream, writer in self._writers.items():
+            self._setup.counted(stream, writer.visible, writer.waiting)
 
     def _write_ledger(self, complete: frozenset[StreamDescriptor] | None) -> None:
         for writer in self._writers.values():

@@ -47,6 +47,7 @@ class StreamWriter:
     ) -> None:
         self.plan = plan
         self.received = self.sealed = self.written = self.committed = 0
+        self._published = plan.stage is None
         self._whole = self._tail = self._repeated = self._told = False
         self._layout, self._ledger, self._configuration, self._typing = layout, ledger, configuration, typing
         self._typist = Typist(plan.shape.fields)
@@ -59,6 +60,17 @@ class StreamWriter:
     def size(self) -> int:
         """Bytes of JSON that wait in memory."""
         return self._size + sum(typed.size for typed in self._typed)
+
+    @property
+    def visible(self) -> int:
+        """How many of the committed rows are where they can be seen."""
+        return self.committed if self._published else 0
+
+    @property
+    def waiting(self) -> int:
+        """How many of them are staged, for a later attempt to go on with."""
+        going_on = self.plan.stage is not None and self.plan.stage.covered
+        return self.committed if going_on and not self._published else 0
 
     @property
     def files(self) -> int:
@@ -204,6 +216,7 @@ class StreamWriter:
         """After the last row: swap a staged generation in if the stream is complete, else leave or drop it."""
         if complete:
             planner.end(self.plan)
+            self._published = True
         else:
             planner.discard(self.plan)
 

@@ -56,6 +56,7 @@ class TableDestination:
             database.opened([made.table.name for made in plans])
             for number, made in enumerate(plans):
                 self._writers[made.setup.stream] = StreamWriter(database, self._ledger, made, self._typing, number)
+        self._count()
         self._last_commit = time.monotonic()
         return list(held.values())
 
@@ -156,7 +157,7 @@ class TableDestination:
         if not all(map(self._opened.settled, staged)):
             self._commit(None)
         self._commit(complete)
-        return {stream: writer.committed for stream, writer in self._writers.items()}
+        return {stream: writer.visible for stream, writer in self._writers.items()}
 
     def _commit(self, complete: frozenset[StreamDescriptor] | None) -> None:
         """One transaction: covered rows, checkpoints, at the end the swaps, then the fence (rules 1, 3, 4, 5)."""
@@ -180,8 +181,13 @@ class TableDestination:
             database.committed()
         for writer in self._writers.values():
             writer.after_commit()
+        self._count()
         for checkpoint in pending.values():  # only now: its records are durable (rule 1)
             self._setup.committed(checkpoint)
+
+    def _count(self) -> None:
+        for stream, writer in self._writers.items():
+            self._setup.counted(stream, writer.visible, writer.waiting)
 
     def working(self) -> bool:
         """See Destination.working."""

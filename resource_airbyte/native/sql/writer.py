@@ -56,7 +56,7 @@ class StreamWriter:
         self._size = 0
         self._typed: deque[Typed] = deque()
         self._spill = Spill(database.private)
-        self._told = False
+        self._told, self._published = False, plan.stage is None
         self._delta, self._delta_made = database.dialect.temporary(f"_airbyte_delta_{number}"), False
         self._newest = Newest(database, plan.setup, plan.table) if plan.dedups else None
         self._repeated = None if plan.stage or plan.dedups else _repeated(ledger, plan)
@@ -65,6 +65,17 @@ class StreamWriter:
     def size(self) -> int:
         """Bytes of JSON that wait in memory."""
         return self._size + sum(typed.size for typed in self._typed)
+
+    @property
+    def visible(self) -> int:
+        """How many of the committed rows are where they can be seen."""
+        return self.committed if self._published else 0
+
+    @property
+    def waiting(self) -> int:
+        """How many of them are staged, for a later attempt to go on with."""
+        going_on = self.plan.stage is not None and self.plan.stage.covered
+        return self.committed if going_on and not self._published else 0
 
     @property
     def free(self) -> bool:
@@ -212,6 +223,7 @@ class StreamWriter:
             self._newest.collapse(self.plan.table.name.sql)
             self._newest.drop_deleted(self.plan.table.name.sql)
         publish(self._database, self._ledger, self.plan)
+        self._published = True
 
     def close(self) -> None:
         """Let go of what was never inserted."""

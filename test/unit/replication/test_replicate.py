@@ -110,6 +110,9 @@ class MemoryDestination:
         self.rows[chunk.stream] = self.rows.get(chunk.stream, 0) + len(chunk) - self.swallow
 
     def state(self, checkpoint: Checkpoint) -> None:
+        for stream, rows in self.rows.items():
+            if not self.silent_counts:
+                self.setup.counted(stream, rows, 0)
         self.setup.committed(checkpoint)
 
     def flush(self) -> None:
@@ -137,12 +140,15 @@ class Notes:
     lines: list[str] = field(default_factory=list)
     configurations: list[dict[str, Any]] = field(default_factory=list)
     on_configuration: Callable[[], None] = lambda: None
+    known: int | None = None
+    known_with: list[int | None] = field(default_factory=list)
 
     def committed(self, checkpoint: Checkpoint) -> None:
         self.checkpoints.append(checkpoint)
+        self.known_with.append(self.known)
 
     def progress(self, counts: dict[StreamDescriptor, Counts]) -> None:
-        """Not looked at here."""
+        self.known = counts[A].durable
 
     def line(self, level: str, origin: str, text: str) -> None:
         self.lines.append(f"{level} {origin}: {text}")
@@ -297,6 +303,20 @@ def test_a_failing_destination_is_told_of_and_everything_is_closed() -> None:
     assert (fault.origin, fault.message) == ("destination", "disk on fire")
     assert destination.closed
     assert source.stopped.is_set()
+
+
+def test_what_was_committed_is_known_of_a_destination_that_fails_and_told_before_its_checkpoint() -> None:
+    notes, steps = Notes(), [records(A, 3), state(A, 1), records(A, 2)]
+    outcome = run(ScriptedSource([*steps, records(B, 1)]), MemoryDestination(fail_at=3), notes)
+    faults(outcome)
+    assert notes.known_with == [3]
+    assert (outcome.counts[A].read, outcome.counts[A].durable) == (5, 3)
+    assert outcome.counts[B].durable is None
+
+
+def test_of_nothing_that_came_nothing_is_committed_whoever_does_not_say() -> None:
+    outcome = run(ScriptedSource([records(A, 1), records(A, 1)]), MemoryDestination(fail_at=1, silent_counts=True))
+    assert (outcome.counts[A].durable, outcome.counts[B].durable) == (None, 0)
 
 
 def test_a_new_configuration_is_stored_before_the_source_goes_on() -> None:

@@ -90,6 +90,27 @@ def test_records_of_an_attempt_are_counted_while_it_runs_and_never_become_fewer(
     assert total(api, "attempts_total") == 1
 
 
+@pytest.mark.parametrize(("epoch", "counted"), [(7, 60), (8, 20)])
+def test_records_that_waited_are_counted_once_a_later_attempt_has_gone_on_with_them(
+    api: Api, connection: Any, db: Database, epoch: int, counted: int
+) -> None:
+    job = api.post("connections/sync", {"connectionId": connection["connectionId"]})["job"]["id"]
+    first, second = stats(0), stats(20)
+    first["streams"][0].update(recordsWaiting=40, epoch=7)
+    second["streams"][0].update(recordsEmitted=20, bytesEmitted=200, epoch=epoch)
+    with db.begin() as tx:
+        jobs.open_attempt(tx, job)
+        jobs.close_attempt(tx, job, 0, "failed", first, [FAILED])
+    assert total(api, "records_committed_total") == 0
+    with db.begin() as tx:
+        jobs.open_attempt(tx, job)
+        jobs.close_attempt(tx, job, 1, "succeeded", second)
+        jobs.set_status(tx, job, "succeeded")
+    assert [total(api, f"{each}_committed_total") for each in ("records", "bytes")] == [counted, 10 * counted]
+    read = api.post("jobs/get", {"id": job})["job"]
+    assert read["aggregatedStats"]["recordsCommitted"] == counted
+
+
 def test_what_is_rolled_back_was_not_counted(api: Api, connection: Any, db: Database) -> None:
     job = api.post("connections/sync", {"connectionId": connection["connectionId"]})["job"]["id"]
 
