@@ -148,6 +148,18 @@ def failures(info: JobInfoRead) -> list[FailureReason]:
     return summary.failures if summary else []
 
 
+def warnings(info: JobInfoRead) -> list[str]:
+    """What is odd about the last attempt, though it need not have failed."""
+    last = info.attempts[-1].attempt if info.attempts else None
+    told = []
+    for each in last.stream_stats or () if last is not None else ():
+        claimed, sent = (each.stats.additional_stats or {}).get("claimed") or 0, each.stats.records_emitted or 0
+        if claimed > sent:
+            key = (each.stream_namespace, each.stream_name)
+            told.append(f"stream {title(key)}: the source counted {claimed:,.0f} records, but sent {sent:,}")
+    return told
+
+
 def preview(tables: list[TablePreview], file: str | None) -> list[str | Table]:
     """The first rows of each table, without the columns that are the destination's own."""
     blocks: list[str | Table] = []

@@ -92,7 +92,7 @@ class Run:
         done = info.job.status == "succeeded"
         streams = outcome.streams(info, self.connection, watched)
         failures = outcome.failures(info)
-        reasons = [failure_line(each) for each in failures]
+        reasons, warnings = [failure_line(each) for each in failures], outcome.warnings(info)
         rows, note = self._preview(info) if done else ([], None)
         data = {
             "job": {"id": info.job.id, "status": info.job.status, "attempts": len(info.attempts)},
@@ -101,6 +101,7 @@ class Run:
             **self._made(),
             "streams": outcome.as_data(streams),
             "failures": reasons,
+            "warnings": warnings,
             "failure_reasons": [each.wire() for each in failures],
             "preview": [each.wire() for each in rows],
         }
@@ -108,7 +109,7 @@ class Run:
         if rows:
             blocks += outcome.preview(rows, self._file())
         said = f"job {info.job.id} {_said(info.job.status)} after {watched.seconds:.1f} s"
-        messages = [said, *reasons, *([note] if note else [])]
+        messages = [said, *reasons, *(f"warning: {each}" for each in warnings), *([note] if note else [])]
         again = f"sync again: resource-airbyte content execute --name {shlex.quote(self.connection.name)}"
         hint = again if done else f"resource-airbyte logs --job {info.job.id}"
         return Result(data, blocks, messages, hint, code=0 if done else 1)

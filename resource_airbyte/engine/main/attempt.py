@@ -130,10 +130,20 @@ def told(counts: dict[StreamDescriptor, Counts]) -> list[wire.StreamCounts]:
             estimated_records=count.estimated_records,
             estimated_bytes=count.estimated_bytes,
             status=count.status,
-            additional_stats=None if count.seconds is None else {"seconds": round(count.seconds, 3)},
+            additional_stats=_more(count) or None,
         )
         for stream, count in counts.items()
     ]
+
+
+def _more(count: Counts) -> dict[str, float]:
+    """What Airbyte has no name for; the source's own count only where it has counted more than it has sent."""
+    more: dict[str, float] = {}
+    if count.seconds is not None:
+        more["seconds"] = round(count.seconds, 3)
+    if count.claimed > count.read:
+        more["claimed"] = count.claimed
+    return more
 
 
 def failure(fault: Fault) -> wire.Failure:

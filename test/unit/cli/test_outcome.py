@@ -57,6 +57,13 @@ def test_attempts_add_up() -> None:
     assert (found[0].records, found[0].committed, found[0].bytes) == (16, 10, 160)
 
 
+def test_a_source_that_counted_more_than_it_sent_is_warned_of() -> None:
+    made = attempt(0, "succeeded", users=(5, 5), items=(2, 2))
+    made["attempt"]["streamStats"][0]["stats"]["additionalStats"] = {"seconds": 1.5, "claimed": 8}
+    told = outcome.warnings(JobInfoRead.model_validate(job("succeeded", made)))
+    assert told == ["stream users: the source counted 8 records, but sent 5"]
+
+
 def test_the_reason_of_the_last_attempt_names_whose_fault_it_was() -> None:
     info = JobInfoRead.model_validate(job("failed", attempt(0, "failed", users=(1, 0))))
     told = [progress.failure_line(each) for each in outcome.failures(info)]

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from resource_airbyte.engine.main.attempt import told
 from resource_airbyte.engine.replication import replicate
 from resource_airbyte.engine.replication.counts import Counts, Fault, Outcome
 from resource_airbyte.engine.replication.replicate import Replication
@@ -317,6 +318,13 @@ def test_what_was_committed_is_known_of_a_destination_that_fails_and_told_before
 def test_of_nothing_that_came_nothing_is_committed_whoever_does_not_say() -> None:
     outcome = run(ScriptedSource([records(A, 1), records(A, 1)]), MemoryDestination(fail_at=1, silent_counts=True))
     assert (outcome.counts[A].durable, outcome.counts[B].durable) == (None, 0)
+
+
+@pytest.mark.parametrize(("claimed", "more"), [(5, None), (8, 8)])
+def test_a_source_that_counted_more_than_it_sent_is_told_of(claimed: int, more: int | None) -> None:
+    outcome = run(ScriptedSource([records(A, 5), state(A, 1, claimed)]))
+    (found, _) = told(outcome.counts)
+    assert (found.additional_stats or {}).get("claimed") == more
 
 
 def test_a_new_configuration_is_stored_before_the_source_goes_on() -> None:
