@@ -13,7 +13,7 @@ from resource_airbyte.cli.session import of
 from resource_airbyte.cli.tree import Format
 
 if TYPE_CHECKING:
-    from resource_airbyte.runtime.doctor import Check
+    from resource_airbyte.runtime.checks import Check
 
 EXAMPLES = """
     resource-airbyte manage doctor

@@ -22,7 +22,7 @@ from resource_airbyte.engine.orchestrator import limits
 from resource_airbyte.engine.orchestrator.assign import kept
 from resource_airbyte.engine.orchestrator.base import Orchestrator
 from resource_airbyte.engine.orchestrator.local import LocalOrchestrator
-from resource_airbyte.engine.orchestrator.run import Tools
+from resource_airbyte.engine.orchestrator.tools import Tools
 from resource_airbyte.engine.retention import Retention
 from resource_airbyte.engine.schedule import Schedule
 from resource_airbyte.engine.secrets import Box, Token

@@ -6,47 +6,19 @@ import concurrent.futures
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 from resource_airbyte import process
-from resource_airbyte.errors import EngineFault, PortTaken, ResourceError
+from resource_airbyte.errors import EngineFault, ResourceError
 from resource_airbyte.runtime import claim
 from resource_airbyte.runtime import instance as daemon
+from resource_airbyte.runtime.checks import GB, Check, failed, free, ok, private, space, warn
 from resource_airbyte.runtime.choice import chosen
 from resource_airbyte.runtime.datadir import DataDir
-from resource_airbyte.runtime.disk import free_bytes
-from resource_airbyte.runtime.ports import check_port
 from resource_airbyte.settings import Settings
 
-GB = 1 << 30
 OLDEST_PYTHON = (3, 11)
-DISK_LOW, DISK_FULL = 2 * GB, GB // 4
 MEMORY_LOW = GB // 2
 PRIVATE = 0o700
-
-
-@dataclass(frozen=True)
-class Check:
-    """What one look has found. `level` is ok, warn (it works, but) or fail; `hint` is what to type then."""
-
-    name: str
-    level: str
-    message: str
-    hint: str | None = None
-
-
-def ok(name: str, message: str) -> Check:
-    return Check(name, "ok", message)
-
-
-def warn(name: str, message: str, hint: str | None = None) -> Check:
-    return Check(name, "warn", message, hint)
-
-
-def failed(name: str, error: ResourceError) -> Check:
-    """A check that ended with one of our errors, which says what to do."""
-    return Check(name, "fail", error.message, error.hint)
 
 
 def examine(settings: Settings) -> list[Check]:
@@ -122,30 +94,9 @@ def _secrets_of_daemon(settings: Settings) -> Iterator[Check]:
         yield private(data.path / name)
 
 
-def private(path: Path) -> Check:
-    """Whether a file that holds a secret is there, and its owner's alone."""
-    if not path.is_file():
-        hint = "restore it from a backup; or make a new one: resource-airbyte manage install --force"
-        return Check(path.name, "fail", f"{path} is missing", hint)
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        return Check(path.name, "fail", f"{path} can be read by others (mode {mode:04o})", f"chmod 600 {path}")
-    return ok(path.name, f"there, and only its owner reads it (mode {mode:04o})")
-
-
 def _disk(settings: Settings) -> Iterator[Check]:
     for name, path in (("disk of data", settings.data_dir), ("disk of cache", settings.cache_dir)):
         yield space(name, path, "free some space; connectors that nothing needs: resource-airbyte manage prune")
-
-
-def space(name: str, path: Path, hint: str) -> Check:
-    """How much is free on the file system that this path is on, or will be."""
-    nearest = next((each for each in (path, *path.parents) if each.is_dir()), Path("/"))
-    free = free_bytes(nearest)
-    text = f"{free / GB:.1f} GB are free ({path})"
-    if free < DISK_FULL:
-        return Check(name, "fail", text, hint)
-    return warn(name, text, hint) if free < DISK_LOW else ok(name, text)
 
 
 def _memory(settings: Settings) -> Iterator[Check]:
@@ -191,15 +142,6 @@ def _ports(settings: Settings) -> Iterator[Check]:
             yield ok(f"port {port or 'any'}", "ours" if port else f"{name} takes one that is free")
             continue
         yield free(port, name)
-
-
-def free(port: int, setting: str, who: str | None = None) -> Check:
-    """Whether a port that we do not hold ourselves could be ours."""
-    try:
-        check_port(port, setting, who)
-    except PortTaken as error:
-        return failed(f"port {port}", error)
-    return ok(f"port {port}", "free")
 
 
 def _stack(settings: Settings) -> Iterator[Check]:

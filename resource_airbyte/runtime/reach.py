@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from resource_airbyte import process
-from resource_airbyte.runtime.doctor import Check, ok, warn
+from resource_airbyte.runtime.checks import Check, ok, warn
 from resource_airbyte.settings import Settings
 
 # One that is small, pure Python and as old as connectors are.

@@ -18,7 +18,7 @@ from resource_airbyte.engine.connectors.launch import Launchers
 from resource_airbyte.engine.connectors.specs import Specs
 from resource_airbyte.engine.orchestrator.base import Probe
 from resource_airbyte.engine.orchestrator.local import LocalOrchestrator
-from resource_airbyte.engine.orchestrator.run import Tools
+from resource_airbyte.engine.orchestrator.tools import Tools
 from resource_airbyte.engine.secrets import Box
 from resource_airbyte.engine.store import actors, connections, jobs, states, workspaces
 from resource_airbyte.engine.store.database import Database

@@ -17,8 +17,8 @@ import pytest
 
 from resource_airbyte.errors import Conflict, EngineFault, PortTaken, RuntimeFault
 from resource_airbyte.runtime import image
+from resource_airbyte.runtime.checks import Check
 from resource_airbyte.runtime.compose import Compose
-from resource_airbyte.runtime.doctor import Check
 from resource_airbyte.runtime.stack import command, containers, diagnosis, engine, stack, variables
 from resource_airbyte.runtime.stack.engine import Engine
 from resource_airbyte.runtime.stack.stack import Stack

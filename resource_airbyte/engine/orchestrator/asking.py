@@ -24,7 +24,7 @@ from .renewal import folded
 from .turns import Closed, Turns
 
 if TYPE_CHECKING:
-    from .run import Tools
+    from .tools import Tools
 
 ENDING = 5.0  # seconds that a probe may take to notice that its connector was ended
 SWEEP = 0.2  # and between two looks for connectors that it may have started meanwhile

@@ -24,8 +24,9 @@ from ..store import jobs
 from .asking import Asking
 from .base import Probe
 from .limits import Capacity, Claims, claims, obstacle
-from .run import Result, Run, Tools
+from .run import Result, Run
 from .settling import fail, interrupt, settle
+from .tools import Tools
 
 # Seconds between two tries to store how an attempt ended, while the store cannot be used.
 FIRST_TRY, LAST_TRY = 1.0, 30.0

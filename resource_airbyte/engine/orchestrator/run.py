@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,14 +14,10 @@ from sqlalchemy.orm import Session
 
 from ...errors import DatabaseUnreachable, DataDirUnusable, Fenced, NotFound, ResourceError
 from ...protocol.messages import StreamDescriptor
-from ...settings import Settings
 from ..connectors.catalog import Catalog, Connector
-from ..connectors.launch import Launch, Launchers
+from ..connectors.launch import Launch
 from ..connectors.redact import Redactor
-from ..connectors.specs import Specs
-from ..secrets import Box
 from ..store import actors, connections, jobs, states
-from ..store.database import Database
 from . import assignment as wire
 from . import reasons, room
 from .assign import assignment, kept, modes, refreshes
@@ -36,26 +31,13 @@ from .ready import ready
 from .renewal import folded, outdated
 from .schema_refresh import SchemaRefresh
 from .settling import interrupt
+from .tools import Tools
 
 SAVE_STATS = 0.5  # seconds between two writes of an attempt's statistics
 KILL_AFTER = 5.0  # seconds that a cancelled attempt has to end by itself
 PATIENCE, PAUSE = 30.0, 0.25  # seconds that the database may be away, as when it is started anew, and between two tries
 T = TypeVar("T")
 log = logging.getLogger("worker")
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What every attempt needs, wired once. `catalog` is asked anew each time: custom connectors may have come."""
-
-    settings: Settings
-    db: Database
-    box: Box
-    catalog: Callable[[], Catalog]
-    launchers: Launchers
-    specs: Specs
-    log_dir: Path
-    mark: str
 
 
 @dataclass(frozen=True)

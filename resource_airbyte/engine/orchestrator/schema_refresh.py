@@ -30,7 +30,7 @@ from .probes import run_probe
 from .reasons import PLATFORM
 
 if TYPE_CHECKING:
-    from .run import Tools
+    from .tools import Tools
 
 HOUR = 3600.0
 SWEEP = 0.1  # seconds between two looks for a connector that is to end

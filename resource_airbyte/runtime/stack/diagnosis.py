@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from resource_airbyte.errors import EngineFault, ResourceError
 from resource_airbyte.runtime import claim, image
+from resource_airbyte.runtime.checks import Check, failed, free, ok, private, space, warn
 from resource_airbyte.runtime.datadir import DataDir
-from resource_airbyte.runtime.doctor import Check, failed, free, ok, private, space, warn
 from resource_airbyte.runtime.stack import command, containers, preflight, secret, variables
 from resource_airbyte.runtime.stack.containers import Container
 from resource_airbyte.runtime.stack.faults import REPAIR

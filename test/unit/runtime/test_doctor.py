@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from resource_airbyte.runtime import disk, doctor, reach
+from resource_airbyte.runtime import checks, disk, doctor, reach
+from resource_airbyte.runtime.checks import Check
 from resource_airbyte.runtime.datadir import DataDir
-from resource_airbyte.runtime.doctor import Check
 from resource_airbyte.runtime.embedded import Embedded
 from resource_airbyte.settings import Settings
 
@@ -85,7 +85,7 @@ def test_a_taken_port_is_found(flags: dict[str, Any]) -> None:
 def test_a_disk_that_fills_up_is_found(
     installed: Settings, monkeypatch: pytest.MonkeyPatch, free: int, level: str
 ) -> None:
-    monkeypatch.setattr(doctor, "free_bytes", lambda _: free)
+    monkeypatch.setattr(checks, "free_bytes", lambda _: free)
     assert look(installed)["disk of data"].level == level
 
 

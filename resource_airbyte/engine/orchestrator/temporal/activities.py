@@ -21,8 +21,9 @@ from temporalio.service import RPCError
 from ....errors import DatabaseUnreachable, ResourceError, RuntimeFault
 from ...store import jobs, probes
 from ..asking import Asking
-from ..run import Result, Run, Tools
+from ..run import Result, Run
 from ..settling import fail
+from ..tools import Tools
 from . import letters
 from .admission import Admission
 from .plainly import plainly

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from ....errors import RuntimeFault
 from ...store import jobs, queue
 from ..limits import Capacity, Claims, claims, obstacle
-from ..run import Tools
 from ..settling import interrupt, settle
+from ..tools import Tools
 from .workflow import Step
 
 

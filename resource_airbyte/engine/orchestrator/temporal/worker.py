@@ -15,7 +15,7 @@ from temporalio.worker import Worker
 from temporalio.workflow import NondeterminismError
 
 from ..asking import Asking
-from ..run import Tools
+from ..tools import Tools
 from . import link
 from .activities import Activities
 from .workflow import ATTEMPTS, JOBS, PROBES, JobWorkflow, ProbeWorkflow
