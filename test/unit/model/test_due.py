@@ -192,7 +192,7 @@ def walk(zone: str, start: datetime, end: datetime) -> list[tuple[datetime, date
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     expressions(),
     some.sampled_from(ZONES),

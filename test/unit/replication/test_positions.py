@@ -31,7 +31,7 @@ def held(draw: st.DrawFn) -> list[Checkpoint]:
     return [Checkpoint(key, draw(SMALL), draw(SMALL), draw(SMALL), draw(st.uuids()).bytes) for key in chosen]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(held(), held())
 def test_the_newer_one_of_the_same_epoch_and_generation_counts(
     stored: list[Checkpoint], there: list[Checkpoint]

@@ -100,6 +100,7 @@ def test_what_was_sealed_before_still_opens_in_the_process_that_is_at_work_on_it
     assert instance.box.open(under_way) == {"a": 1}
 
 
+@pytest.mark.slow  # some twenty processes
 def test_a_rotation_killed_at_any_step_loses_nothing_and_is_brought_to_its_end(template: Path, tmp_path: Path) -> None:
     argv = [sys.executable, str(KILLED), str(template), str(tmp_path)]
     done = process.run(argv, timeout=50, env=process.part_environment())
