@@ -122,14 +122,16 @@ def test_it_works_through_a_link_and_from_anywhere(ready: Machine, tmp_path: Pat
 
 def test_it_costs_little_beyond_python_itself(ready: Machine) -> None:
     python = ready.environments()[0] / "bin" / "python"
-    with_it = min(_seconds([CLI, "--no-such-flag"], ready.env) for _ in range(5))
     env = {
         **ready.env,
         "PYTHONPATH": str(REPOSITORY),
         "PYTHONPYCACHEPREFIX": str(ready.cache / "resource-airbyte" / "pycache"),
     }
-    without = min(_seconds([python, "-P", "-m", "resource_airbyte", "--no-such-flag"], env) for _ in range(5))
-    assert with_it - without < 0.06  # 8 ms on an idle machine
+    bare: list[str | Path] = [python, "-P", "-m", "resource_airbyte", "--no-such-flag"]
+    # In turn, so that what else the machine does hits both; the quickest of each, because it only ever adds.
+    both = [(_seconds([CLI, "--no-such-flag"], ready.env), _seconds(bare, env)) for _ in range(12)]
+    with_it, without = map(min, zip(*both, strict=True))
+    assert with_it - without < 0.08  # 8 ms on an idle machine
 
 
 def test_nothing_is_written_into_a_clone_that_cannot_be_written(ready: Machine, tmp_path: Path) -> None:
@@ -165,6 +167,7 @@ def test_pip_alone_will_do(machine: Machine) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_shim_that_fails_after_each_pip_does_no_harm(machine: Machine) -> None:
     machine.python(before=f'case "$*" in *"pip "*install*) {BASE} "$@"; echo cannot rehash >&2; exit 1;; esac')
     ran = machine.run("--version")

@@ -1,7 +1,7 @@
 """The native DuckDB destination passes the suite of all destinations.
 
-With the longer tests: each case opens files a few times, which is a tenth of a second in DuckDB. What the suite is about,
-`native/sql`, is held to it with SQLite each time; the fault suite and the integration tests load DuckDB as well.
+With the longer tests: each case opens files a few times, which is a tenth of a second in DuckDB. What the suite is
+about, `native/sql`, is held to it with SQLite each time; the fault suite and the integration tests load DuckDB as well.
 """
 
 from __future__ import annotations
