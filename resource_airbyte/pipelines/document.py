@@ -11,6 +11,7 @@
 A source or a destination alone is what stands under its key there. A connection alone names its two ends,
 `source: people` and `destination: warehouse`; a pipeline describes at least one of them. Airbyte's own bodies
 (`sourceDefinitionId`, `connectionConfiguration`, `syncCatalog`, …) are read too, also those that the API gave out.
+docs/content-files.md tells of every key.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from resource_airbyte.errors import UsageError
-from resource_airbyte.pipelines import own, positions, schedule, variables
+from resource_airbyte.pipelines import namespaces, own, positions, schedule, variables
 from resource_airbyte.pipelines.near import did_you_mean
 from resource_airbyte.pipelines.own import SIDES, ConnectorDocument, Side
 from resource_airbyte.pipelines.positions import Source, Trail
@@ -300,8 +301,7 @@ def _options(section: Section) -> dict[str, Any]:
             options["scheduleData"] = data
     if (prefix := section.value.get("prefix")) is not None:
         options["prefix"] = section.text("prefix") if prefix != "" else ""
-    if (namespace := section.text("namespace")) is not None:
-        options.update(_namespace(namespace))
+    options.update(namespaces.read(section))
     if (status := section.choice("status", ("active", "inactive"))) is not None:
         options["status"] = status
     if (policy := section.choice("schema_changes", SCHEMA_CHANGES)) is not None:
@@ -312,12 +312,6 @@ def _options(section: Section) -> dict[str, Any]:
             raise section.error(f"must be true or false, not {backfill!r}", "backfill")
         options["backfillPreference"] = word
     return options
-
-
-def _namespace(text: str) -> dict[str, str]:
-    if text in ("source", "destination"):
-        return {"namespaceDefinition": text}
-    return {"namespaceDefinition": "customformat", "namespaceFormat": text}
 
 
 def _streams(section: Section) -> tuple[StreamDocument, ...] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from resource_airbyte.model import cron
 from resource_airbyte.pipelines.near import did_you_mean
@@ -42,8 +43,20 @@ def _mapping(section: Section) -> Schedule:
         if key in section:
             raise section.error(f"a {kind} schedule has no {key!r}", key)
     if kind == "cron":
-        return "cron", {"cron": {"cronExpression": _cron(section), "cronTimeZone": section.text("timezone") or "UTC"}}
+        return "cron", {"cron": {"cronExpression": _cron(section), "cronTimeZone": _zone(section)}}
     return ("basic", {"basicSchedule": _every(section)}) if kind == "basic" else ("manual", None)
+
+
+def _zone(section: Section) -> str:
+    name = section.text("timezone") or "UTC"
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        known = available_timezones()
+        if known:  # a machine without any leaves that to the server
+            hint = did_you_mean(name, sorted(known)) or "write for example Europe/Berlin, or UTC"
+            raise section.error(f"{name!r} is no time zone", "timezone", hint) from None
+    return name
 
 
 def _every(section: Section) -> dict[str, Any]:

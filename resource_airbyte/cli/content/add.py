@@ -37,6 +37,8 @@ FilePath = Annotated[Path | None, typer.Option("--file", "-f", metavar="FILE", h
         A connector:    {kind: source, name: My people, path: ./manifest.yaml}   or package: my-source==1.2.3
         A pipeline:     {name: orders, source: {…}, destination: {…}, sync: {streams: [users], schedule: manual}}
 
+        Every key, with an example: docs/content-files.md. What is wrong in a file is told with its line.
+
         Secrets need not stand in the file. ${NAME} is filled in now, from your environment, and stored encrypted;
         ${env:NAME}, ${file:/path} and ${keyring:service/name} are stored as they stand and filled in at each start.
     """),

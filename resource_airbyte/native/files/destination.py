@@ -95,7 +95,7 @@ class FilesDestination:
             if other != stream.stream:
                 raise refused(
                     f"The streams {other} and {stream.stream} would share the directory of {stream.name}",
-                    hint="Give the connection a prefix or a namespace that keeps them apart",
+                    hint="Keep them apart by sync: {namespace: source}, or by a connection for each, with a prefix",
                 )
         with self._ledger.database.transaction():
             self._ledger.check()

@@ -92,7 +92,7 @@ class TableDestination:
             if other != stream.stream:
                 raise refused(
                     f"The streams {other} and {stream.stream} would share the table {name}",
-                    hint="Give the connection a prefix or a namespace that keeps them apart",
+                    hint="Keep them apart by sync: {namespace: source}, or by a connection for each, with a prefix",
                 )
         return [plan(database, self._ledger, setup.connection_id, stream) for stream in setup.streams]
 

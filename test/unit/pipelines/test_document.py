@@ -99,6 +99,36 @@ def test_a_span_that_is_none_is_answered_with_what_is_wrong_with_it(content: Any
     assert (caught.value.hint or "").startswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("namespace", "expected"),
+    [
+        ("Source", {"namespaceDefinition": "source"}),
+        ("staging", {"namespaceDefinition": "customformat", "namespaceFormat": "staging"}),
+        ("source_${SOURCE_NAMESPACE}", {"namespaceFormat": "source_${SOURCE_NAMESPACE}"}),
+    ],
+)
+def test_a_namespace_is_the_source_s_the_destination_s_or_a_name(
+    content: Any, namespace: str, expected: dict[str, str]
+) -> None:
+    document = content(f'name: a\nsource: x\ndestination: y\nsync: {{namespace: "{namespace}"}}\n')
+    assert expected.items() <= document.connection.options.items()
+
+
+@pytest.mark.parametrize(
+    ("sync", "at", "hint"),
+    [
+        ("namespace: sourc", "namespace", "did you mean source?"),
+        ("namespace: destinaton", "namespace", "did you mean destination?"),
+        ('schedule: {expression: "0 3 * * *", timezone: Europe/Berln}', "schedule.timezone", "Europe/Berlin"),
+    ],
+)
+def test_a_word_that_was_mistyped_is_told_with_its_line(content: Any, sync: str, at: str, hint: str) -> None:
+    with pytest.raises(InvalidDocument) as caught:
+        content(f"name: a\nsource: x\ndestination: y\nsync:\n  {sync}\n")
+    assert (caught.value.details["path"], caught.value.details["line"]) == (f"sync.{at}", 5)
+    assert hint in (caught.value.hint or "")
+
+
 def test_an_unknown_key_is_answered_with_the_one_that_was_meant(content: Any) -> None:
     with pytest.raises(InvalidDocument) as caught:
         content("name: a\nconnector: source-faker\nconfigg: {}\n")
