@@ -47,7 +47,7 @@ class Transport:
         """`say` gets a sentence now and then while a request takes long that is allowed to."""
         self.endpoint, self.timeout, self._say = endpoint, timeout, say
         socket = self._socket = _usable(endpoint)
-        self.where = f"{endpoint.base_url} (socket {socket})" if socket else endpoint.base_url
+        self.where = _where(endpoint, socket)
         local = socket is not None or (urlsplit(endpoint.base_url).hostname or "") in _LOOPBACK
         plain = endpoint.base_url.startswith("http:")  # without TLS there is no need to load certificates
         if transport is None and (socket or plain):
@@ -162,6 +162,14 @@ class Transport:
                 f"the answer to {path} is not a {returns.__name__}: {at}: {first['msg']}",
                 hint="resource-airbyte status shows the version of the server",
             ) from None
+
+
+def _where(endpoint: Endpoint, socket: str | None) -> str:
+    """How messages call it. Port 0 means one that is chosen at the start: until then there is no URL."""
+    unknown = urlsplit(endpoint.base_url).port == 0
+    if unknown:
+        return f"the socket {socket or endpoint.socket}" if socket or endpoint.socket else "a port chosen at its start"
+    return f"{endpoint.base_url} (socket {socket})" if socket else endpoint.base_url
 
 
 def _usable(endpoint: Endpoint) -> str | None:

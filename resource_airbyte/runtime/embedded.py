@@ -10,6 +10,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from resource_airbyte import process
 from resource_airbyte.client.endpoint import Endpoint
@@ -187,8 +188,9 @@ class Embedded:
 
     def credentials(self) -> tuple[Credential, ...]:
         endpoint = self.endpoint()
+        url = Credential("url", endpoint.base_url, False, "AIRBYTE_URL", "where the API answers")
         return (
-            Credential("url", endpoint.base_url, False, "AIRBYTE_URL", "where the API answers"),
+            *(() if urlsplit(endpoint.base_url).port == 0 else (url,)),  # port 0: it is chosen at the start
             Credential("socket", str(endpoint.socket), False, "AIRBYTE_SOCKET", "the same API on a Unix socket"),
             Credential("token", endpoint.token or "", True, "AIRBYTE_TOKEN", "the bearer token of the API"),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -176,6 +177,11 @@ def wanted(
             raise NotExecutable(f"the connection {connection.name!r} was paused: {reason}")
         raise NotExecutable(
             f"the connection {connection.name!r} is {connection.status}", hint="set its status to active, then sync it"
+        )
+    if not streams and not connection.sync_catalog["streams"]:
+        raise NotExecutable(
+            f"the source of the connection {connection.name!r} had no streams when it was discovered last",
+            hint=f"look again: resource-airbyte content discover --name {shlex.quote(connection.name)} --apply",
         )
     if not streams and not selected_streams(connection):
         raise NotExecutable(f"the connection {connection.name!r} has no selected stream", hint="select at least one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Literal
 
@@ -25,7 +26,8 @@ class Refreshes:
     def refresh(self, connection_id: str, mode: str, streams: Streams = None) -> int:
         """`truncate` replaces what the destination has, once everything is read again; `merge` keeps it."""
         with self._context.db.read() as tx:
-            destination = actors.get(tx, connections.get(tx, connection_id).destination_id, "destination")
+            connection = connections.get(tx, connection_id)
+            destination = actors.get(tx, connection.destination_id, "destination")
         connector = self._context.connector(destination.definition_id, "destination")
         if not connector.supports_refreshes:
             raise NotExecutable(
@@ -39,14 +41,16 @@ class Refreshes:
         if streams is not None and not streams:
             raise InvalidDocument("streams: is empty", hint="name a stream; connections/clear clears all of them")
         with self._context.db.read() as tx:
-            destination = actors.get(tx, connections.get(tx, connection_id).destination_id, "destination")
+            connection = connections.get(tx, connection_id)
+            destination = actors.get(tx, connection.destination_id, "destination")
         connector = self._context.connector(destination.definition_id, "destination")
         modes = known_modes(self._context, destination.id)
         if not connector.supports_refreshes and modes is not None and "overwrite" not in modes:
             raise NotExecutable(
                 f"{connector.short} only adds rows, and cannot remove any",
                 hint="remove them there, and forget the state: "
-                "resource-airbyte content state set --name NAME --file FILE with stateType not_set",
+                f"resource-airbyte content state set --name {shlex.quote(connection.name)} --file FILE "
+                "with stateType not_set",
             )
         return self._start(connection_id, kind, streams)
 

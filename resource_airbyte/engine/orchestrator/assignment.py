@@ -116,8 +116,8 @@ class StreamCounts(Struct, omit_defaults=True, rename="camel"):
     """What happened to one stream in one attempt. `records_committed` is absent while, or because, nobody says;
     `records_waiting` are durable, but only to be seen once a later attempt has gone on with them.
 
-    `additional_stats` has `seconds`, from the first to the last that came of the stream, and `claimed`, the source's own
-    count of its records, where that is more than came.
+    `additional_stats` has `seconds`, from the first to the last that came of the stream, and `claimed`, the source's
+    own count of its records, where that is more than came.
     """
 
     name: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import zlib
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, LargeBinary, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from resource_airbyte.engine.store import jobs, states
+from resource_airbyte.engine.store import connections, jobs, states
 from resource_airbyte.engine.store.base import Base, now
 from resource_airbyte.engine.store.states import StateKey
 from resource_airbyte.errors import NotFound
@@ -106,9 +107,10 @@ def get(tx: Session, connection_id: str, point_id: int) -> Point:
     """NotFound also for a point of another connection."""
     point = tx.get(Point, point_id)
     if point is None or point.connection_id != connection_id:
+        name = connections.get(tx, connection_id).name
         raise NotFound(
-            f"the state of this connection has no point {point_id} in its history",
-            hint="its points: resource-airbyte content state history --name NAME",
+            f"the state of the connection {name!r} has no point {point_id} in its history",
+            hint=f"its points: resource-airbyte content state history --name {shlex.quote(name)}",
         )
     return point
 

@@ -180,6 +180,17 @@ def test_the_unix_socket_goes_before_tcp(tmp_path: Path) -> None:
         server.join(5)
 
 
+@pytest.mark.parametrize(
+    ("socket_path", "where"), [(Path("/tmp/nobody/s"), "the socket /tmp/nobody/s"), (None, "a port ")]
+)
+def test_a_port_that_is_chosen_at_the_start_is_not_named_before(socket_path: Path | None, where: str) -> None:
+    airbyte = Airbyte(Endpoint("http://127.0.0.1:0/api", "t", socket_path))
+    with pytest.raises(errors.ResourceError) as caught:
+        airbyte.health()
+    assert f"nothing answers at {where}" in caught.value.message
+    assert ":0" not in caught.value.message
+
+
 def _answer_once(listener: socket.socket) -> None:
     connection, _ = listener.accept()
     with connection:

@@ -44,6 +44,14 @@ def test_what_is_absent_from_an_update_stays(api: Api, connection: Any) -> None:
     assert api.post("connections/update", body) == {**updated, "status": "inactive", "name": "new"}
 
 
+def test_a_connection_whose_source_has_no_streams_says_so(api: Api, connection: Any) -> None:
+    body = {"connectionId": connection["connectionId"], "syncCatalog": {"streams": []}}
+    api.post("connections/update", body)
+    refused = sync(api, connection, 422)
+    assert "had no streams" in refused["message"]
+    assert "content discover --name 'people to ware'" in refused["details"]["hint"]
+
+
 def test_a_deleted_connection_leaves_a_tombstone(api: Api, connection: Any, workspace: str) -> None:
     api.post("connections/delete", {"connectionId": connection["connectionId"]}, 204)
     api.post("connections/get", {"connectionId": connection["connectionId"]}, 404)

@@ -170,7 +170,8 @@ def test_a_state_has_a_history_and_can_go_back(api: Api, connection: Any, db: Da
     found = api.post("state/history", {**here, "limit": 2})["points"]
     told = [(each["cause"], each["note"]) for each in found]
     assert told == [("restore", f"point {second}"), ("restore", f"point {first}, stream users")]
-    api.post("state/history/get", {**here, "point": 99}, 404)
+    lost = api.post("state/history/get", {**here, "point": 99}, 404)
+    assert lost["details"]["hint"].endswith("content state history --name 'people to ware'")
     api.post("connections/sync", here)
     api.post("state/restore", {**here, "point": first}, 423)
     api.post("connections/delete", here, 204)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,23 +61,24 @@ def read(file: Path, connection: ConnectionRead, current: ConnectionState, only:
     With `only`, the file may hold a whole state, of which their part is taken; or, of a single stream, the bare object
     that its source has written.
     """
-    value = _value(file)
+    value = _value(file, connection)
     if len(only) == 1 and "stateType" not in value:
-        wanted = _model({"stateType": "stream", "streamState": [_entry(only[0], value)]}, file)
+        wanted = _model({"stateType": "stream", "streamState": [_entry(only[0], value)]}, file, connection)
     else:
-        wanted = _model(value, file)
+        wanted = _model(value, file, connection)
     wanted.connection_id = connection.connection_id
     _know(wanted, connection, current, file)
     return merged(current, wanted, only) if only else wanted
 
 
-def _value(file: Path) -> dict[str, Any]:
+def _value(file: Path, connection: ConnectionRead) -> dict[str, Any]:
     from resource_airbyte.pipelines import positions
 
     path = file.expanduser()
     source = positions.parse(sys.stdin.read(), Path("stdin")) if str(file) == "-" else positions.read(path)
     if not isinstance(source.value, dict):
-        raise source.error((), "a state is an object with a stateType", "resource-airbyte content state get shows one")
+        hint = f"resource-airbyte content state get --name {shlex.quote(connection.name)} shows one"
+        raise source.error((), "a state is an object with a stateType", hint)
     return source.value
 
 
@@ -85,7 +87,7 @@ def _entry(key: Key, blob: Any) -> dict[str, Any]:
     return {"streamDescriptor": {"name": key[1], **namespace}, "streamState": blob}
 
 
-def _model(value: dict[str, Any], file: Path) -> ConnectionState:
+def _model(value: dict[str, Any], file: Path, connection: ConnectionRead) -> ConnectionState:
     from pydantic import ValidationError
 
     from resource_airbyte.model.state import ConnectionState
@@ -95,7 +97,8 @@ def _model(value: dict[str, Any], file: Path) -> ConnectionState:
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         at = ".".join(str(part) for part in first["loc"])
-        hint = "resource-airbyte content state get --name NAME shows what a state looks like"
+        name = shlex.quote(connection.name)
+        hint = f"resource-airbyte content state get --name {name} shows what a state looks like"
         raise InvalidDocument(f"{file}: {at}: {first['msg']}", hint=hint) from None
 
 
