@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 # A preview is a glance: what does not fit on a screen is left out, and said to be.
-MOST_COLUMNS = 8
+MOST_COLUMNS, MOST_TABLES = 8, 10
 SHORTEST = 0.05  # seconds; what is less is shown as 0.0
 
 
@@ -161,9 +161,9 @@ def warnings(info: JobInfoRead) -> list[str]:
 
 
 def preview(tables: list[TablePreview], file: str | None) -> list[str | Table]:
-    """The first rows of each table, without the columns that are the destination's own."""
+    """The first rows of the first tables, without the columns that are the destination's own."""
     blocks: list[str | Table] = []
-    for each in tables:
+    for each in tables[:MOST_TABLES]:
         columns = [index for index, name in enumerate(each.columns) if not name.startswith("_airbyte_")]
         names = [each.columns[index] for index in columns[:MOST_COLUMNS]]
         rows = [[_readable(row[index]) for index in columns[:MOST_COLUMNS]] for row in each.rows]
@@ -174,6 +174,8 @@ def preview(tables: list[TablePreview], file: str | None) -> list[str | Table]:
             blocks.append(Table(names, rows))
         if rows and len(columns) > MOST_COLUMNS:
             blocks.append(f"… and {len(columns) - MOST_COLUMNS} more columns")
+    if len(tables) > MOST_TABLES:
+        blocks += ["", f"… and {len(tables) - MOST_TABLES} more tables"]
     return blocks
 
 

@@ -11,6 +11,7 @@ from resource_airbyte.cli.content import options, outcome, progress
 from resource_airbyte.client import Endpoint
 from resource_airbyte.client.api import Airbyte
 from resource_airbyte.errors import UsageError
+from resource_airbyte.model.connections import TablePreview
 from resource_airbyte.model.jobs import JobInfoRead
 
 
@@ -158,3 +159,14 @@ def test_a_time_that_is_shown_as_none_gives_no_rate() -> None:
     quick = outcome.StreamOutcome("orders", 1000, 1000, 1, 0.001, "synced")
     slow = outcome.StreamOutcome("orders", 1000, 1000, 1, 0.1, "synced")
     assert (quick.rate, slow.rate) == (None, 10_000)
+
+
+def test_of_very_many_tables_the_first_are_shown_and_the_others_counted() -> None:
+    tables = [
+        TablePreview(stream_name=f"s{number}", table=f"main.s{number}", columns=["id"], rows=[[1]], row_count=1)
+        for number in range(1000)
+    ]
+    shown = [block for block in outcome.preview(tables, None) if isinstance(block, str) and block]
+    assert shown[0].startswith("s0: 1 row")
+    assert shown[-1] == "… and 990 more tables"
+    assert len(shown) == 11
