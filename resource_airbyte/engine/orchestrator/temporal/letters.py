@@ -86,10 +86,10 @@ def _error(told: dict[str, Any]) -> ResourceError:
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
-    raise NotImplementedError(f"{type(value)} in a connector")
+    raise TypeError(f"{type(value)} in a connector")
 
 
 def _path(kind: type, value: Any) -> Any:
     if kind is Path:
         return Path(value)
-    raise NotImplementedError(f"{kind} in a connector")
+    raise TypeError(f"{kind} in a connector")
