@@ -31,6 +31,7 @@ FOREIGN = ("PYTHON", "__PYVENV", "LD_PRELOAD", "LD_AUDIT", "DYLD_")
 KEYRING = "PYTHON_KEYRING_"  # by these a user says which keyring is asked for secrets
 # A child started with this in its environment can be found and ended again, even after its parent was killed.
 MARK = "RESOURCE_AIRBYTE_MARK"
+ZOMBIE_LOOK = 1.0  # seconds between two looks whether one that is waited for is there in name only
 GRACE = 5.0
 CUT = "…".encode()  # by this, half a secret at the end of a text is found
 TAIL_BLOCK, TAIL_KEPT, TAIL_MOST = 64 << 10, 16 << 10, 16 << 20
@@ -313,16 +314,27 @@ def alive(pid: int, started: float | None = None) -> bool:
 
 
 def wait_gone(pid: int, timeout: float) -> bool:
-    """Wait until a process that need not be our child has ended; False when it still runs after `timeout` seconds."""
+    """Wait until a process that need not be our child has ended; False when it still runs after `timeout` seconds.
+
+    One that has ended and whose parent has not asked for its end yet (a zombie) has ended as well.
+    """
     import psutil
 
+    until = time.monotonic() + timeout
     try:
-        psutil.Process(pid).wait(max(timeout, 0.0))
+        found = psutil.Process(pid)
+        while True:
+            left = max(until - time.monotonic(), 0.0)
+            try:
+                found.wait(min(left, ZOMBIE_LOOK))
+                return True
+            except psutil.TimeoutExpired:
+                if found.status() == psutil.STATUS_ZOMBIE:
+                    return True
+                if left <= ZOMBIE_LOOK:
+                    return False
     except psutil.NoSuchProcess:
         return True
-    except psutil.TimeoutExpired:
-        return False
-    return True
 
 
 def started_at(pid: int | None = None) -> float:
