@@ -6,6 +6,7 @@ It never opens the metadata database, and it ends when its parent's end of the s
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -46,17 +47,22 @@ class Channel:
 
     def listen(self, stop: Callable[[bool], None]) -> None:
         """Handle what the parent says until its end closes; then nobody is left to work for."""
-        for line in self._incoming:
-            message = wire.from_parent(line)
-            if isinstance(message, wire.Stop):
-                stop(message.drain)
-            elif isinstance(message, wire.Ack):
-                with self._acked:
-                    self._stored = max(self._stored, message.number)
-                    self._acked.notify_all()
-        process.sweep(process.mine())
-        scratch.leave()
-        os._exit(1)
+        try:
+            with contextlib.suppress(ConnectionError):  # killed with something of ours unread: as good as closed
+                for line in self._incoming:
+                    self._heed(wire.from_parent(line), stop)
+            process.sweep(process.mine())
+            scratch.leave()
+        finally:  # whatever that meets: what nobody hears does not stay
+            os._exit(1)
+
+    def _heed(self, message: Any, stop: Callable[[bool], None]) -> None:
+        if isinstance(message, wire.Stop):
+            stop(message.drain)
+        elif isinstance(message, wire.Ack):
+            with self._acked:
+                self._stored = max(self._stored, message.number)
+                self._acked.notify_all()
 
     def beat(self) -> None:
         """Say now and then that this process is alive, for as long as it is."""
