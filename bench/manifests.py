@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.invention import Inventor
 from resource_airbyte import process
 from resource_airbyte.engine.connectors import probe
-from resource_airbyte.engine.connectors.catalog import Connector
+from resource_airbyte.engine.connectors.known.catalog import Connector
 from resource_airbyte.engine.connectors.launch import Launch, Launchers
 from resource_airbyte.errors import ResourceError
 from resource_airbyte.settings import Settings

@@ -21,10 +21,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors import disk, probe
+from resource_airbyte.engine.connectors import probe
+from resource_airbyte.engine.connectors.environments import disk
+from resource_airbyte.engine.connectors.environments.package import Package
+from resource_airbyte.engine.connectors.environments.venv import Environments
 from resource_airbyte.engine.connectors.launch import Launch
-from resource_airbyte.engine.connectors.package import Package
-from resource_airbyte.engine.connectors.venv import Environments
 from resource_airbyte.errors import ResourceError
 
 ENOUGH = 24  # of them; what is published may break any day, without anybody here having done anything

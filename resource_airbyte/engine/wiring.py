@@ -10,9 +10,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from resource_airbyte.engine.connectors.installed import installed
+from resource_airbyte.engine.connectors.environments.installed import installed
+from resource_airbyte.engine.connectors.known.registry import Registry
 from resource_airbyte.engine.connectors.launch import Launchers
-from resource_airbyte.engine.connectors.registry import Registry
 from resource_airbyte.engine.connectors.specs import Specs
 from resource_airbyte.engine.connectors.storage import Storage
 from resource_airbyte.engine.control import Control
@@ -34,7 +34,7 @@ from resource_airbyte.settings import Settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from resource_airbyte.engine.connectors.catalog import Catalog
+    from resource_airbyte.engine.connectors.known.catalog import Catalog
     from resource_airbyte.engine.orchestrator.temporal.orchestrator import TemporalOrchestrator
     from resource_airbyte.engine.orchestrator.temporal.schedules import TemporalSchedules
 

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors.catalog import Catalog, Connector
+from resource_airbyte.engine.connectors.known.catalog import Catalog, Connector
 from resource_airbyte.engine.connectors.launch import Launchers
 from resource_airbyte.engine.connectors.specs import Specs
 from resource_airbyte.engine.orchestrator.base import Probe

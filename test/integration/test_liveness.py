@@ -15,8 +15,8 @@ from jobs_bench import SCRIPTED
 from postgres_warehouse import PostgresWarehouse
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors import output
-from resource_airbyte.engine.connectors.child import ChildDestination, ChildSource, Program
+from resource_airbyte.engine.connectors.children import output
+from resource_airbyte.engine.connectors.children.child import ChildDestination, ChildSource, Program
 from resource_airbyte.engine.replication import replicate
 from resource_airbyte.engine.replication.belt import Belt
 from resource_airbyte.engine.replication.counts import Counts, Fault, Outcome

@@ -22,10 +22,10 @@ from shop_server import MANIFEST, Shop
 
 from resource_airbyte import process
 from resource_airbyte.engine.connectors import probe
-from resource_airbyte.engine.connectors.catalog import Connector
-from resource_airbyte.engine.connectors.child import ChildSource, Program
+from resource_airbyte.engine.connectors.children.child import ChildSource, Program
+from resource_airbyte.engine.connectors.known.catalog import Connector
 from resource_airbyte.engine.connectors.launch import Launch, Launchers
-from resource_airbyte.engine.connectors.warm import Warm
+from resource_airbyte.engine.connectors.manifests.warm import Warm
 from resource_airbyte.errors import ConnectorFailed, ConnectorTimeout, CustomCodeNotAllowed
 from resource_airbyte.protocol.chunk import Chunk
 from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream

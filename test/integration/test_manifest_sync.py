@@ -14,7 +14,7 @@ import pytest
 from shop_server import MANIFEST, Shop
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors.catalog import Catalog
+from resource_airbyte.engine.connectors.known.catalog import Catalog
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300)]
 

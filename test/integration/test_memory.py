@@ -13,7 +13,7 @@ import pytest
 from jobs_bench import Engine, stream
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors import shortage
+from resource_airbyte.engine.connectors.children import shortage
 
 STARTED, COMPLETE = {"status": ["people", "STARTED"]}, {"status": ["people", "COMPLETE"]}
 SOME = {"records": {"stream": "people", "count": 10, "state_every": 10}}

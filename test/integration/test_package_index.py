@@ -17,9 +17,9 @@ import pytest
 from package_index import Index
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors import disk, interpreters
-from resource_airbyte.engine.connectors.package import Package
-from resource_airbyte.engine.connectors.venv import Environments
+from resource_airbyte.engine.connectors.environments import disk, interpreters
+from resource_airbyte.engine.connectors.environments.package import Package
+from resource_airbyte.engine.connectors.environments.venv import Environments
 from resource_airbyte.errors import InstallFailed
 
 MINE = Package("airbyte-source-mine", "1.0.0", "source-mine", folder="source-mine", default="1.0.0")
@@ -27,8 +27,8 @@ NEW = "2026-06-01T12:00:00Z"
 INSTALL = """
 import sys
 from pathlib import Path
-from resource_airbyte.engine.connectors.package import Package
-from resource_airbyte.engine.connectors.venv import Environments
+from resource_airbyte.engine.connectors.environments.package import Package
+from resource_airbyte.engine.connectors.environments.venv import Environments
 package = Package("airbyte-source-mine", "1.0.0", "source-mine", folder="source-mine")
 Environments(Path(sys.argv[1])).prepare_package(package, lambda text: print(text, flush=True))
 """

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from resource_airbyte.engine.connectors.catalog import Catalog, Connector
+from resource_airbyte.engine.connectors.known.catalog import Catalog, Connector
 from resource_airbyte.engine.connectors.launch import Launchers
 from resource_airbyte.engine.connectors.specs import Specs
 from resource_airbyte.engine.orchestrator.base import Probe, ProbeKind
@@ -84,7 +84,7 @@ def test_a_wrong_configuration_is_the_connectors_own_words(ask: Asker) -> None:
 
 
 def test_discover_of_the_scripted_connector_needs_no_installation(ask: Asker, tmp_path: Path) -> None:
-    from resource_airbyte.engine.connectors.custom import custom
+    from resource_airbyte.engine.connectors.known.custom import custom
 
     program = Path(__file__).resolve().parents[1] / "connectors" / "scripted" / "scripted.py"
     mine = custom("source", "11111111-1111-4111-8111-111111111111", "Mine", f"file://{program}", "dev")

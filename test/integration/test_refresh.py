@@ -14,7 +14,7 @@ from jobs_bench import DUCKDB_ID, SINK_ID, Engine, Job, state_position, stream
 from postgres_warehouse import PostgresWarehouse
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors.registry import Registry
+from resource_airbyte.engine.connectors.known.registry import Registry
 from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.store import states
 from resource_airbyte.errors import StateLocked, SyncRunning

@@ -24,7 +24,7 @@ from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, Sch
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from resource_airbyte.engine.connectors.registry import Registry
+from resource_airbyte.engine.connectors.known.registry import Registry
 from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.orchestrator.temporal import calendars, link
 from resource_airbyte.engine.orchestrator.temporal.scheduled import ScheduledWorkflow

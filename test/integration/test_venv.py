@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors.catalog import Catalog
-from resource_airbyte.engine.connectors.venv import Environments
+from resource_airbyte.engine.connectors.environments.venv import Environments
+from resource_airbyte.engine.connectors.known.catalog import Catalog
 from resource_airbyte.errors import InstallFailed
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300)]
@@ -27,8 +27,8 @@ FAKER, RECORDS = CATALOG.find("source-faker"), CATALOG.find("source-hardcoded-re
 INSTALL = """
 import sys
 from pathlib import Path
-from resource_airbyte.engine.connectors.catalog import Catalog
-from resource_airbyte.engine.connectors.venv import Environments
+from resource_airbyte.engine.connectors.known.catalog import Catalog
+from resource_airbyte.engine.connectors.environments.venv import Environments
 connector = Catalog.load().find(sys.argv[2])
 Environments(Path(sys.argv[1])).prepare(connector, connector.version, lambda text: print(text, flush=True))
 """

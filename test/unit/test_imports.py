@@ -38,6 +38,14 @@ TABLE: dict[str, tuple[str, ...]] = {
     "engine.schedule": ("engine.store", *GROUND),
     "engine.retention": ("engine.store", *GROUND),
     "engine.connectors": ("protocol", *GROUND),
+    "engine.connectors.known": GROUND,
+    "engine.connectors.configurations": GROUND,
+    "engine.connectors.children": ("protocol", *GROUND),
+    "engine.connectors.environments": ("engine.connectors.known", "engine.connectors.configurations", *GROUND),
+    "engine.connectors.manifests": (
+        *("engine.connectors.environments", "engine.connectors.known", "engine.connectors.children"),
+        *GROUND,
+    ),
     "engine.schemas": ("engine.store", "engine.secrets", "engine.connectors", *GROUND),
     "engine.replication": ("protocol", *GROUND),
     "engine.orchestrator": (

@@ -12,12 +12,12 @@ from pathlib import Path
 from ... import __version__, process
 from ...errors import NotExecutable
 from ...settings import Settings
-from .catalog import Connector, Kind
-from .declarative import Declarative
-from .registry import Registry
-from .scratch import variables
-from .venv import Environments
-from .warm import Warm
+from .children.scratch import variables
+from .environments.venv import Environments
+from .known.catalog import Connector, Kind
+from .known.registry import Registry
+from .manifests.declarative import Declarative
+from .manifests.warm import Warm
 
 Report = Callable[[str], None]
 # Speaks the protocol as a command: the connector's name, then the protocol's arguments.

@@ -20,11 +20,11 @@ from ...errors import ConnectorCrashed, ConnectorError, ConnectorFailed, Connect
 from ...protocol.messages import ErrorTrace, Message, decode, encode
 from ...protocol.reader import LineTooLong
 from ...protocol.salvage import UNREADABLE, salvaged
-from .handover import handed_over
+from .children.handover import handed_over
+from .children.listen import Listener
+from .children.scratch import scratch
+from .configurations.redact import Redactor
 from .launch import Launch
-from .listen import Listener
-from .redact import Redactor
-from .scratch import scratch
 
 TICK = 10.0  # seconds between two signs of life for whoever waits
 FAREWELL = 10.0  # seconds that a connector may take to end after its answer

@@ -13,7 +13,7 @@ import msgspec
 
 from ... import errors, process
 from . import probe
-from .catalog import Connector
+from .known.catalog import Connector
 from .launch import Launchers, Report
 from .probe import DEAF, Ears
 

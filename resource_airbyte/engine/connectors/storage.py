@@ -19,9 +19,10 @@ from typing import Literal
 
 from ...errors import UsageError
 from ...settings import Settings, shipped
-from . import cdk, disk
-from .catalog import Connector
-from .venv import Environments
+from .environments import disk
+from .environments.venv import Environments
+from .known.catalog import Connector
+from .manifests import cdk
 
 ItemKind = Literal["environment", "manifest", "specification", "program", "remains"]
 HALF = re.compile(r"\.(?P<target>.+)\.\d+\Z")

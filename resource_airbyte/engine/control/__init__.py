@@ -30,8 +30,8 @@ from resource_airbyte.engine.store import Database
 from resource_airbyte.engine.store.history import Keep
 
 if TYPE_CHECKING:
-    from resource_airbyte.engine.connectors.catalog import Catalog
-    from resource_airbyte.engine.connectors.registry import Registry
+    from resource_airbyte.engine.connectors.known.catalog import Catalog
+    from resource_airbyte.engine.connectors.known.registry import Registry
     from resource_airbyte.engine.connectors.storage import Storage
     from resource_airbyte.engine.retention import Retention
 

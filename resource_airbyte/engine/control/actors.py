@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from resource_airbyte.engine.connectors.catalog import Connector
-from resource_airbyte.engine.connectors.configuration import validate
-from resource_airbyte.engine.connectors.specification import masked
+from resource_airbyte.engine.connectors.configurations.configuration import validate
+from resource_airbyte.engine.connectors.configurations.specification import masked
+from resource_airbyte.engine.connectors.known.catalog import Connector
 from resource_airbyte.engine.control.connections import Connections
 from resource_airbyte.engine.control.context import Context, Kind
 from resource_airbyte.engine.control.masking import refuse_mask, unmasked

@@ -16,7 +16,7 @@ from resource_airbyte.errors import ConnectorError, NotExecutable, NotFound
 from resource_airbyte.model.jobs import FailureReason, LogRead, SynchronousJobRead
 
 if TYPE_CHECKING:
-    from resource_airbyte.engine.connectors.catalog import Catalog, Connector
+    from resource_airbyte.engine.connectors.known.catalog import Catalog, Connector
 
 Kind = Literal["source", "destination"]
 

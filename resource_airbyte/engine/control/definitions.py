@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from resource_airbyte.engine.connectors.catalog import Catalog
-from resource_airbyte.engine.connectors.custom import custom, refuse
+from resource_airbyte.engine.connectors.known.catalog import Catalog
+from resource_airbyte.engine.connectors.known.custom import custom, refuse
 from resource_airbyte.engine.control.context import Context, Kind, Stopwatch
 from resource_airbyte.engine.store import Database, specifications
 from resource_airbyte.engine.store import actors as stored_actors
@@ -26,7 +26,7 @@ from resource_airbyte.model.definitions import (
 )
 
 if TYPE_CHECKING:
-    from resource_airbyte.engine.connectors.catalog import Connector
+    from resource_airbyte.engine.connectors.known.catalog import Connector
 
 DOCUMENTATION = "https://docs.airbyte.com/integrations/"
 SOURCE_TYPES = {"api", "file", "database", "custom"}

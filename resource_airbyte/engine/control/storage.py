@@ -10,7 +10,7 @@ from resource_airbyte.errors import NotAvailable, NotFound
 from resource_airbyte.model.storage import PruneRead, PruneRequest, StoredItem
 
 if TYPE_CHECKING:
-    from resource_airbyte.engine.connectors.catalog import Connector
+    from resource_airbyte.engine.connectors.known.catalog import Connector
     from resource_airbyte.engine.connectors.storage import Item, Storage
     from resource_airbyte.engine.retention import Removed, Retention
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from resource_airbyte.engine.connectors.catalog import Connector
-from resource_airbyte.engine.connectors.facts import DOCUMENTATION, Breaking
-from resource_airbyte.engine.connectors.registry import Refreshed, Registry
-from resource_airbyte.engine.connectors.versions import Version, newest
+from resource_airbyte.engine.connectors.known.catalog import Connector
+from resource_airbyte.engine.connectors.known.facts import DOCUMENTATION, Breaking
+from resource_airbyte.engine.connectors.known.registry import Refreshed, Registry
+from resource_airbyte.engine.connectors.known.versions import Version, newest
 from resource_airbyte.engine.control.context import Context, Kind
 from resource_airbyte.engine.store import actors
 from resource_airbyte.model.versions import (

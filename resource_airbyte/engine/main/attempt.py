@@ -18,8 +18,8 @@ from typing import Any
 from ... import process
 from ...protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
 from ...protocol.seams import Checkpoint, Destination, Source, StateKey, StreamSetup, WriteSetup
-from ..connectors import scratch
-from ..connectors.child import ChildDestination, ChildSource, Program
+from ..connectors.children import scratch
+from ..connectors.children.child import ChildDestination, ChildSource, Program
 from ..orchestrator import assignment as wire
 from ..replication.counts import Counts, Fault
 from ..replication.nothing import Nothing

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from resource_airbyte.engine.connectors.catalog import Catalog
-from resource_airbyte.engine.connectors.installed import installed
-from resource_airbyte.engine.connectors.registry import Registry
+from resource_airbyte.engine.connectors.environments.installed import installed
+from resource_airbyte.engine.connectors.known.catalog import Catalog
+from resource_airbyte.engine.connectors.known.registry import Registry
 from resource_airbyte.engine.control.definitions import known, listing
 from resource_airbyte.engine.control.versions import PublicConnectors
 from resource_airbyte.engine.store import Database

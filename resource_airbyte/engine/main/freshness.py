@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from resource_airbyte.engine.connectors.registry import Registry
+from resource_airbyte.engine.connectors.known.registry import Registry
 from resource_airbyte.errors import RegistryUnreachable
 
 # Seconds between two tries at least, should the cache not even keep when the last one was.

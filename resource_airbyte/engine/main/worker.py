@@ -15,7 +15,7 @@ import sys
 
 from resource_airbyte import process
 from resource_airbyte.engine import wiring
-from resource_airbyte.engine.connectors import scratch
+from resource_airbyte.engine.connectors.children import scratch
 from resource_airbyte.engine.main import program
 from resource_airbyte.engine.main.doors import bound
 from resource_airbyte.engine.main.serving import on_signals

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ...protocol.messages import ConfiguredCatalog, ConfiguredStream, StreamDescriptor
 from ...settings import Settings
-from ..connectors.catalog import Connector
+from ..connectors.known.catalog import Connector
 from ..secrets import Box
 from ..store import actors, connections, history, jobs, states
 from . import assignment as wire

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from resource_airbyte.engine.connectors.catalog import Connector
+    from resource_airbyte.engine.connectors.known.catalog import Connector
 
 ProbeKind = Literal["spec", "check", "discover", "preview"]
 

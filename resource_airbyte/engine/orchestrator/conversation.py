@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 
 from ... import process
-from ..connectors import scratch
-from ..connectors.shortage import Shortage
+from ..connectors.children import scratch
+from ..connectors.children.shortage import Shortage
 from . import assignment as wire
 from .memory import Guard, Usage
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from ...errors import NotFound, UsageError
 from ...settings import Settings
-from ..connectors.catalog import Catalog
+from ..connectors.known.catalog import Catalog
 from ..secrets import Box
 from ..store import actors, connections, jobs
 from .ready import value_of

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ... import process
 from ...errors import RuntimeFault
-from ..connectors import scratch
+from ..connectors.children import scratch
 from ..store import jobs
 from .asking import Asking
 from .base import Probe

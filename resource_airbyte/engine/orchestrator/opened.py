@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..connectors.catalog import Connector
-from ..connectors.redact import Redactor
+from ..connectors.configurations.redact import Redactor
+from ..connectors.known.catalog import Connector
 from ..secrets import Filled
 from . import assignment as wire
 

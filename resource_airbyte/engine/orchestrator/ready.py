@@ -8,10 +8,10 @@ from typing import Any
 
 from ...errors import ReferenceFailed
 from ...model.references import refers
-from ..connectors.catalog import Connector
-from ..connectors.configuration import faults_of_filled
-from ..connectors.redact import Redactor
-from ..connectors.specification import converted
+from ..connectors.configurations.configuration import faults_of_filled
+from ..connectors.configurations.redact import Redactor
+from ..connectors.configurations.specification import converted
+from ..connectors.known.catalog import Connector
 from ..secrets import Filled, fill
 
 

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from ...errors import DatabaseUnreachable, DataDirUnusable, Fenced, NotFound, ResourceError
 from ...protocol.messages import StreamDescriptor
-from ..connectors.catalog import Catalog, Connector
+from ..connectors.configurations.redact import Redactor
+from ..connectors.known.catalog import Catalog, Connector
 from ..connectors.launch import Launch
-from ..connectors.redact import Redactor
 from ..store import actors, connections, jobs, states
 from . import assignment as wire
 from . import reasons, room

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from ... import process
 from ...errors import ConnectorError, DatabaseUnreachable, ResourceError
 from ...model.catalog import AirbyteCatalog
-from ..connectors.catalog import Connector
+from ..connectors.known.catalog import Connector
 from ..schemas import changes, discovered, words
 from ..schemas.discovered import Asked
 from ..store import actors, catalogs, connections, jobs, specifications

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...settings import Settings
-from ..connectors.catalog import Catalog
+from ..connectors.known.catalog import Catalog
 from ..connectors.launch import Launchers
 from ..connectors.specs import Specs
 from ..secrets import Box

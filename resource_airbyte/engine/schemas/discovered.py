@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from resource_airbyte.engine.connectors.custom import content
+from resource_airbyte.engine.connectors.known.custom import content
 from resource_airbyte.engine.secrets import Box, fill
 from resource_airbyte.engine.store import actors, catalogs, connections
 from resource_airbyte.errors import ReferenceFailed
 
 if TYPE_CHECKING:
-    from resource_airbyte.engine.connectors.catalog import Connector
+    from resource_airbyte.engine.connectors.known.catalog import Connector
 
 
 @dataclass(frozen=True)

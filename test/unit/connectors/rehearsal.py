@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors.child import ChildSource, Program
+from resource_airbyte.engine.connectors.children.child import ChildSource, Program
 from resource_airbyte.engine.connectors.launch import Launch
 from resource_airbyte.engine.replication.counts import Counts, Outcome
 from resource_airbyte.engine.replication.replicate import Replication

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from resource_airbyte.engine.connectors import build, disk, interpreters
-from resource_airbyte.engine.connectors.build import Build
-from resource_airbyte.engine.connectors.package import Package
-from resource_airbyte.engine.connectors.uv import Uv
+from resource_airbyte.engine.connectors.environments import build, disk, interpreters
+from resource_airbyte.engine.connectors.environments.build import Build
+from resource_airbyte.engine.connectors.environments.package import Package
+from resource_airbyte.engine.connectors.environments.uv import Uv
 from resource_airbyte.errors import InstallFailed
 
 MINE = Package("airbyte-source-mine", "1.0.0", "source-mine", folder="source-mine")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from resource_airbyte.engine.connectors.configuration import faults_of_filled, validate
-from resource_airbyte.engine.connectors.specification import converted, masked
+from resource_airbyte.engine.connectors.configurations.configuration import faults_of_filled, validate
+from resource_airbyte.engine.connectors.configurations.specification import converted, masked
 from resource_airbyte.errors import ConnectorFailed, InvalidConfiguration
 
 SPECS = Path(__file__).resolve().parents[3].parent / "shared" / "airbyte" / "specs.json.gz"

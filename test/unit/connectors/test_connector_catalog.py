@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from resource_airbyte import __version__
-from resource_airbyte.engine.connectors.catalog import OWN, Catalog
-from resource_airbyte.engine.connectors.custom import custom
+from resource_airbyte.engine.connectors.known.catalog import OWN, Catalog
+from resource_airbyte.engine.connectors.known.custom import custom
 from resource_airbyte.errors import Ambiguous, NotFound
 
 CATALOG = Catalog.load()
@@ -102,7 +102,7 @@ def test_the_list_of_a_kind_is_ordered_by_display_name() -> None:
 
 
 def test_the_facts_are_one_record_per_line_with_official_ids() -> None:
-    text = files("resource_airbyte.engine.connectors").joinpath("connectors.json").read_text("utf-8")
+    text = files("resource_airbyte.engine.connectors.known").joinpath("connectors.json").read_text("utf-8")
     records = [line for line in text.splitlines() if line.startswith('{"name"')]
     assert len(records) == len(CATALOG.all()) - len(OWN) == len(json.loads(text)["connectors"])
     assert all(re.fullmatch(r"[0-9a-f-]{36}", connector.definition_id) for connector in CATALOG)

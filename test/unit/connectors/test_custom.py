@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from resource_airbyte.engine.connectors.custom import content, custom, refuse
-from resource_airbyte.engine.connectors.installed import installed
-from resource_airbyte.engine.connectors.package import Package
+from resource_airbyte.engine.connectors.environments.installed import installed
+from resource_airbyte.engine.connectors.environments.package import Package
+from resource_airbyte.engine.connectors.known.custom import content, custom, refuse
 from resource_airbyte.errors import InvalidConfiguration
 
 ONE = "11111111-1111-4111-8111-111111111111"

@@ -14,7 +14,7 @@ import pytest
 from rehearsal import PEOPLE, gone
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors.child import ChildDestination, Program
+from resource_airbyte.engine.connectors.children.child import ChildDestination, Program
 from resource_airbyte.engine.connectors.launch import Launch
 from resource_airbyte.errors import ConnectorCrashed, ConnectorFailed
 from resource_airbyte.protocol.chunk import Chunk

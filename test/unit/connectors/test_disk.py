@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors import disk
+from resource_airbyte.engine.connectors.environments import disk
 
 LONG_AGO = 1_000_000_000.0
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors import package, uv
-from resource_airbyte.engine.connectors.catalog import Catalog, Connector
-from resource_airbyte.engine.connectors.install_failures import explained
+from resource_airbyte.engine.connectors.environments import package, uv
+from resource_airbyte.engine.connectors.environments.install_failures import explained
+from resource_airbyte.engine.connectors.environments.package import Package
+from resource_airbyte.engine.connectors.environments.venv import Environments
+from resource_airbyte.engine.connectors.known.catalog import Catalog, Connector
 from resource_airbyte.engine.connectors.launch import Launchers
-from resource_airbyte.engine.connectors.package import Package
-from resource_airbyte.engine.connectors.venv import Environments
 from resource_airbyte.errors import ConnectorError, InstallFailed, NotExecutable, UsageError
 
 FAKER = Catalog.load().find("source-faker")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors.handover import handed_over
-from resource_airbyte.engine.connectors.scratch import sweep
+from resource_airbyte.engine.connectors.children.handover import handed_over
+from resource_airbyte.engine.connectors.children.scratch import sweep
 
 SECRET = b'{"password": "s3cr3t-s3cr3t"}'
 
@@ -31,7 +31,7 @@ def _without_memory_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 HOLDER = f"""
 import os, signal, sys, tempfile
-from resource_airbyte.engine.connectors.handover import handed_over
+from resource_airbyte.engine.connectors.children.handover import handed_over
 tempfile.tempdir = sys.argv[1]
 if sys.argv[2] == "files" and hasattr(os, "memfd_create"):
     del os.memfd_create

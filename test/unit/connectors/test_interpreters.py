@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from resource_airbyte.engine.connectors import interpreters
-from resource_airbyte.engine.connectors.package import Package
+from resource_airbyte.engine.connectors.environments import interpreters
+from resource_airbyte.engine.connectors.environments.package import Package
 from resource_airbyte.errors import InstallFailed
 
 RSS = Package("airbyte-source-rss", "1.0.31", "source-rss", folder="source-rss")

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from resource_airbyte.engine.connectors import cdk
-from resource_airbyte.engine.connectors.catalog import Catalog, Connector
-from resource_airbyte.engine.connectors.cdk import SHARED, Choice
-from resource_airbyte.engine.connectors.declarative import Declarative
-from resource_airbyte.engine.connectors.manifest import Manifest, Manifests, _unpacked
-from resource_airbyte.engine.connectors.venv import Environments
+from resource_airbyte.engine.connectors.environments.venv import Environments
+from resource_airbyte.engine.connectors.known.catalog import Catalog, Connector
+from resource_airbyte.engine.connectors.manifests import cdk
+from resource_airbyte.engine.connectors.manifests.cdk import SHARED, Choice
+from resource_airbyte.engine.connectors.manifests.declarative import Declarative
+from resource_airbyte.engine.connectors.manifests.manifest import Manifest, Manifests, _unpacked
 from resource_airbyte.errors import (
     CustomCodeNotAllowed,
     InstallFailed,

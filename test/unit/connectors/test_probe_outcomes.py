@@ -15,7 +15,8 @@ import pytest
 from rehearsal import gone
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors import listen, probe
+from resource_airbyte.engine.connectors import probe
+from resource_airbyte.engine.connectors.children import listen
 from resource_airbyte.engine.connectors.launch import Launch
 from resource_airbyte.engine.connectors.probe import Ears
 from resource_airbyte.errors import ConnectorCrashed, ConnectorFailed, ConnectorTimeout

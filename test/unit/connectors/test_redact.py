@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from resource_airbyte.engine.connectors.redact import Redactor
+from resource_airbyte.engine.connectors.configurations.redact import Redactor
 from resource_airbyte.model.mask import MASK
 
 SPEC = {

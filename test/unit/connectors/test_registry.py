@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from registry_double import Site, entry, serving
 
-from resource_airbyte.engine.connectors import facts, registry
-from resource_airbyte.engine.connectors.catalog import Catalog
-from resource_airbyte.engine.connectors.registry import REGISTRY, Registry
+from resource_airbyte.engine.connectors.known import facts, registry
+from resource_airbyte.engine.connectors.known.catalog import Catalog
+from resource_airbyte.engine.connectors.known.registry import REGISTRY, Registry
 from resource_airbyte.errors import InvalidDocument, NotFound, RegistryUnreachable
 
 FAKER = Catalog.load().find("source-faker")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bench.pypi import CONNECTORS
-from resource_airbyte.engine.connectors.catalog import VERIFIED
-from resource_airbyte.engine.connectors.install_failures import explained
-from resource_airbyte.engine.connectors.package import Package
-from resource_airbyte.engine.connectors.remedies import own_pin, remedy_for
+from resource_airbyte.engine.connectors.environments.install_failures import explained
+from resource_airbyte.engine.connectors.environments.package import Package
+from resource_airbyte.engine.connectors.environments.remedies import own_pin, remedy_for
+from resource_airbyte.engine.connectors.known.catalog import VERIFIED
 from resource_airbyte.errors import UsageError
 
 FILE = Package("airbyte-source-file", "0.6.0", "source-file", folder="source-file")

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors import scratch
-from resource_airbyte.engine.connectors.scratch import scratch as held
-from resource_airbyte.engine.connectors.scratch import sweep
+from resource_airbyte.engine.connectors.children import scratch
+from resource_airbyte.engine.connectors.children.scratch import scratch as held
+from resource_airbyte.engine.connectors.children.scratch import sweep
 
 HOLDER = """
 import signal, sys, tempfile
-from resource_airbyte.engine.connectors.scratch import scratch
+from resource_airbyte.engine.connectors.children.scratch import scratch
 tempfile.tempdir = sys.argv[1]
 with scratch() as directory:
     (directory / "config.json").write_text("s3cr3t")

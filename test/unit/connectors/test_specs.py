@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from resource_airbyte.engine.connectors import probe
-from resource_airbyte.engine.connectors.catalog import Connector
-from resource_airbyte.engine.connectors.custom import custom
+from resource_airbyte.engine.connectors.environments.venv import Environments
+from resource_airbyte.engine.connectors.known.catalog import Connector
+from resource_airbyte.engine.connectors.known.custom import custom
 from resource_airbyte.engine.connectors.launch import Launchers
 from resource_airbyte.engine.connectors.specs import Specs
-from resource_airbyte.engine.connectors.venv import Environments
 from resource_airbyte.errors import ConnectorCrashed, InstallFailed
 
 SCRIPTED = Path(__file__).resolve().parents[2] / "connectors" / "scripted" / "scripted.py"

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from resource_airbyte.engine.connectors import cdk, disk, storage
-from resource_airbyte.engine.connectors.catalog import Catalog
-from resource_airbyte.engine.connectors.custom import custom
+from resource_airbyte.engine.connectors import storage
+from resource_airbyte.engine.connectors.environments import disk
+from resource_airbyte.engine.connectors.environments.venv import Environments
+from resource_airbyte.engine.connectors.known.catalog import Catalog
+from resource_airbyte.engine.connectors.known.custom import custom
+from resource_airbyte.engine.connectors.manifests import cdk
 from resource_airbyte.engine.connectors.storage import Item, Storage
-from resource_airbyte.engine.connectors.venv import Environments
 from resource_airbyte.settings import shipped
 
 FAKER, POKEAPI = Catalog.load().find("source-faker"), Catalog.load().find("source-pokeapi")

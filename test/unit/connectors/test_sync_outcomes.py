@@ -12,7 +12,7 @@ import pytest
 from rehearsal import COMPLETE, PEOPLE, STARTED, gone, rehearse, some
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors import child
+from resource_airbyte.engine.connectors.children import child
 from resource_airbyte.engine.connectors.launch import Launch
 from resource_airbyte.engine.replication import replicate
 from resource_airbyte.protocol import reader

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from resource_airbyte.engine.connectors.catalog import Catalog
-from resource_airbyte.engine.connectors.versions import Version, fits, newest
+from resource_airbyte.engine.connectors.known.catalog import Catalog
+from resource_airbyte.engine.connectors.known.versions import Version, fits, newest
 
 IN_ORDER = [
     "dev",

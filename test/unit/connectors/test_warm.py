@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from resource_airbyte import process
-from resource_airbyte.engine.connectors.cdk import SHIM
-from resource_airbyte.engine.connectors.warm import _Parent
+from resource_airbyte.engine.connectors.manifests.cdk import SHIM
+from resource_airbyte.engine.connectors.manifests.warm import _Parent
 
 # The shim as the warm parent of a connector that does nothing but run.
 PARENT = """

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from resource_airbyte.engine.connectors.specification import masked
+from resource_airbyte.engine.connectors.configurations.specification import masked
 from resource_airbyte.engine.control.masking import is_address, refuse_mask, unmasked
 from resource_airbyte.errors import InvalidConfiguration
 from resource_airbyte.model.mask import MASK

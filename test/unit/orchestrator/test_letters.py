@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from resource_airbyte.engine.connectors.catalog import Breaking, Catalog, Connector
+from resource_airbyte.engine.connectors.known.catalog import Breaking, Catalog, Connector
 from resource_airbyte.engine.orchestrator.base import Probe
 from resource_airbyte.engine.orchestrator.temporal import letters
 from resource_airbyte.engine.secrets import Box

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resource_airbyte.engine.connectors.catalog import Catalog
+from resource_airbyte.engine.connectors.known.catalog import Catalog
 from resource_airbyte.engine.orchestrator.limits import Capacity, Claims, check, fits, obstacle
 from resource_airbyte.errors import UsageError
 from resource_airbyte.settings import Settings

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from resource_airbyte.engine.connectors.catalog import Catalog, Connector
-from resource_airbyte.engine.connectors.custom import custom
+from resource_airbyte.engine.connectors.known.catalog import Catalog, Connector
+from resource_airbyte.engine.connectors.known.custom import custom
 from resource_airbyte.engine.connectors.launch import Launchers
 from resource_airbyte.engine.connectors.specs import Specs
 from resource_airbyte.engine.orchestrator.base import Probe, ProbeKind

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from mutator import MUTATIONS, STREAMS, mutated
 
+from resource_airbyte.engine.connectors.configurations.redact import Redactor
 from resource_airbyte.engine.connectors.launch import Launch
 from resource_airbyte.engine.connectors.probe import CHECK, DEAF, _Probe
-from resource_airbyte.engine.connectors.redact import Redactor
 from resource_airbyte.protocol.chunk import Chunk
 from resource_airbyte.protocol.reader import events
 from resource_airbyte.protocol.seams import BadLine, Event

@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
-from resource_airbyte.engine.connectors.catalog import Breaking, Catalog, Connector
+from resource_airbyte.engine.connectors.known.catalog import Breaking, Catalog, Connector
 from resource_airbyte.engine.orchestrator.base import Probe
 from resource_airbyte.engine.secrets import Box
 from resource_airbyte.engine.store import Database, jobs

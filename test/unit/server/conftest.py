@@ -14,7 +14,7 @@ import pytest
 from api_double import DESTINATION, PORTS, PUBLIC, SOURCE, TOKEN, Api, Contract, FakeOrchestrator
 from cryptography.fernet import Fernet
 
-from resource_airbyte.engine.connectors.registry import Registry
+from resource_airbyte.engine.connectors.known.registry import Registry
 from resource_airbyte.engine.control import Control
 from resource_airbyte.engine.control.definitions import known
 from resource_airbyte.engine.metrics import Metrics

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from resource_airbyte.engine.connectors.registry import REGISTRY
+from resource_airbyte.engine.connectors.known.registry import REGISTRY
 
 
 def entry(identity: str, name: str, repository: str, tag: str, **more: Any) -> dict[str, Any]:

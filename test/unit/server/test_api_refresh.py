@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from api_double import DESTINATION, PUBLIC, WAREHOUSE, Api, FakeOrchestrator
 
-from resource_airbyte.engine.connectors.catalog import Catalog
+from resource_airbyte.engine.connectors.known.catalog import Catalog
 from resource_airbyte.engine.store import Database, history, jobs, states
 from resource_airbyte.engine.store.states import StateKey
 

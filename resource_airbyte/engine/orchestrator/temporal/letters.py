@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ....errors import ConnectorError, ResourceError, by_code
-from ...connectors.catalog import Connector
+from ...connectors.known.catalog import Connector
 from ...secrets import Box
 from ..base import Probe
 

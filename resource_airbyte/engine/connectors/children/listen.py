@@ -9,8 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from ... import process
-from ...protocol.reader import LineTooLong
+from .... import process
+from ....protocol.reader import LineTooLong
 from .output import waiting
 
 BLOCK = 1 << 16

@@ -12,9 +12,9 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from ...errors import ConnectorFailed, InvalidConfiguration
-from ...model.mask import MASK
-from ...model.references import references, refers, texts
+from ....errors import ConnectorFailed, InvalidConfiguration
+from ....model.mask import MASK
+from ....model.references import references, refers, texts
 from .specification import masked
 
 LONGEST_VALUE = 80

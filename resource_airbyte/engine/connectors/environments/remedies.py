@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
+from ....errors import UsageError
+from ..known.versions import Version
 from .package import Package
-from .versions import Version
 
 OWN_FILE = "overrides.yaml"
 

@@ -8,8 +8,8 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ...model.mask import MASK, names_secret
-from ...model.references import bare
+from ....model.mask import MASK, names_secret
+from ....model.references import bare
 
 SHORTEST = 4  # a shorter secret would blank out half of every message
 CUT = "…"  # what stands where a text was cut

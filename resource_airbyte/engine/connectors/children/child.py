@@ -16,10 +16,10 @@ from typing import Any
 from msgspec import DecodeError, Raw
 from msgspec.json import Decoder
 
-from ... import process
-from ...errors import ConnectorCrashed, ConnectorFailed
-from ...protocol.chunk import Chunk
-from ...protocol.messages import (
+from .... import process
+from ....errors import ConnectorCrashed, ConnectorFailed
+from ....protocol.chunk import Chunk
+from ....protocol.messages import (
     ConfiguredCatalog,
     ErrorTrace,
     Log,
@@ -27,8 +27,8 @@ from ...protocol.messages import (
     decode_state,
     encode,
 )
-from ...protocol.reader import LineTooLong, events
-from ...protocol.seams import (
+from ....protocol.reader import LineTooLong, events
+from ....protocol.seams import (
     BadLine,
     Checkpoint,
     Ended,

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ... import process
-from ...errors import InstallFailed
-from ...settings import Settings
+from .... import process
+from ....errors import InstallFailed
+from ....settings import Settings
+from ..known.catalog import Connector
 from . import disk
 from .build import Build
-from .catalog import Connector
 from .package import Package
 from .remedies import remedy_for
 from .uv import Uv

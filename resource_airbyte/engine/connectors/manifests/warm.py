@@ -19,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, cast
 
-from ... import process
+from .... import process
+from ..children.scratch import VARIABLES
 from .cdk import FLAGS
-from .scratch import VARIABLES
 
 # How many words of a command make the shim run, before the connector's own: python, its flags, the shim.
 WORDS = 2 + len(FLAGS)

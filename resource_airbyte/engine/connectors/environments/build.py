@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from ... import process
-from ...errors import InstallFailed
+from .... import process
+from ....errors import InstallFailed
+from ..known.versions import Version
 from . import disk, interpreters
 from .install_failures import explained, no_command
 from .package import Package
 from .remedies import Remedy, own_pin, remedy_for
 from .uv import Uv
-from .versions import Version
 
 # The day of a release is not over when the connector is out: its libraries may follow within hours.
 MARGIN = timedelta(days=1)

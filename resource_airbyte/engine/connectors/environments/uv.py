@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ... import process
-from ...errors import InstallFailed
-from .redact import Redactor
+from .... import process
+from ....errors import InstallFailed
+from ..configurations.redact import Redactor
 
 Report = Callable[[str], None]
 

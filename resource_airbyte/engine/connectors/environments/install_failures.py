@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...errors import InstallFailed
+from ....errors import InstallFailed
 from .package import Package
 from .remedies import own_pin
 

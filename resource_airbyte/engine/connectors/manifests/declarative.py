@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from ...errors import CustomCodeNotAllowed
-from .catalog import Connector
+from ....errors import CustomCodeNotAllowed
+from ..environments.venv import Environments
+from ..known.catalog import Connector
 from .cdk import SHARED, SHIM, Choice, command, package
 from .manifest import Fetch, Manifest, Manifests, Report, read
-from .venv import Environments
 
 
 class Declarative:

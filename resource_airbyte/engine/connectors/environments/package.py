@@ -16,9 +16,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
-from . import versions
-from .catalog import Connector, Kind
+from ....errors import UsageError
+from ..known import versions
+from ..known.catalog import Connector, Kind
 
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 # What building or testing leaves in a directory of sources; it says nothing about the connector.

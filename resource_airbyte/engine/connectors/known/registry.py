@@ -23,8 +23,8 @@ from urllib.parse import unquote
 
 import msgspec
 
-from ...errors import InvalidDocument, NotFound, RegistryUnreachable
-from ...settings import Settings
+from ....errors import InvalidDocument, NotFound, RegistryUnreachable
+from ....settings import Settings
 from . import facts
 from .catalog import Catalog
 from .facts import Fact, Facts

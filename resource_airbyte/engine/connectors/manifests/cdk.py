@@ -13,13 +13,13 @@ import os
 import tempfile
 from pathlib import Path
 
-from ... import process
-from ...errors import ConnectorError, InstallFailed
-from .catalog import Connector
+from .... import process
+from ....errors import ConnectorError, InstallFailed
+from ..environments.package import Package
+from ..environments.venv import Environments
+from ..known.catalog import Connector
+from ..known.versions import Version
 from .manifest import Manifest, Report
-from .package import Package
-from .venv import Environments
-from .versions import Version
 
 SHARED = "7.39.1"
 PACKAGE = "airbyte-cdk"

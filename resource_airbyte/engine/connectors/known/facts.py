@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ...errors import InvalidDocument
+from ....errors import InvalidDocument
 from . import versions
 
 Kind = Literal["source", "destination"]

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...model.mask import MASK, names_secret
-from ...model.references import bare, refers
+from ....model.mask import MASK, names_secret
+from ....model.references import bare, refers
 
 Schema = Mapping[str, Any]
 _INTEGER = re.compile(r"[-+]?[0-9]+")

@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from ... import __version__
-from ...errors import Ambiguous, NotFound
+from .... import __version__
+from ....errors import Ambiguous, NotFound
 from . import facts, versions
 from .facts import DOCUMENTATION, Breaking, Fact, Facts, Kind
 

@@ -25,9 +25,9 @@ from pathlib import Path
 
 import msgspec
 
-from ...errors import InstallFailed, NotExecutable, NotFound, RegistryUnreachable
-from . import versions
-from .catalog import Connector
+from ....errors import InstallFailed, NotExecutable, NotFound, RegistryUnreachable
+from ..known import versions
+from ..known.catalog import Connector
 
 Report = Callable[[str], None]
 # A file of the registry, by its path. Raises NotFound, RegistryUnreachable.

@@ -11,7 +11,7 @@ import termios
 import threading
 from typing import IO, Any
 
-from ... import process
+from .... import process
 
 PIPE_SIZE = 1 << 20
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from ...errors import InvalidConfiguration
+from ....errors import InvalidConfiguration
 from . import versions
 from .catalog import LATER, Catalog, Connector, Kind, short_name
 

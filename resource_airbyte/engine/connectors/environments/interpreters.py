@@ -7,8 +7,8 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from ... import process
-from ...errors import InstallFailed
+from .... import process
+from ....errors import InstallFailed
 from . import uv
 from .package import Package
 

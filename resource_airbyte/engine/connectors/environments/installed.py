@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from .versions import Version
+from ..known.versions import Version
 
 
 def installed(cache: Path) -> dict[str, list[str]]:
