@@ -19,17 +19,21 @@ BLOCK = 1 << 18
 
 
 class Conversation:
-    """One running attempt. `stop` and `kill` may be called from any thread, `messages` from one."""
+    """One running attempt. `stop` and `kill` may be called from any thread, `begin` and `messages` from one."""
 
     def __init__(self, job: wire.Assignment, line: Callable[[str], None]) -> None:
+        """Starts the process; it does nothing yet."""
         ours, theirs = socket.socketpair()
-        self._socket, self._mark, self._write = ours, job.mark, threading.Lock()
+        self._socket, self._job, self._mark, self._write = ours, job, job.mark, threading.Lock()
+        self._begun = self._ended = False
         self._shortage = Shortage()
         ours.settimeout(QUIET)
         # Whether it was ended because it had said nothing for so long.
         self.stuck = False
         # What it took when it was ended because that was too much.
         self.overrun: Usage | None = None
+        # Whether it was ended from outside, for whatever reason.
+        self.killed = False
         with theirs:
             self._child = process.start(
                 process.python("resource_airbyte.engine.main.attempt", str(theirs.fileno())),
@@ -41,7 +45,11 @@ class Conversation:
         assert self._child.stderr is not None
         self._tail = process.Tail(self._child.stderr, line=line)
         self._guard = Guard(self.pid, job.mark, job.memory_limit, self._too_much)
-        self._send(job)
+
+    def begin(self) -> None:
+        """Hand it its assignment, which a process that hangs as it starts never takes."""
+        self._send(self._job)
+        self._begun = True
 
     def messages(self) -> Iterator[list[wire.FromAttempt]]:
         """What the attempt says, as many messages at a time as have come, until its end of the socket closes."""
@@ -55,11 +63,17 @@ class Conversation:
         self._send(wire.Ack(number))
 
     def stop(self, *, drain: bool) -> None:
-        """Ask it to end: at its next checkpoint, or now."""
-        self._send(wire.Stop(drain))
+        """Ask it to end: at its next checkpoint, or now. One that has not begun has nothing to bring to an end."""
+        if self._begun:
+            self._send(wire.Stop(drain))
+        else:
+            self.kill()
 
     def kill(self) -> None:
         """End it and its connectors now."""
+        if self._ended:
+            return  # its number may be somebody else's by now
+        self.killed = True
         self._child.end(grace=0)
         process.sweep(self._mark)
 
@@ -77,6 +91,7 @@ class Conversation:
             code = self._child.wait(ENDING)
         except process.DeadlineExceeded:
             code = self._child.end(grace=0)
+        self._ended = True
         self._guard.close()
         process.sweep(self._mark)  # connectors that it could not end any more, and daemons that they made
         scratch.sweep()  # what those had for temporary files
@@ -87,16 +102,21 @@ class Conversation:
         try:
             return self._socket.recv(BLOCK)
         except TimeoutError:
-            self.stuck = True
-            self.kill()
+            self._silent()
             return b""
         except ConnectionResetError:
             return b""  # killed with something unread on its side: the same as an end
+
+    def _silent(self) -> None:
+        self.stuck = True
+        self.kill()
 
     def _send(self, message: wire.FromParent) -> None:
         data = wire.encode(message) + b"\n"
         try:
             with self._write:
                 self._socket.sendall(data)
-        except (BrokenPipeError, ConnectionResetError, OSError):
+        except TimeoutError:
+            self._silent()
+        except OSError:
             return  # it has ended; whoever listens to `messages` finds out, and why

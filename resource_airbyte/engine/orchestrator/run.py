@@ -66,6 +66,11 @@ class Run:
         self.cancelled = False
         self.draining = False
 
+    @property
+    def _unwanted(self) -> bool:
+        with self._lock:
+            return self.cancelled or self.draining
+
     def run(self) -> Result | None:
         """The result; None when the job was over before it began, or somebody else has closed the attempt."""
         self._schema.run()
@@ -99,10 +104,10 @@ class Run:
             conversation = self._conversation
         self._hurry()
         if conversation is not None:
-            conversation.stop(drain=False)
-            timer = threading.Timer(KILL_AFTER, conversation.kill)
+            timer = threading.Timer(KILL_AFTER, conversation.kill)  # first: one that hangs may not even take a word
             timer.daemon = True
             timer.start()
+            conversation.stop(drain=False)
 
     def drain(self) -> None:
         """Let it reach its next checkpoint."""
@@ -173,7 +178,8 @@ class Run:
             side.argv, side.env, side.native = list(launch.argv), dict(launch.env), launch.native
             self._fill(opened, side, connector, lines)
         if job.destination.native != wire.NOTHING:
-            room.check([self._tools.log_dir, *room.written_by(job.destination)], self._tools.settings.min_free_disk)
+            paths = [self._tools.log_dir, *room.written_by(job.destination)]
+            self._errands.run(lambda: room.check(paths, self._tools.settings.min_free_disk))
         how = modes(job.catalog.streams, job.targets) or "no streams"
         lines.line(
             "INFO",
@@ -192,8 +198,8 @@ class Run:
     def _fill(self, opened: Opened, side: wire.Side, connector: Connector, lines: JobLog) -> None:
         """Anew for each attempt, so that a value that was corrected meanwhile is taken up by the next."""
         specs = self._tools.specs
-        filled = ready(
-            side.configuration, connector, lambda: self._errands.run(lambda: specs.get(connector, side.version))
+        filled = self._errands.run(  # a keyring may ask somebody, and a file lie on a disk that does not answer
+            lambda: ready(side.configuration, connector, lambda: specs.get(connector, side.version))
         )
         opened.filled[connector.kind] = filled
         side.configuration = filled.configuration
@@ -208,13 +214,16 @@ class Run:
         return Redactor(configuration, spec.get("connectionSpecification"), also=also)
 
     def _converse(self, opened: Opened, lines: JobLog, heard: Heard) -> None:
+        if self._unwanted:
+            return
+        conversation = Conversation(opened.assignment, lambda text: lines.line("ERROR", "replication", text))
         with self._lock:
-            if self.cancelled or self.draining:
-                return
-            conversation = Conversation(opened.assignment, lambda text: lines.line("ERROR", "replication", text))
             self._conversation = conversation
+        if self._unwanted:  # since then, and whoever said so may not have known it yet
+            conversation.kill()
         saved_at = 0.0
         try:
+            conversation.begin()
             for batch in conversation.messages():
                 self._handle(batch, opened, conversation, lines, heard)
                 if heard.stats is not None and time.monotonic() - saved_at >= SAVE_STATS:
@@ -231,7 +240,7 @@ class Run:
             heard.failures.append(exceeded(conversation.overrun, opened.assignment.memory_limit))
         elif conversation.stuck:
             heard.failures.append(reasons.from_silence(QUIET))
-        elif not self.cancelled:
+        elif not (self.cancelled or (self.draining and conversation.killed)):
             heard.failures.append(reasons.from_death(code, words, conversation.shortage(code)))
 
     def _handle(

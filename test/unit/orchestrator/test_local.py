@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from jobs_bench import Engine, stream
 
 from resource_airbyte import process
 from resource_airbyte.engine.connectors.launch import Launchers
-from resource_airbyte.engine.orchestrator import asking, local, settling
+from resource_airbyte.engine.orchestrator import asking, local, run, settling
 from resource_airbyte.engine.orchestrator.asking import Asking
 from resource_airbyte.engine.orchestrator.base import Probe
 from resource_airbyte.engine.store import jobs
@@ -151,6 +152,34 @@ def test_a_job_whose_connector_is_being_installed_ends_at_once_and_the_installat
     installed.set()
     assert done.wait(10)
     assert "installing" in engine.log(job)
+
+
+@pytest.mark.parametrize(("how", "size"), [("cancel", 1 << 20), ("drain", 1)])
+def test_a_job_whose_attempt_hangs_as_it_starts_ends_at_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, how: str, size: int
+) -> None:
+    """It never takes its assignment; a large one does not even fit into what lies between the two."""
+    begun = threading.Event()
+
+    def program(module: str, *_: str) -> list[str]:
+        if module.endswith("attempt"):
+            begun.set()
+        return ["sleep", "60"]
+
+    monkeypatch.setattr(process, "python", program)
+    monkeypatch.setattr(run, "KILL_AFTER", 0.1)
+    job = engine.submit(engine.connect({"streams": [], "pad": "x" * size}, [stream("people")]))
+    assert begun.wait(10)
+    began = time.monotonic()
+    if how == "cancel":
+        engine.orchestrator.cancel(job)
+    else:
+        engine.orchestrator.drain(0.1)
+    ended = engine.wait(job, lambda found: found.attempts == ["failed"], timeout=5)
+    assert time.monotonic() - began < 5
+    assert ended.status == ("cancelled" if how == "cancel" else "incomplete")
+    assert len(ended.failures[0]) == 1
+    assert list(process.marked(f"test-{engine.root}:")) == []
 
 
 def test_a_job_that_is_submitted_twice_runs_once(engine: Engine) -> None:
