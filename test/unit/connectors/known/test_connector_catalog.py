@@ -14,7 +14,7 @@ from resource_airbyte.errors import Ambiguous, NotFound
 
 CATALOG = Catalog.load()
 ONE, TWO = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "airbyte" / "connectors.json"
+SHARED = Path(__file__).resolve().parents[5] / "shared" / "airbyte" / "connectors.json"
 
 
 @pytest.mark.parametrize(

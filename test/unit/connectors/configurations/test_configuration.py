@@ -13,7 +13,7 @@ from resource_airbyte.engine.connectors.configurations.configuration import faul
 from resource_airbyte.engine.connectors.configurations.specification import converted, masked
 from resource_airbyte.errors import ConnectorFailed, InvalidConfiguration
 
-SPECS = Path(__file__).resolve().parents[3].parent / "shared" / "airbyte" / "specs.json.gz"
+SPECS = Path(__file__).resolve().parents[4].parent / "shared" / "airbyte" / "specs.json.gz"
 
 
 def faults(configuration: Any, **schema: Any) -> list[str]:
