@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from jobs_bench import DUCKDB_ID, SINK_ID, Engine, Job, state_position, stream
 from postgres_warehouse import PostgresWarehouse
+from sqlalchemy import update
 
 from resource_airbyte import process
 from resource_airbyte.engine.connectors.known.registry import Registry
@@ -239,6 +241,33 @@ def test_what_shares_a_state_with_a_refreshed_stream_is_synced_with_it(duckdb: B
     assert whole is not None
     assert [each.stream_descriptor.name for each in whole.stream_states] == ["a", "b"]
     assert (duckdb.ids("a"), duckdb.ids("b")) == (ONCE, ONCE)
+
+
+@pytest.mark.parametrize("mode", ["overwrite", "append"])
+def test_what_a_job_had_loaded_at_its_end_is_not_read_again_by_the_next(duckdb: Bench, mode: str) -> None:
+    """Its last attempt died, or was cancelled, between the destination's commit and the store's. The next job begins
+    a new epoch of the state that all share, since one stream begins again: the others go on all the same.
+    """
+    given = source()
+    given["on"]["read"] = [
+        {"records": {"stream": "a", "count": 4}},
+        {"global": {"lsn": 1}},
+        *({"records": {"stream": name}} for name in ("a", "b")),
+        {"global": {"lsn": 2}},
+        *({"status": [name, "COMPLETE"]} for name in ("a", "b")),
+    ]
+    connection = duckdb.connect(given, ("incremental", "append"), ("full_refresh", mode), isResumable=mode == "append")
+    duckdb.sync(connection)
+    killed = json.loads(duckdb.engine.states(connection)["global"].state or "")
+    for entry in killed["global"]["stream_states"]:
+        entry["stream_state"]["position"] = 4
+    with duckdb.engine.db.begin() as tx:
+        earlier = {"sequence": 1, "state": json.dumps(killed)}
+        tx.execute(update(states.State).where(states.State.kind == "global").values(**earlier))
+    done = duckdb.sync(connection)
+    assert {name: each["recordsEmitted"] for name, each in done.stats[0].items()} == {"a": 0, "b": 6}
+    assert duckdb.ids("a") == ONCE
+    assert duckdb.ids("b") == sorted(ONCE * (2 if mode == "append" else 1))
 
 
 def test_a_source_that_changes_the_kind_of_its_state_goes_on_from_the_new_one(duckdb: Bench, tmp_path: Path) -> None:

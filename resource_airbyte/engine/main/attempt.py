@@ -23,6 +23,7 @@ from ..connectors.children.child import ChildDestination, ChildSource, Program
 from ..orchestrator import assignment as wire
 from ..replication.counts import Counts, Fault
 from ..replication.nothing import Nothing
+from ..replication.positions import Former
 from ..replication.replicate import Replication
 
 BEAT = 5.0  # seconds between two signs of life
@@ -170,6 +171,10 @@ def checkpoint(position: wire.Position) -> Checkpoint:
     return Checkpoint(key, position.generation, position.epoch, position.sequence, (position.state or "").encode())
 
 
+def formers(position: wire.Position) -> list[Former]:
+    return [Former(each.epoch, each.sequence, frozenset(each.without)) for each in position.formers]
+
+
 def setup(job: wire.Assignment) -> WriteSetup:
     pairs = zip(job.catalog.streams, job.targets, strict=True)
     return WriteSetup(
@@ -259,6 +264,7 @@ def main() -> None:
         setup(job),
         [checkpoint(position) for position in job.positions],
         teller,
+        formers=[former for position in job.positions for former in formers(position)],
         fresh=job.fresh,
         source_silence=job.source_silence,
         destination_silence=job.destination_silence,

@@ -10,13 +10,14 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from ...protocol.messages import ConfiguredCatalog, ConfiguredStream, StreamDescriptor
+from ...protocol.shared import without
 from ...settings import Settings
 from ..connectors.known.catalog import Connector
 from ..secrets import Box
 from ..store import actors, connections, history, jobs, states
 from . import assignment as wire
 from .naming import destination_name
-from .plan import PlannedStream, Work, planned, state_without
+from .plan import PlannedStream, Work, planned
 
 CLEARING = ("clear", "reset_connection")
 
@@ -50,24 +51,24 @@ def begin(
     anew = {stream.descriptor for stream in begun}
     if anew and (attempt == 0 or _selected(connection) <= anew):
         _forget(tx, connection, anew)
-    # Else the state that all share stays in its epoch: the destination may hold a newer one, of the attempt that died,
-    # which counts for the streams that go on (rule 4). The attempt hides from its source what that says of the others.
+    # In a later attempt the state that all share stays in its epoch: the destination may hold a newer one, of the
+    # attempt that died (rule 4). The attempt hides from its source what that says of the streams that begin again.
     known = {state.key: state for state in states.load(tx, connection.id)}
     shared = known[states.GLOBAL].state or known[states.LEGACY].state
-    return known, len(begun) == len(streams) and not shared
+    return known, len(begun) == len(streams) and not shared and not known[states.GLOBAL].formers
 
 
 def _forget(tx: Session, connection: connections.Connection, begun: set[StreamDescriptor]) -> None:
     """Take the streams that begin again out of the state that covers the whole connection, if there is one."""
-    found = {state.key: state for state in states.load(tx, connection.id)}
-    whole, everything = found[states.GLOBAL], _selected(connection) <= begun
-    if everything or whole.state is None:
-        kept = None
-    else:
-        kept = json.dumps(state_without(json.loads(whole.state), begun), separators=(",", ":"))
-    states.reset(tx, connection.id, states.GLOBAL, kept)
-    if everything:  # a legacy state cannot be taken apart
+    if _selected(connection) <= begun:  # a legacy state cannot be taken apart, but goes as a whole
+        states.reset(tx, connection.id, states.GLOBAL, None)
         states.reset(tx, connection.id, states.LEGACY, None)
+        return
+    whole = next(state for state in states.load(tx, connection.id) if state.key == states.GLOBAL)
+    kept = None
+    if whole.state is not None:
+        kept = json.dumps(without(json.loads(whole.state), begun), separators=(",", ":"))
+    states.reopen(tx, connection.id, whole, kept, [(stream.name, stream.namespace) for stream in begun])
 
 
 def _selected(connection: connections.Connection) -> set[StreamDescriptor]:
@@ -155,7 +156,11 @@ def _target(stream: PlannedStream, connection: connections.Connection, state: st
 
 def _position(state: states.StreamState) -> wire.Position:
     stream = StreamDescriptor(state.name, state.namespace) if state.kind == "stream" else None
-    return wire.Position(state.kind, stream, state.generation, state.epoch, state.sequence, state.state)
+    formers = [
+        wire.Former(each.epoch, each.sequence, [StreamDescriptor(*name) for name in sorted(each.without, key=str)])
+        for each in state.formers
+    ]
+    return wire.Position(state.kind, stream, state.generation, state.epoch, state.sequence, state.state, formers)
 
 
 def kept(settings: Settings) -> history.Keep:

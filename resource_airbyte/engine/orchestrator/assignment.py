@@ -32,8 +32,18 @@ class Side(Struct):
     native: str | None = None
 
 
-class Position(Struct):
-    """A stored checkpoint: `kind` is stream, global or legacy; `state` the text of the state message's payload."""
+class Former(Struct):
+    """What the destination holds that is newer than this still counts, but for what it says of `without`."""
+
+    epoch: int
+    sequence: int
+    without: list[StreamDescriptor]
+
+
+class Position(Struct, omit_defaults=True):
+    """A stored checkpoint: `kind` is stream, global or legacy; `state` the text of the state message's payload.
+    `formers`, oldest first: what counts of earlier epochs, as long as nothing of this one is stored.
+    """
 
     kind: str
     stream: StreamDescriptor | None
@@ -41,6 +51,7 @@ class Position(Struct):
     epoch: int
     sequence: int
     state: str | None = None
+    formers: list[Former] = []
 
 
 class Target(Struct):

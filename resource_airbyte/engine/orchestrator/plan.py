@@ -8,7 +8,7 @@ destination.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,16 +149,3 @@ def _selected(schema: dict[str, Any], config: Mapping[str, Any]) -> dict[str, An
     }
     required = [name for name in schema.get("required") or [] if name in properties]
     return {**schema, "properties": properties, **({"required": required} if "required" in schema else {})}
-
-
-def state_without(state: dict[str, Any], begun: Collection[StreamDescriptor]) -> dict[str, Any]:
-    """A GLOBAL state that no longer knows the streams that begin again."""
-    gone = {(stream.name, stream.namespace) for stream in begun}
-
-    def name(entry: dict[str, Any]) -> tuple[str, str | None]:
-        descriptor = entry["stream_descriptor"]
-        return descriptor["name"], descriptor.get("namespace")
-
-    whole = dict(state.get("global") or {})
-    whole["stream_states"] = [entry for entry in whole.get("stream_states", []) if name(entry) not in gone]
-    return {**state, "global": whole}

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from ...protocol.messages import ConfiguredStream, StreamDescriptor, encode
 from ...protocol.seams import Checkpoint, StateKey
+from ...protocol.shared import without
+
+SHARED = StateKey("global")
 
 
-def reconcile(stored: Iterable[Checkpoint], held: Iterable[Checkpoint]) -> dict[StateKey, Checkpoint]:
+@dataclass(frozen=True)
+class Former:
+    """A checkpoint of the shared state that is newer than this still counts, though it is of an earlier epoch: since
+    then only the streams in `without` have begun again.
+    """
+
+    epoch: int
+    sequence: int
+    without: frozenset[StreamDescriptor]
+
+
+def reconcile(
+    stored: Iterable[Checkpoint], held: Iterable[Checkpoint], formers: Sequence[Former] = ()
+) -> dict[StateKey, Checkpoint]:
     """The checkpoint that counts, per key. The destination's wins only within the same epoch and generation, when it
-    is newer.
+    is newer, or, for the shared state, when it is newer than one of `formers` (oldest first).
 
     A key that the store does not know stays unknown: what the destination holds for it belongs to another
     configuration.
@@ -26,7 +42,30 @@ def reconcile(stored: Iterable[Checkpoint], held: Iterable[Checkpoint]) -> dict[
         same = (found.epoch, found.generation) == (known.epoch, known.generation)
         if same and found.sequence > known.sequence:
             chosen[found.key] = found
+        elif not same and found.key == SHARED:
+            chosen[found.key] = _brought_over(found, known, formers)
     return chosen
+
+
+def _brought_over(found: Checkpoint, known: Checkpoint, formers: Sequence[Former]) -> Checkpoint:
+    """What `found` says, as a checkpoint of this epoch; `known` when that is as new."""
+    passed = [each for each in formers if (each.epoch, each.sequence) < (found.epoch, found.sequence)]
+    if not passed or found.epoch > known.epoch:
+        return known
+    payload = encode(without(msgspec.json.decode(found.payload), passed[-1].without))
+    return replace(known, payload=payload)
+
+
+def ordered(positions: Mapping[StateKey, Checkpoint], streams: Iterable[ConfiguredStream]) -> list[Checkpoint]:
+    """The checkpoints that a source goes on from: a global or legacy one that holds a state stands alone, else the
+    streams' in catalog order.
+    """
+    for key in (SHARED, StateKey("legacy")):
+        found = positions.get(key)
+        if found is not None and found.payload:
+            return [found]
+    keys = [StateKey("stream", stream.descriptor) for stream in streams]
+    return [positions[key] for key in keys if key in positions]
 
 
 def begins_anew(streams: Iterable[ConfiguredStream]) -> set[StreamDescriptor]:
@@ -39,25 +78,14 @@ def state_document(checkpoints: Sequence[Checkpoint], anew: Collection[StreamDes
 
     The counts that a source put beside its state are not part of it; nor is what a GLOBAL state says of `anew`.
     """
-    states = [msgspec.json.decode(checkpoint.payload) for checkpoint in checkpoints if checkpoint.payload]
+    states = [
+        without(msgspec.json.decode(checkpoint.payload), anew) for checkpoint in checkpoints if checkpoint.payload
+    ]
     for state in states:
         state.pop("sourceStats", None)
         state.pop("destinationStats", None)
-        _hide(state.get("global"), anew)
     if not states:
         return None
     if checkpoints[0].key.kind == "legacy" or "data" in states[0]:
         return encode(states[0].get("data", {}))
     return encode(states)
-
-
-def _hide(whole: dict[str, Any] | None, anew: Collection[StreamDescriptor]) -> None:
-    if not whole or not anew:
-        return
-    entries = whole.get("stream_states") or []
-    whole["stream_states"] = [entry for entry in entries if _descriptor(entry) not in anew]
-
-
-def _descriptor(entry: dict[str, Any]) -> StreamDescriptor:
-    named = entry["stream_descriptor"]
-    return StreamDescriptor(named["name"], named.get("namespace"))

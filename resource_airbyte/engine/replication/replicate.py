@@ -31,7 +31,7 @@ from .clocks import Clock
 from .counts import Counts, Fault, Outcome, estimate, from_error, from_trace
 from .gate import complete, covers_strangers, death, judge_counts, judge_source, judge_strangers, overclaimed
 from .oddities import Oddities
-from .positions import begins_anew, reconcile, state_document
+from .positions import Former, begins_anew, ordered, reconcile, state_document
 from .standing import Standing
 
 TICK = 0.5
@@ -79,6 +79,7 @@ class Replication:
         stored: Sequence[Checkpoint],
         report: Report,
         *,
+        formers: Sequence[Former] = (),
         fresh: bool = False,
         source_silence: float = 3600.0,
         destination_silence: float = 3600.0,
@@ -88,7 +89,7 @@ class Replication:
         self._standing = Standing(self._counts, report.progress)
         setup = replace(setup, committed=self._committed, counted=self._standing.counted)
         self._setup = replace(setup, log=self._said, progress=self._progressed)
-        self._stored, self._fresh = stored, fresh
+        self._stored, self._formers, self._fresh = stored, formers, fresh
         self._source_clock, self._destination_clock = Clock(source_silence), Clock(destination_silence)
         self._farewell = Clock(FAREWELL)
         self._destination: Destination | None = None
@@ -155,8 +156,9 @@ class Replication:
 
     def _read(self) -> None:
         try:
-            anew = begins_anew(self._catalog.streams)
-            document = None if self._fresh else state_document(self._ordered(), anew)
+            streams = self._catalog.streams
+            chosen = ordered(self._positions, streams)
+            document = None if self._fresh else state_document(chosen, begins_anew(streams))
             events = iter(self._source.read(self._catalog, document))
             while (event := self._next(events)) is not None:
                 if isinstance(event, NewConfiguration):
@@ -178,29 +180,22 @@ class Replication:
             self._source_clock.moved()
         return event
 
-    def _ordered(self) -> list[Checkpoint]:
-        """The chosen checkpoints that hold a state: a global or legacy one stands alone, else the streams' in catalog
-        order.
-        """
-        for kind in ("global", "legacy"):
-            found = self._positions.get(StateKey(kind))
-            if found is not None and found.payload:
-                return [found]
-        keys = [StateKey("stream", stream.descriptor) for stream in self._catalog.streams]
-        return [self._positions[key] for key in keys if key in self._positions]
-
     # The destination's thread.
 
     def _open(self) -> None:
         self._destination = self._make()
         held = self._destination.open(self._setup)
         stored = {checkpoint.key: checkpoint for checkpoint in self._stored}
-        self._positions = reconcile(self._stored, held)
+        self._positions = reconcile(self._stored, held, self._formers)
         for key, checkpoint in self._positions.items():
-            if checkpoint is not stored.get(key):  # the destination is ahead: a kill came between the two commits
-                self._report.line(
-                    "INFO", "replication", f"going on from the destination's checkpoint of {key.stream or key.kind}"
-                )
+            ours = stored[key]
+            if checkpoint is ours:
+                continue
+            # The destination is ahead: a kill came between the two commits.
+            self._report.line(
+                "INFO", "replication", f"going on from the destination's checkpoint of {key.stream or key.kind}"
+            )
+            if checkpoint.sequence > ours.sequence:  # else of an earlier epoch: stored with the first state of this one
                 self._report.committed(checkpoint)
 
     @property

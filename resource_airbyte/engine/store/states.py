@@ -7,6 +7,10 @@ an earlier epoch or generation, or one that was overtaken, is not stored (rule 4
 `floor` remembers what a stream still owes: rows of generations below it are to go when the stream is next complete; 0
 means that none are. A refresh or a clear that fails has forgotten the state, but not yet removed the rows. Whatever
 reads the stream next must replace them, or they would be there twice.
+
+`formers` is for a state that several streams share. When some of them begin again, it enters a new epoch without them;
+the destination may hold a newer one of the epoch before, of an attempt that died between its commit and ours. For the
+streams that go on that one still counts. As soon as a checkpoint of the new epoch is stored, nothing before it matters.
 """
 
 from __future__ import annotations
@@ -37,6 +41,16 @@ GLOBAL = StateKey("global", None, "")
 LEGACY = StateKey("legacy", None, "")
 
 
+class Former(NamedTuple):
+    """A checkpoint that is newer than this still counts, but for what it says of the streams in `without`
+    ((name, namespace) each).
+    """
+
+    epoch: int
+    sequence: int
+    without: frozenset[tuple[str, str | None]]
+
+
 @dataclass(frozen=True)
 class StreamState:
     """`state` is the text of the STATE message's whole payload, as the source wrote it; None at the beginning."""
@@ -50,6 +64,7 @@ class StreamState:
     state: str | None
     updated_at: float
     floor: int = 0
+    formers: tuple[Former, ...] = ()
 
     @property
     def key(self) -> StateKey:
@@ -71,6 +86,7 @@ class State(Base):
     state: Mapped[str | None] = mapped_column(Text)
     updated_at: Mapped[float]
     floor: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    formers: Mapped[str | None] = mapped_column(Text)
 
 
 _states = cast(Table, State.__table__)
@@ -118,7 +134,7 @@ def save(
         update(_states)
         .where(*_is(connection_id, _normal(key)))
         .where(_states.c.generation == generation, _states.c.epoch == epoch, _states.c.sequence < sequence)
-        .values(sequence=sequence, state=state, updated_at=now())
+        .values(sequence=sequence, state=state, formers=None, updated_at=now())
     )
     return cast("CursorResult[Any]", changed).rowcount == 1
 
@@ -164,7 +180,11 @@ def replace(
 
 def _loaded(row: Row[Any]) -> StreamState:
     key = row.kind, row.namespace or None, row.name
-    return StreamState(*key, row.generation, row.epoch, row.sequence, row.state, row.updated_at, row.floor)
+    formers = tuple(
+        Former(epoch, sequence, frozenset((name, namespace) for name, namespace in without))
+        for epoch, sequence, without in json.loads(row.formers or "[]")
+    )
+    return StreamState(*key, row.generation, row.epoch, row.sequence, row.state, row.updated_at, row.floor, formers)
 
 
 def _normal(key: StateKey | tuple[Kind, str | None, str]) -> StateKey:
@@ -206,8 +226,28 @@ def reset(tx: Session, connection_id: str, key: StateKey | tuple[Kind, str | Non
     tx.execute(
         update(_states)
         .where(*_is(connection_id, _normal(key)))
-        .values(epoch=_states.c.epoch + 1, sequence=0, state=state, updated_at=now(), **kept)
+        .values(epoch=_states.c.epoch + 1, sequence=0, state=state, formers=None, updated_at=now(), **kept)
     )
+
+
+def reopen(
+    tx: Session, connection_id: str, was: StreamState, state: str | None, begun: Collection[tuple[str, str | None]]
+) -> None:
+    """A new epoch for a state that several streams share: `state` is what is left of it without those that begin again.
+    What the destination holds of the epoch before still counts for the others.
+    """
+    formers = following(was, frozenset(begun))
+    told = json.dumps([[each.epoch, each.sequence, sorted(each.without, key=str)] for each in formers])
+    reset(tx, connection_id, was.key, state)
+    tx.execute(update(_states).where(*_is(connection_id, was.key)).values(formers=told))
+
+
+def following(was: StreamState, begun: frozenset[tuple[str, str | None]]) -> list[Former]:
+    """What still counts of the epochs before the one that comes after `was`. Entries that hide the same are one."""
+    formers = [each._replace(without=each.without | begun) for each in was.formers]
+    if not formers or formers[-1].without != begun:
+        formers.append(Former(was.epoch, was.sequence, begun))
+    return formers
 
 
 def supersede(tx: Session, connection_id: str, kinds: Collection[str]) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from resource_airbyte.engine.orchestrator.assign import modes
 from resource_airbyte.engine.orchestrator.assignment import Target
-from resource_airbyte.engine.orchestrator.plan import Work, planned, state_without
+from resource_airbyte.engine.orchestrator.plan import Work, planned
 from resource_airbyte.protocol.messages import StreamDescriptor
+from resource_airbyte.protocol.shared import without
 
 
 def entry(sync: str, destination: str, *, resumable: bool | None = None, **config: Any) -> dict[str, Any]:
@@ -118,6 +119,6 @@ def test_field_selection_leaves_only_the_chosen_columns() -> None:
 def test_a_global_state_forgets_the_streams_that_begin_again() -> None:
     states = [{"stream_descriptor": {"name": name}, "stream_state": {"at": 1}} for name in ("a", "b")]
     state = {"type": "GLOBAL", "global": {"shared_state": {"lsn": 5}, "stream_states": states}}
-    kept = state_without(state, [StreamDescriptor("a")])
+    kept = without(state, [StreamDescriptor("a")])
     assert [s["stream_descriptor"]["name"] for s in kept["global"]["stream_states"]] == ["b"]
     assert kept["global"]["shared_state"] == {"lsn": 5}

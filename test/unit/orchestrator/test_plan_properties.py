@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resource_airbyte.engine.orchestrator.plan import OVERWRITES, Work, planned, state_without
+from resource_airbyte.engine.orchestrator.plan import OVERWRITES, Work, planned
 from resource_airbyte.protocol.messages import StreamDescriptor
+from resource_airbyte.protocol.shared import without
 
 DESCRIPTORS = [StreamDescriptor(name, where) for name in ("a", "b.c", "ü d") for where in (None, "n", "m")]
 MODES = ("overwrite", "append", "append_dedup", "overwrite_dedup", "update", "soft_delete")
@@ -99,7 +100,7 @@ def test_a_global_state_forgets_only_who_begins_again(
         for at, each in enumerate(known)
     ]
     state = {"type": "GLOBAL", "global": {"shared_state": {"lsn": 1}, "stream_states": entries}}
-    left = state_without(state, begun)
+    left = without(state, begun)
     assert [each["at"] for each in left["global"]["stream_states"]] == [
         at for at, each in enumerate(known) if each not in begun
     ]
