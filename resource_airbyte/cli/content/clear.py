@@ -6,10 +6,9 @@ import typer
 
 from resource_airbyte.cli import ask
 from resource_airbyte.cli.content import streams
-from resource_airbyte.cli.content.effects import effects
-from resource_airbyte.cli.content.kinds import which
-from resource_airbyte.cli.content.refresh import Connection, DryRun, Identity, Timeout, Wait, agree
-from resource_airbyte.cli.content.running import Run, known
+from resource_airbyte.cli.content.connection import Connection, Identity, meant
+from resource_airbyte.cli.content.effects import DryRun, agree, effects
+from resource_airbyte.cli.content.running import Run, Timeout, Wait
 from resource_airbyte.cli.content.streams import Streams
 from resource_airbyte.cli.result import Result
 from resource_airbyte.cli.session import of
@@ -46,7 +45,7 @@ def clear(
     """Empty the tables of streams and forget their states. Exit code 0: succeeded, 1: failed, 2: no such connection."""
     session = of(context)
     client = session.client
-    connection = known(client, which(name, identity))
+    connection = meant(session, name, identity)
     names = streams.chosen(connection, stream, deselected=True)
     if dry_run:
         return effects(client, connection, names, None).result()

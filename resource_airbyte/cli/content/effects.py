@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from resource_airbyte.cli import ask, table
 from resource_airbyte.cli.content import streams
 from resource_airbyte.cli.content.progress import Key, title
 from resource_airbyte.cli.result import Result, Table
+from resource_airbyte.cli.session import Session
 from resource_airbyte.errors import ResourceError
 
 if TYPE_CHECKING:
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from resource_airbyte.model.connections import ConnectionRead
     from resource_airbyte.model.state import ConnectionState
 
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, stream by stream.")]
 LONGEST = 60
 
 
@@ -63,6 +68,15 @@ class Effects:
         }
         said = f"nothing was done: this is what {self.what} would do"
         return Result(data, self.table(), messages=[*self.notes, said])
+
+
+def agree(session: Session, found: Effects, question: str) -> None:
+    """Say what will be done, and ask whether it shall be."""
+    for line in table.lines(found.table()):
+        session.say(line)
+    for note in found.notes:
+        session.say(note)
+    ask.confirm(session, question, force=False)
 
 
 def effects(client: Airbyte, connection: ConnectionRead, names: Sequence[Key], mode: str | None) -> Effects:

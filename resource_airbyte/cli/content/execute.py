@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resource_airbyte.cli.content import add, options, streams
-from resource_airbyte.cli.content.kinds import complete, which
+from resource_airbyte.cli.content.connection import Connection, meant
+from resource_airbyte.cli.content.kinds import which
 from resource_airbyte.cli.content.options import Options
 from resource_airbyte.cli.content.progress import Key
-from resource_airbyte.cli.content.running import Run, known, refreshed
+from resource_airbyte.cli.content.running import Run, Timeout, Wait, refreshed
 from resource_airbyte.cli.result import Result
 from resource_airbyte.cli.session import Session, of
 from resource_airbyte.cli.tree import Format, application, verb
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from resource_airbyte.pipelines.action import Applied
 
 app = application()
-Connection = typer.Option("--name", metavar="NAME", help="The connection.", autocompletion=complete(["connection"]))
 
 
 @app.command(
@@ -42,7 +42,7 @@ Connection = typer.Option("--name", metavar="NAME", help="The connection.", auto
 )
 def execute(
     context: typer.Context,
-    name: Annotated[str | None, Connection] = None,
+    name: Connection = None,
     identity: Annotated[str | None, typer.Option("--id", metavar="ID", help="The same as --name.")] = None,
     connection_id: Annotated[
         str | None, typer.Option("--connection-id", metavar="ID", help="The same as --name.")
@@ -51,10 +51,8 @@ def execute(
         Path | None,
         typer.Option("--config", "-f", metavar="FILE", help="A pipeline; installs and starts the runtime if need be."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, or print the job's id.")] = True,
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Wait no longer; the job goes on.")
-    ] = None,
+    wait: Wait = True,
+    timeout: Timeout = None,
     option: Annotated[
         list[str] | None, typer.Option("--options", metavar="K=V", help="streams=a,b refresh=truncate|merge timeout=S")
     ] = None,
@@ -72,7 +70,7 @@ def execute(
             hint="resource-airbyte content execute --name NAME, or --config FILE; names: resource-airbyte content list",
         )
     if config is None:
-        connection = known(session.client, which(connection_id, identity, name))
+        connection = meant(session, connection_id, identity, name)
     else:
         applied, connection = _from_file(session, config.expanduser(), [name, identity, connection_id])
     names = streams.chosen(connection, chosen.streams)

@@ -7,28 +7,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from resource_airbyte.cli import ask, table
 from resource_airbyte.cli.content import streams
-from resource_airbyte.cli.content.effects import Effects, effects
-from resource_airbyte.cli.content.kinds import complete, which
-from resource_airbyte.cli.content.running import Run, known, refreshed
+from resource_airbyte.cli.content.connection import Connection, Identity, meant
+from resource_airbyte.cli.content.effects import DryRun, agree, effects
+from resource_airbyte.cli.content.running import Run, Timeout, Wait, refreshed
 from resource_airbyte.cli.content.streams import Streams
 from resource_airbyte.cli.result import Result
-from resource_airbyte.cli.session import Session, of
+from resource_airbyte.cli.session import of
 from resource_airbyte.cli.tree import Force, Format, application, verb
 from resource_airbyte.errors import NotExecutable, NotFound
 
 app = application()
-Connection = Annotated[
-    str | None,
-    typer.Option("--name", metavar="NAME", help="The connection.", autocompletion=complete(["connection"])),
-]
-Identity = Annotated[str | None, typer.Option("--id", "--connection-id", metavar="ID", help="The same as --name.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, stream by stream.")]
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, or print the job's id.")]
-Timeout = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Wait no longer; the job goes on.")
-]
 
 
 @app.command(
@@ -62,7 +51,7 @@ def refresh(
 ) -> Result:
     """Read streams again from their beginning. Exit code 0: succeeded, 1: failed, 2: no such connection."""
     session = of(context)
-    connection = known(session.client, which(name, identity))
+    connection = meant(session, name, identity)
     names = streams.chosen(connection, stream)
     if dry_run:
         return effects(session.client, connection, names, mode).result()
@@ -73,12 +62,3 @@ def refresh(
     run = Run(session, session.client, connection, doing="refreshing")
     begin: Callable[[], int] = lambda: refreshed(session.client, connection, mode, names)  # noqa: E731
     return run.execute(begin, wait=wait, timeout=timeout)
-
-
-def agree(session: Session, found: Effects, question: str) -> None:
-    """Say what will be done, and ask whether it shall be."""
-    for line in table.lines(found.table()):
-        session.say(line)
-    for note in found.notes:
-        session.say(note)
-    ask.confirm(session, question, force=False)

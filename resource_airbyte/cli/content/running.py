@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from resource_airbyte.cli.content import add, outcome, progress, streams
 from resource_airbyte.cli.content.progress import Key, Watched, failure_line
@@ -19,16 +21,13 @@ if TYPE_CHECKING:
     from resource_airbyte.model.jobs import JobInfoRead
     from resource_airbyte.pipelines.action import Applied
 
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, or print the job's id.")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Wait no longer; the job goes on.")
+]
 PREVIEW_ROWS = 5
 # Seconds that an Airbyte which starts again by itself may be away, while a job is watched.
 PATIENCE = 60.0
-
-
-def known(client: Airbyte, wanted: str) -> ConnectionRead:
-    """The connection of this name or id."""
-    from resource_airbyte.pipelines import resolve
-
-    return resolve.connection(client.connections.list(client.workspace_id), wanted)
 
 
 def refreshed(client: Airbyte, connection: ConnectionRead, mode: str, names: Sequence[Key]) -> int:

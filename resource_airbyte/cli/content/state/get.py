@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 from resource_airbyte.cli.content import streams
-from resource_airbyte.cli.content.kinds import which
-from resource_airbyte.cli.content.refresh import Connection, Identity
-from resource_airbyte.cli.content.running import known
+from resource_airbyte.cli.content.connection import Connection, Identity, meant
 from resource_airbyte.cli.content.state import documents
 from resource_airbyte.cli.content.streams import Streams
 from resource_airbyte.cli.render import document
@@ -50,7 +48,7 @@ def get(
 ) -> Result:
     """Show where the next sync starts; keys and streams are always in the same order."""
     session = of(context)
-    connection = known(session.client, which(name, identity))
+    connection = meant(session, name, identity)
     only = streams.chosen(connection, stream, deselected=True)
     client, identity = session.client.state, connection.connection_id
     data = documents.canonical(client.get(identity) if point is None else client.at(identity, point), only)

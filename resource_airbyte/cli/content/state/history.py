@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resource_airbyte.cli.content.kinds import which
+from resource_airbyte.cli.content.connection import Connection, Identity, meant
 from resource_airbyte.cli.content.progress import title
-from resource_airbyte.cli.content.refresh import Connection, Identity
-from resource_airbyte.cli.content.running import known
 from resource_airbyte.cli.content.state import documents
 from resource_airbyte.cli.result import Result, Table
 from resource_airbyte.cli.session import of
@@ -51,7 +49,7 @@ def history(
 ) -> Result:
     """Show when and by what the state became another one, newest first, or compare two of its points."""
     session = of(context)
-    connection = known(session.client, which(name, identity))
+    connection = meant(session, name, identity)
     if start is not None:
         return _compared(session.client.state, connection, start, end)
     if end is not None:

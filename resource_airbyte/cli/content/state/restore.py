@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resource_airbyte.cli.content import streams
-from resource_airbyte.cli.content.kinds import which
+from resource_airbyte.cli.content.connection import Connection, Identity, meant
 from resource_airbyte.cli.content.progress import Key, title
-from resource_airbyte.cli.content.refresh import Connection, Identity
-from resource_airbyte.cli.content.running import known
 from resource_airbyte.cli.content.state import documents
 from resource_airbyte.cli.content.state.set import DryRun, changed
 from resource_airbyte.cli.content.streams import Streams
@@ -52,19 +50,17 @@ def restore(
 ) -> Result:
     """Go back to an earlier state, with all streams or only with some; refused while a sync runs."""
     session = of(context)
-    connection = known(session.client, which(name, identity))
+    connection = meant(session, name, identity)
     only = streams.chosen(connection, stream, deselected=True)
     client = session.client.state
     current = client.get(connection.connection_id)
-    before = documents.canonical(current)
     then = client.at(connection.connection_id, point)
     warnings = _cleared_since(client, connection.connection_id, point, only or list(documents.states(then)))
-    if dry_run:
-        wanted = documents.merged(current, then, only) if only else then
-        found = changed(connection, before, documents.canonical(wanted), dry_run=True)
-    else:
+    if not dry_run:
         after = client.restore(connection.connection_id, point, streams.wire(only) or None)
-        found = changed(connection, before, documents.canonical(after))
+    else:
+        after = documents.merged(current, then, only) if only else then
+    found = changed(connection, current, after, dry_run=dry_run)
     return replace(found, messages=(*found.messages, *warnings))
 
 

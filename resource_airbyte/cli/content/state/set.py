@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resource_airbyte.cli.content import streams
-from resource_airbyte.cli.content.kinds import which
-from resource_airbyte.cli.content.refresh import Connection, Identity
-from resource_airbyte.cli.content.running import known
+from resource_airbyte.cli.content.connection import Connection, Identity, meant
 from resource_airbyte.cli.content.state import documents
 from resource_airbyte.cli.content.streams import Streams
 from resource_airbyte.cli.result import Result
@@ -21,6 +19,7 @@ from resource_airbyte.errors import NotFound
 
 if TYPE_CHECKING:
     from resource_airbyte.model.connections import ConnectionRead
+    from resource_airbyte.model.state import ConnectionState
 
 app = application()
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would become different.")]
@@ -51,22 +50,18 @@ def set_(
 ) -> Result:
     """Say where the next sync starts, for all streams or only for some; refused while a sync runs."""
     session = of(context)
-    connection = known(session.client, which(name, identity))
+    connection = meant(session, name, identity)
     only = streams.chosen(connection, stream, deselected=True)
     client = session.client.state
     current = client.get(connection.connection_id)
     wanted = documents.read(file, connection, current, only)
-    before = documents.canonical(current)
-    if dry_run:
-        return changed(connection, before, documents.canonical(wanted), dry_run=True)
-    after = client.set(connection.connection_id, wanted, streams.wire(only))
-    return changed(connection, before, documents.canonical(after))
+    after = wanted if dry_run else client.set(connection.connection_id, wanted, streams.wire(only))
+    return changed(connection, current, after, dry_run=dry_run)
 
 
-def changed(
-    connection: ConnectionRead, before: dict[str, Any], after: dict[str, Any], *, dry_run: bool = False
-) -> Result:
+def changed(connection: ConnectionRead, old: ConnectionState, new: ConnectionState, *, dry_run: bool) -> Result:
     """What has become of the state, or would, as the lines that differ."""
+    before, after = documents.canonical(old), documents.canonical(new)
     lines: Sequence[str] = documents.difference(before, after, ("before", "after"))
     data = {"connection": {"id": connection.connection_id, "name": connection.name}, "changed": bool(lines)}
     said = f"the next sync of {connection.name} {'would start' if dry_run else 'starts'} from there"
