@@ -6,16 +6,16 @@ SIGTERM lets what runs here reach its next checkpoint, a second one, or SIGQUIT,
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import uvicorn
 
+from resource_airbyte.engine.main import asgi
 from resource_airbyte.engine.main.freshness import keep_fresh
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ THREADS = 200
 log = logging.getLogger("daemon")
 
 
-class Server(uvicorn.Server):
-    """Tells when it answers. Signals are not its business: jobs end before it does."""
+class Server(asgi.Server):
+    """Tells when it answers. Jobs end before it does."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -41,10 +41,6 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._ready()
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
 
 async def serve(engine: Engine, doors: Sequence[socket.socket], ready: Callable[[], None]) -> None:
     """Answer at these sockets, take up the jobs and start what is due, until a signal says that it is time to end."""
@@ -53,7 +49,7 @@ async def serve(engine: Engine, doors: Sequence[socket.socket], ready: Callable[
         ready()
         keep_fresh(engine.registry)
 
-    server = Server(_config(engine.app), answering)
+    server = Server(asgi.configured(engine.app, close=CLOSE), answering)
     ending = _Ending(engine, server)
     on_signals(ending.ask, ending.insist)
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
@@ -69,21 +65,6 @@ def on_signals(ask: Callable[[], None], insist: Callable[[], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask)
     loop.add_signal_handler(signal.SIGQUIT, insist)
-
-
-def _config(app: Any) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=CLOSE,
-    )
 
 
 class _Ending:

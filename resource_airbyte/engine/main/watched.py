@@ -10,14 +10,15 @@ import contextlib
 import hmac
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from resource_airbyte.engine.main.asgi import Server, answer, configured
 from resource_airbyte.engine.metrics import Metrics
 
 HEALTH = ("/health", "/api/v1/health")
+CLOSE = 1  # seconds that open requests have when the process is to end
 
 
 class Watched:
@@ -31,15 +32,16 @@ class Watched:
             return
         if scope["path"] in HEALTH:
             well = self._well()
-            await _answer(send, 200 if well else 503, json.dumps({"available": well}).encode())
+            await answer(send, 200 if well else 503, json.dumps({"available": well}).encode())
         elif scope["path"] != "/metrics":
-            await _answer(send, 404, _refusal("not_found", f"there is no {scope['path']} here"))
+            await answer(send, 404, _refusal("not_found", f"there is no {scope['path']} here"))
         elif not self._may(dict(scope["headers"]).get(b"authorization", b"")):
-            await _answer(send, 401, _refusal("unauthorized", "this needs the token of this Airbyte, as Bearer"))
+            refusal = _refusal("unauthorized", "this needs the token of this Airbyte, as Bearer")
+            await answer(send, 401, refusal, also={"www-authenticate": "Bearer"})
         else:
             accept = dict(scope["headers"]).get(b"accept", b"").decode("latin-1")
             content, kind = await asyncio.to_thread(self._metrics.page, accept)
-            await _answer(send, 200, content, kind)
+            await answer(send, 200, content, kind)
 
     def _may(self, authorization: bytes) -> bool:
         scheme, _, given = authorization.partition(b" ")
@@ -49,18 +51,7 @@ class Watched:
 @contextlib.asynccontextmanager
 async def listening(app: Watched, door: socket.socket) -> AsyncIterator[None]:
     """Answer at this listening socket, until the block ends. Signals are left to whoever called."""
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config)
+    server = Server(configured(app, close=CLOSE))
     serving = asyncio.ensure_future(server.serve([door]))
     try:
         yield
@@ -69,20 +60,5 @@ async def listening(app: Watched, door: socket.socket) -> AsyncIterator[None]:
         await serving
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 def _refusal(code: str, message: str) -> bytes:
     return json.dumps({"message": message, "details": {"code": code}}).encode()
-
-
-async def _answer(send: Send, status: int, body: bytes, kind: str = "application/json") -> None:
-    fields = {"content-type": kind, "content-length": str(len(body)), "cache-control": "no-store"}
-    if status == 401:
-        fields["www-authenticate"] = "Bearer"
-    headers = [(name.encode(), value.encode()) for name, value in fields.items()]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -21,7 +21,7 @@ import httpx
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from resource_airbyte.engine.main import program
+from resource_airbyte.engine.main import asgi, program
 from resource_airbyte.engine.main.doors import bound
 from resource_airbyte.settings import Settings
 
@@ -43,6 +43,7 @@ PAGE = f"""<!doctype html>
 <meta http-equiv="refresh" content="5"><title>resource-airbyte</title></head>
 <body><h1>resource-airbyte</h1><p>{escape(AWAY[0].upper() + AWAY[1:])}.</p><p>{escape(HINT)}.</p></body></html>
 """
+SAFE = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'"}
 Headers = list[tuple[bytes, bytes]]
 log = logging.getLogger("webapp")
 
@@ -66,7 +67,7 @@ class Webapp:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["path"] == "/health":
-            await _answer(send, 200, json.dumps({"available": True}), "application/json")
+            await _answer(send, 200, json.dumps({"available": True}))
         else:
             await self._unless_gone(scope, receive, send)
 
@@ -174,16 +175,11 @@ async def _refuse(send: Send, scope: Scope, status: int, message: str, code: str
         await _answer(send, status, PAGE, "text/html; charset=utf-8")
         return
     body = {"message": message, "details": {"code": code, **({"hint": HINT} if status == 502 else {})}}
-    await _answer(send, status, json.dumps(body), "application/json")
+    await _answer(send, status, json.dumps(body))
 
 
-async def _answer(send: Send, status: int, text: str, kind: str) -> None:
-    body = text.encode()
-    fields = {"content-type": kind, "content-length": str(len(body)), "cache-control": "no-store"}
-    fields |= {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'"}
-    headers = [(name.encode(), value.encode()) for name, value in fields.items()]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _answer(send: Send, status: int, text: str, kind: str = "application/json") -> None:
+    await asgi.answer(send, status, text.encode(), kind, SAFE)
 
 
 class _Server(uvicorn.Server):
@@ -197,18 +193,7 @@ class _Server(uvicorn.Server):
 
 def run(settings: Settings) -> None:
     """Be the web root until told to end."""
-    config = uvicorn.Config(
-        Webapp(settings.server_url),
-        http="h11",
-        ws="none",
-        loop="asyncio",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=CLOSE,
-    )
+    config = asgi.configured(Webapp(settings.server_url), close=CLOSE, lifespan="on", date_header=False)
     with bound(settings.webapp_port, "webapp_port", settings.listen) as door:
         log.info("ready on port %d, before the server at %s", door.getsockname()[1], settings.server_url)
         _Server(config).run([door])
