@@ -210,7 +210,8 @@ class Build:
             return
         argv = [self._python, "-c", TRIAL, self.package.script]
         try:
-            done = process.run(argv, timeout=TRIAL_TIMEOUT, env=process.environment())
+            env = process.environment({process.MARK: self.uv.mark})
+            done = process.run(argv, timeout=TRIAL_TIMEOUT, env=env, pass_fds=[self.uv.held])
         except process.DeadlineExceeded:
             return
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()

@@ -2,6 +2,9 @@
 
 What `record` writes into an environment says how it was made; the time of that file's last change is when it was last
 used. An environment is removed under its installation lock, by a rename first: what lies at its place is always whole.
+
+An installer holds the installation lock. The processes that it starts hold another one, at work, which they inherit: an
+installer can be killed while it starts one, which then bears no mark yet by which it could be found.
 """
 
 from __future__ import annotations
@@ -15,11 +18,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from .... import process
 
 RECORD = "environment.json"
 # Seconds between being told where an environment lies and the start of a process from it, generously.
 JUST_NOW = 60.0
+LOOK = 0.01  # seconds between two looks whether the last process of a killed installer has ended
 
 
 @dataclass(frozen=True)
@@ -99,9 +105,7 @@ def locked(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
     target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     while True:
         with open(lock_of(target), "ab") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _taken(lock):
                 waiting()
                 fcntl.flock(lock, fcntl.LOCK_EX)
             if _is_still(lock_of(target), lock.fileno()):
@@ -110,8 +114,39 @@ def locked(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
 
 
+@contextmanager
+def at_work(target: Path, clear: Callable[[], None], end: float) -> Iterator[int]:
+    """What every process that works on this environment has to inherit; only under its installation lock.
+
+    Begins when none of a killed installer is left, and calls `clear`, which ends those that can be found, until then.
+    Raises DeadlineExceeded when it is not by the monotonic moment `end`.
+    """
+    with open(work_of(target), "ab") as work:
+        began = time.monotonic()
+        clear()
+        while not _taken(work):
+            if time.monotonic() > end:
+                raise process.DeadlineExceeded(end - began, b"", b"")
+            time.sleep(LOOK)
+            clear()
+        yield work.fileno()
+
+
 def lock_of(target: Path) -> Path:
     return target.with_name(f".{target.name}.lock")
+
+
+def work_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.work.lock")
+
+
+def _taken(file: IO[bytes]) -> bool:
+    """Lock it; False when somebody else has."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def halves(target: Path) -> Iterator[Path]:
@@ -134,7 +169,7 @@ def remove(target: Path, *, now: float | None = None) -> str:
     """
     try:
         with open(lock_of(target), "ab") as held:
-            reason = _remove(target, held.fileno(), time.time() if now is None else now)
+            reason = _remove(target, held, time.time() if now is None else now)
     except FileNotFoundError:
         return ""  # somebody else has removed it meanwhile, with all that lay beside it
     except OSError as error:
@@ -145,22 +180,24 @@ def remove(target: Path, *, now: float | None = None) -> str:
     return reason
 
 
-def _remove(target: Path, lock: int, now: float) -> str:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+def _remove(target: Path, lock: IO[bytes], now: float) -> str:
+    if not _taken(lock):
         return "it is being installed"
-    if not _is_still(lock_of(target), lock):
+    if not _is_still(lock_of(target), lock.fileno()):
         return "it was just removed, and may be being installed again"
     reason = in_use(target, now)
     if reason:
         return reason
-    gone = target.with_name(f".{target.name}.{os.getpid()}")
-    if target.exists():
-        target.rename(gone)
-    for path in (gone, *halves(target)):
-        shutil.rmtree(path, ignore_errors=True)
-    lock_of(target).unlink(missing_ok=True)
+    with open(work_of(target), "ab") as work:
+        if not _taken(work):
+            return "what an installer that was killed had started is still at work on it"
+        gone = target.with_name(f".{target.name}.{os.getpid()}")
+        if target.exists():
+            target.rename(gone)
+        for path in (gone, *halves(target)):
+            shutil.rmtree(path, ignore_errors=True)
+        work_of(target).unlink()
+        lock_of(target).unlink(missing_ok=True)
     return ""
 
 
@@ -177,8 +214,8 @@ def running_below(path: Path) -> list[int]:
     import psutil
 
     prefix, found = f"{path}{os.sep}", []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []  # None: it belongs to somebody who does not let us look
+    for each in psutil.process_iter(["cmdline"]):
+        words = each.info["cmdline"] or []  # None: it belongs to somebody who does not let us look
         if any(word.startswith(prefix) for word in words):
-            found.append(process.pid)
+            found.append(each.pid)
     return found

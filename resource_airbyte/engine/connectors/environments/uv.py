@@ -37,12 +37,14 @@ class Uv:
     """How uv is run for one installation.
 
     `mark`: what its processes bear, so that those of a killed installer can be found. `directory`: where it runs; not
-    the user's, whose project file is none of our business. `end`: the monotonic moment when it must be done.
+    the user's, whose project file is none of our business. `end`: the monotonic moment when it must be done. `held`:
+    the descriptor that whoever works on the environment inherits (see `disk.at_work`).
     """
 
     mark: str
     directory: Path
     end: float
+    held: int
     offline: bool = False
     report: Report | None = None
 
@@ -54,6 +56,7 @@ class Uv:
             env=environment(self.mark),
             stderr=subprocess.PIPE,
             cwd=self.directory,
+            pass_fds=[self.held],
         )
         assert child.stderr is not None
         tail = process.Tail(child.stderr, line=self._heard)

@@ -144,34 +144,38 @@ class Environments:
 
     def _install(self, wanted: _Wanted, report: Report) -> None:
         """Build beside the target, then rename. Only under the lock."""
-        _sweep(wanted)
-        started = time.monotonic()
-        report(f"Installing {wanted.label} into {wanted.target.parent} (only this once)")
-        building = wanted.target.with_name(f".{wanted.target.name}.{os.getpid()}")
+        started, end = time.monotonic(), process.deadline(self._timeout)
         try:
-            self._build(wanted, building, report)
-            building.rename(wanted.target)
-        except BaseException:
-            shutil.rmtree(building, ignore_errors=True)  # what cannot be removed now is swept by the next installation
-            raise
-        report(f"Installed {wanted.label} in {time.monotonic() - started:.1f} s")
-
-    def _build(self, wanted: _Wanted, building: Path, report: Report) -> None:
-        uv = Uv(wanted.mark, wanted.target.parent, process.deadline(self._timeout), self._offline, report)
-        try:
-            Build(wanted.package, building, uv, self._overrides, self._libraries == "newest").make(self._python)
+            with disk.at_work(wanted.target, lambda: _end_processes(wanted), end) as held:
+                _remove_halves(wanted)
+                report(f"Installing {wanted.label} into {wanted.target.parent} (only this once)")
+                self._build(wanted, Uv(wanted.mark, wanted.target.parent, end, held, self._offline, report))
         except process.DeadlineExceeded:
             raise InstallFailed(
                 f"Installing {wanted.label} took longer than {self._timeout:g} s.",
                 hint="Try again (what was downloaded is kept), or raise AIRBYTE_INSTALL_TIMEOUT.",
                 origin=wanted.package.origin,
             ) from None
+        report(f"Installed {wanted.label} in {time.monotonic() - started:.1f} s")
+
+    def _build(self, wanted: _Wanted, uv: Uv) -> None:
+        building = wanted.target.with_name(f".{wanted.target.name}.{os.getpid()}")
+        try:
+            Build(wanted.package, building, uv, self._overrides, self._libraries == "newest").make(self._python)
+            building.rename(wanted.target)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)  # what cannot be removed now is swept by the next installation
+            raise
 
 
-def _sweep(wanted: _Wanted) -> None:
-    """Remove what killed installers left: half environments, and a uv that may still be writing to one."""
-    for pid in process.sweep(wanted.mark):  # first: it may be about to make its half environment
+def _end_processes(wanted: _Wanted) -> None:
+    """End what a killed installer left running."""
+    for pid in process.sweep(wanted.mark):
         process.wait_gone(pid, process.GRACE)
+
+
+def _remove_halves(wanted: _Wanted) -> None:
+    """Remove what it left on the disk."""
     for path in [wanted.target, *disk.halves(wanted.target)]:
         if path.is_dir():
             shutil.rmtree(path)

@@ -50,7 +50,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
         monkeypatch.setattr(interpreters, "_of_pyenv", lambda: list(here))
         answers[:] = [answer]
         place = tmp_path / "place"
-        Build(MINE, place, Pretended("", tmp_path, 0.0, report=said.append)).make(python)
+        Build(MINE, place, Pretended("", tmp_path, 0.0, -1, report=said.append)).make(python)
         return dict(json.loads((place / disk.RECORD).read_text()))
 
     said.clear()

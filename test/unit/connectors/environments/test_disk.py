@@ -65,6 +65,31 @@ def test_what_is_being_installed_is_kept(tmp_path: Path) -> None:
     assert target.exists()
 
 
+def test_work_begins_when_no_process_of_a_killed_installer_is_left(tmp_path: Path) -> None:
+    """Such a process may bear no mark: its installer was killed while it started it."""
+    target, looks = make(tmp_path / "source-x" / "1-abc"), 0
+    with open(disk.work_of(target), "ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        command, streams = [sys.executable, "-c", "import sys; sys.stdin.read()"], subprocess.PIPE
+        left = process.start(command, env={}, stdin=streams, pass_fds=[held.fileno()])
+    assert left.stdin is not None
+    assert "had started is still at work" in disk.remove(target)
+    with pytest.raises(process.DeadlineExceeded), disk.at_work(target, lambda: None, process.deadline(0)):
+        raise AssertionError("it works beside the other one")
+
+    def clear() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 2 and left.stdin is not None:
+            left.stdin.close()
+
+    with disk.at_work(target, clear, process.deadline(20)):
+        assert looks >= 2
+    assert left.wait(10) == 0
+    assert disk.remove(target) == ""
+    assert not target.parent.exists()
+
+
 def test_what_somebody_was_just_told_of_is_kept(tmp_path: Path) -> None:
     target = make(tmp_path / "source-x" / "1-abc")
     disk.touch(target)

@@ -263,7 +263,20 @@ def test_what_uv_says_of_a_mistyped_registry_is_told_without_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://me:hun ter2@[mistyped/simple")
-    code, said = uv.Uv("", tmp_path, process.deadline(20)).run("pip", "list")
+    with (tmp_path / "held").open("wb") as held:
+        code, said = uv.Uv("", tmp_path, process.deadline(20), held.fileno()).run("pip", "list")
     assert code != 0
     assert "mistyped" in said
     assert "ter2" not in said
+
+
+def test_uv_holds_what_whoever_works_on_an_environment_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By that its life is seen from its very first moment, before it bears its mark."""
+    program = tmp_path / "uv"
+    program.write_text(f"#!{sys.executable}\nimport os, sys\nos.write(int(sys.argv[1]), b'held')\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(uv, "binary", lambda: str(program))
+    with (tmp_path / "held").open("wb") as held:
+        number = held.fileno()
+        assert uv.Uv("", tmp_path, process.deadline(20), number).run(str(number)) == (0, "")
+    assert (tmp_path / "held").read_text() == "held"
