@@ -29,6 +29,7 @@ from ...protocol.seams import (
 from .belt import Belt
 from .clocks import Clock
 from .counts import Counts, Fault, Outcome, estimate, from_error, from_trace
+from .flushes import Flushes
 from .gate import complete, covers_strangers, death, judge_counts, judge_source, judge_strangers, overclaimed
 from .oddities import Oddities
 from .positions import Former, begins_anew, ordered, reconcile, state_document
@@ -98,7 +99,7 @@ class Replication:
         self._odd = Oddities(report.line)
         self._positions: dict[StateKey, Checkpoint] = {}
         self._source_failed = False
-        self._unsaved = False
+        self._flushes = Flushes(setup.commit_interval)
         self._cut = False
         self._drain = threading.Event()
         self._stopped = threading.Event()
@@ -235,12 +236,12 @@ class Replication:
 
     def _idle(self) -> None:
         """No record comes, and no state: make durable what one covers, if it has been waiting long enough."""
-        if self._unsaved and time.monotonic() - self._last_data >= self._setup.commit_interval:
+        if self._flushes.idle(time.monotonic() - self._last_data):
             self._flush()
 
     def _flush(self) -> None:
-        self._drive(self._opened.flush)
-        self._unsaved = False
+        with self._flushes.made():
+            self._drive(self._opened.flush)
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Chunk | SourceState | Status):
@@ -292,14 +293,14 @@ class Replication:
             self._counts[stream].states += 1
             self._counts[stream].claimed += state.records or 0
         self._drive(self._opened.state, checkpoint)
-        self._unsaved = True
+        self._flushes.unsaved = True
 
     def _status(self, event: Status) -> None:
         if event.stream in self._counts:
             self._counts[event.stream].touch()
             self._counts[event.stream].status = event.status
-            if event.status == "COMPLETE" and self._unsaved:
-                self._flush()  # now, while the source goes on to its next stream or tidies up, and not at the very end
+            if event.status == "COMPLETE" and self._flushes.completed(everything=self._everything_complete()):
+                self._flush()
         else:
             self._odd.stranger(event.stream, "a status")
 
