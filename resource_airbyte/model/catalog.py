@@ -14,6 +14,8 @@ SyncMode = AnyCase[Literal["full_refresh", "incremental"]]
 DestinationSyncMode = AnyCase[
     Literal["append", "overwrite", "append_dedup", "overwrite_dedup", "update", "soft_delete"]
 ]
+# How the names of fields begin that a source adds to tell of changes (a deletion, say), and that are always written.
+OF_THE_SOURCE = "_ab_cdc_"
 
 
 class StreamDescriptor(Wire):

@@ -7,6 +7,7 @@ from typing import Any
 
 from resource_airbyte.errors import InvalidDocument
 from resource_airbyte.model.catalog import (
+    OF_THE_SOURCE,
     AirbyteCatalog,
     AirbyteStream,
     AirbyteStreamAndConfiguration,
@@ -234,7 +235,7 @@ def _select(stream: AirbyteStream, config: AirbyteStreamConfiguration, wanted: S
     needed["primary key"] = config.primary_key or [] if config.destination_sync_mode.endswith("_dedup") else []
     for what, paths in needed.items():
         for path in paths if wanted.fields else ():
-            if path[0] not in wanted.fields and not path[0].startswith("_ab_cdc_"):
+            if path[0] not in wanted.fields and not path[0].startswith(OF_THE_SOURCE):
                 message = f"fields leaves out {path[0]!r}, which is the {what} of {wanted.name!r}"
                 raise fault(wanted, "fields", message, "add it to the list")
 

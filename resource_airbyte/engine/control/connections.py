@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from resource_airbyte.engine.control.context import Context
-from resource_airbyte.engine.control.definitions import known_modes
 from resource_airbyte.engine.control.schedules import MANUAL, schedule_of
 from resource_airbyte.engine.control.sync_catalog import checked
 from resource_airbyte.engine.schemas import changes
@@ -52,9 +51,7 @@ class Connections:
         if body.status == store.DELETED:
             raise InvalidConfiguration("status: a new connection cannot be deprecated")
         schedule_type, schedule_data = schedule_of(body) or (MANUAL, None)
-        catalog = checked(
-            body.sync_catalog or AirbyteCatalog(streams=[]), known_modes(self._context, body.destination_id)
-        )
+        catalog = checked(body.sync_catalog or AirbyteCatalog(streams=[]), self._context.modes(body.destination_id))
         with self._context.db.begin() as tx:
             source = actors.get(tx, body.source_id, "source")
             destination = actors.get(tx, body.destination_id, "destination")
@@ -98,7 +95,7 @@ class Connections:
         schedule, catalog = schedule_of(body), None
         if body.sync_catalog is not None:
             destination_id = self.get(body.connection_id).destination_id
-            catalog = checked(body.sync_catalog, known_modes(self._context, destination_id))
+            catalog = checked(body.sync_catalog, self._context.modes(destination_id))
         with self._context.db.begin() as tx:
             store.locked(tx, body.connection_id)
             connection = store.get(tx, body.connection_id)

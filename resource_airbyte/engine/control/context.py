@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from resource_airbyte.engine.orchestrator.base import Orchestrator, Probe, ProbeKind
+from resource_airbyte.engine.schemas import modes
 from resource_airbyte.engine.secrets import Box
 from resource_airbyte.engine.store import Database, specifications, workspaces
 from resource_airbyte.errors import ConnectorError, NotExecutable, NotFound
@@ -64,6 +65,12 @@ class Context:
                 details={"definitionId": definition_id},
             )
         return found
+
+    def modes(self, destination_id: str) -> Sequence[str] | None:
+        """How this destination can write; None when its version was never asked."""
+        catalog = self.catalog()
+        with self.db.read() as tx:
+            return modes.known(tx, catalog, destination_id)
 
     def probe(
         self,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from resource_airbyte.engine.connectors.known.catalog import Catalog
 from resource_airbyte.engine.connectors.known.custom import custom, refuse
 from resource_airbyte.engine.control.context import Context, Kind, Stopwatch
-from resource_airbyte.engine.store import Database, specifications
+from resource_airbyte.engine.schemas import modes
+from resource_airbyte.engine.store import Database
 from resource_airbyte.engine.store import actors as stored_actors
 from resource_airbyte.engine.store import definitions as store
 from resource_airbyte.errors import Conflict
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 DOCUMENTATION = "https://docs.airbyte.com/integrations/"
 SOURCE_TYPES = {"api", "file", "database", "custom"}
-BASIC_MODES = ["append", "overwrite"]
 
 
 def known(db: Database, public: Catalog | None = None) -> Catalog:
@@ -155,7 +155,7 @@ class Definitions:
         extra: dict[str, Any] = {}
         if self._kind == "destination":
             read = DestinationDefinitionSpecificationRead
-            extra["supported_destination_sync_modes"] = destination_modes(connector, payload)
+            extra["supported_destination_sync_modes"] = modes.of_destination(connector, payload)
         return read(  # type: ignore[no-any-return]
             **{f"{self._kind}_definition_id": connector.definition_id},
             documentation_url=payload.get("documentationUrl") or connector.documentation_url,
@@ -163,24 +163,6 @@ class Definitions:
             job_info=watch.ended(),
             **extra,
         )
-
-
-def destination_modes(connector: Connector, payload: dict[str, Any]) -> list[str]:
-    """How a destination can write. The protocol has no overwrite with dedup: the platform makes it of the two."""
-    modes = list(payload.get("supported_destination_sync_modes") or BASIC_MODES)
-    if connector.supports_refreshes and {"overwrite", "append_dedup"} <= set(modes) and "overwrite_dedup" not in modes:
-        modes.append("overwrite_dedup")
-    return modes
-
-
-def known_modes(context: Context, destination_id: str) -> Sequence[str] | None:
-    """How this destination can write; None when its version was never asked."""
-    with context.db.read() as tx:
-        destination = stored_actors.get(tx, destination_id, "destination")
-        payload = specifications.get(tx, destination.definition_id, destination.version)
-    if payload is None:
-        return None
-    return destination_modes(context.connector(destination.definition_id, "destination"), payload)
 
 
 def _kind(kind: str) -> Kind:

@@ -8,7 +8,6 @@ from typing import Literal
 
 from resource_airbyte.engine.control.connections import refuse_parts_of_a_whole, selected_streams, wanted
 from resource_airbyte.engine.control.context import Context
-from resource_airbyte.engine.control.definitions import known_modes
 from resource_airbyte.engine.store import actors, connections, jobs
 from resource_airbyte.errors import InvalidDocument, NotExecutable
 from resource_airbyte.model.connections import ConnectionStream
@@ -44,7 +43,7 @@ class Refreshes:
             connection = connections.get(tx, connection_id)
             destination = actors.get(tx, connection.destination_id, "destination")
         connector = self._context.connector(destination.definition_id, "destination")
-        modes = known_modes(self._context, destination.id)
+        modes = self._context.modes(destination.id)
         if not connector.supports_refreshes and modes is not None and "overwrite" not in modes:
             raise NotExecutable(
                 f"{connector.short} only adds rows, and cannot remove any",

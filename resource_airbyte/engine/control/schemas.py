@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from resource_airbyte.engine.control.context import Context, Stopwatch
-from resource_airbyte.engine.control.definitions import known_modes
 from resource_airbyte.engine.control.sync_catalog import checked
 from resource_airbyte.engine.schemas import changes, discovered
 from resource_airbyte.engine.schemas.difference import difference
@@ -56,7 +55,7 @@ class Schemas:
 
         InvalidConfiguration when a stream cannot be synced any more as it is configured, and only a person can say how.
         """
-        modes = known_modes(self._context, self._destination(body.connection_id))
+        modes = self._context.modes(self._destination(body.connection_id))
         with self._context.db.begin() as tx:
             connection = connections.locked(tx, body.connection_id)
             found = difference(changes.known(tx, connection), body.catalog)
@@ -72,7 +71,7 @@ class Schemas:
             actors.get(tx, body.source_id, "source")
             found = {each.id: each.destination_id for each in connections.using(tx, body.source_id)}
         for connection_id, destination_id in found.items():
-            modes = known_modes(self._context, destination_id)
+            modes = self._context.modes(destination_id)
             with self._context.db.begin() as tx:
                 connection = connections.locked(tx, connection_id)
                 catalog_id = _catalog_id(tx, body.source_id, body.catalog_id)

@@ -8,14 +8,13 @@ from typing import Any
 
 from resource_airbyte.errors import InvalidConfiguration
 from resource_airbyte.model.catalog import (
+    OF_THE_SOURCE,
     AirbyteCatalog,
     AirbyteStream,
     AirbyteStreamAndConfiguration,
     AirbyteStreamConfiguration,
     suggest,
 )
-
-OF_THE_SOURCE = "_ab_cdc_"  # fields that a source adds, and that are always written
 
 
 def checked(catalog: AirbyteCatalog, modes: Collection[str] | None) -> AirbyteCatalog:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...model.catalog import OF_THE_SOURCE
 from ...protocol.messages import ConfiguredStream, Stream, StreamDescriptor
 
 OVERWRITES = frozenset({"overwrite", "overwrite_dedup"})
@@ -23,7 +24,6 @@ WITH_GENERATIONS = {
     "soft_delete": "append",
 }
 WITHOUT_GENERATIONS = {"overwrite_dedup": "overwrite", "update": "append", "soft_delete": "append"}
-OF_THE_SOURCE = "_ab_cdc_"
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,13 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.orm import Session
-
 from ... import process
 from ...errors import ConnectorError, DatabaseUnreachable, ResourceError
 from ...model.catalog import AirbyteCatalog
 from ..connectors.known.catalog import Connector
-from ..schemas import changes, discovered, words
+from ..schemas import changes, discovered, modes, words
 from ..schemas.discovered import Asked
-from ..store import actors, catalogs, connections, jobs, specifications
+from ..store import actors, catalogs, connections, jobs
 from ..store.base import now
 from .asking import Keeping
 from .base import Probe
@@ -165,13 +163,13 @@ class SchemaRefresh:
             process.sweep(mark)
 
     def _settle(self, connection_id: str, catalog: catalogs.Catalog) -> None:
-        found = AirbyteCatalog.from_protocol(catalog.payload)
+        found, connectors = AirbyteCatalog.from_protocol(catalog.payload), self._tools.catalog()
         with self._tools.db.begin() as tx:
             connection = connections.locked(tx, connection_id)
             if connection.status != "active":
                 return
-            modes = _modes(tx, connection)
-            outcome = changes.settle(tx, connection, found, catalog.id, modes=modes)
+            can = modes.known(tx, connectors, connection.destination_id)
+            outcome = changes.settle(tx, connection, found, catalog.id, modes=can)
         if outcome.applied.transforms:
             self._note("INFO", f"taken over from the source: {words.brief(words.sentences(outcome.applied))}")
         elif outcome.found.transforms and not outcome.paused:
@@ -184,10 +182,3 @@ def _paused(connection: connections.Connection) -> str | None:
     """Why its schema had it paused after the job was made: by somebody who looked, or by us before we were killed."""
     reason: str | None = (connection.schema_change or {}).get("reason")
     return reason if connection.status == "inactive" else None
-
-
-def _modes(tx: Session, connection: connections.Connection) -> list[str] | None:
-    """How the destination says that it can write; None when it was never asked."""
-    destination = actors.get(tx, connection.destination_id, "destination")
-    payload = specifications.get(tx, destination.definition_id, destination.version)
-    return None if payload is None else list(payload.get("supported_destination_sync_modes") or []) or None
