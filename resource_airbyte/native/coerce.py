@@ -6,6 +6,7 @@ column is its digits, an object its JSON. Text that spells a number or a boolean
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,29 +79,50 @@ MEMORY_LIMIT = 92 << 20
 ROOM = 6  # how often DuckDB holds a batch while it casts it
 
 
-class Coercion:
-    """The tolerant casts of one stream, on a private DuckDB in memory; with `exact`, numbers stay texts."""
+class Caster:
+    """A private DuckDB in memory: one for each thread, since each has threads and memory of its own, and there may be a
+    thousand streams.
+    """
 
-    def __init__(self, columns: Sequence[Column], *, exact: bool = False) -> None:
-        self._columns = tuple(columns)
-        self._query = query(self._columns, exact=exact)
+    def __init__(self) -> None:
         self._limit = MEMORY_LIMIT
         limit = f"{MEMORY_LIMIT >> 20}MiB"
         self._connection = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": limit})
         self._connection.execute("SET TimeZone = 'UTC'")
 
-    def run(self, texts: list[pa.Array], changes: pa.Array, rows: int) -> pa.Table:
-        """Columns of JSON texts to `c0`, `c1`, … and `changes`, row for row."""
-        names = [f"j{index}" for index in range(len(texts))]
-        given = pa.table([*texts, changes, pa.array(range(rows), pa.int64())], names=[*names, "changes", "place"])
+    def run(self, query: str, given: pa.Table) -> pa.Table:
+        """The result of a query over a table of the name `given`."""
         if given.nbytes * ROOM > self._limit:  # a huge value is never split
             self._limit = given.nbytes * ROOM
             self._connection.execute(f"SET memory_limit = '{self._limit >> 20}MiB'")
         self._connection.register("given", given)
         try:
-            return self._connection.sql(self._query).to_arrow_table()
+            return self._connection.sql(query).to_arrow_table()
         finally:
             self._connection.unregister("given")
+
+
+class _Mine(threading.local):
+    """What goes with its thread."""
+
+    def __init__(self) -> None:
+        self.caster = Caster()
+
+
+_mine = _Mine()
+
+
+class Coercion:
+    """The tolerant casts of one stream; with `exact`, numbers stay texts."""
+
+    def __init__(self, columns: Sequence[Column], *, exact: bool = False) -> None:
+        self._query = query(columns, exact=exact)
+
+    def run(self, texts: list[pa.Array], changes: pa.Array, rows: int) -> pa.Table:
+        """Columns of JSON texts to `c0`, `c1`, … and `changes`, row for row."""
+        names = [f"j{index}" for index in range(len(texts))]
+        given = pa.table([*texts, changes, pa.array(range(rows), pa.int64())], names=[*names, "changes", "place"])
+        return _mine.caster.run(self._query, given)
 
 
 def query(columns: Sequence[Column], *, exact: bool = False) -> str:

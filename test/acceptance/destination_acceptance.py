@@ -55,8 +55,16 @@ class Warehouse(Protocol):
         """Drop what the destination remembers of this connection, as a careless person would."""
         ...
 
-    # A warehouse may also say `deduplicates = False`, `folds_case = False` if it keeps such names apart by itself,
-    # `exact = True` if its numbers have any number of digits, and `nul = False` if it has no such character.
+    def held(self) -> dict[str, list[Any]]:
+        """The ids in every table that a user sees, sorted, by the table's name."""
+        ...
+
+    def columns(self, stream: StreamDescriptor) -> list[list[Any]]:
+        """The values in each column of a stream's table, Airbyte's own aside."""
+        ...
+
+    # A warehouse may also say `deduplicates = False`, `exact = True` if its numbers have any number of digits, and
+    # `nul = False` if it has no such character.
 
 
 def stream(descriptor: StreamDescriptor = USERS, mode: str = "append", **changes: Any) -> StreamSetup:
@@ -1043,9 +1051,79 @@ def test_rows_are_still_told_apart_by_a_key_whose_type_has_changed(warehouse: Wa
 
 
 def test_two_streams_never_share_a_table(warehouse: Warehouse) -> None:
-    name = "USERS" if getattr(warehouse, "folds_case", True) else "users"
     with pytest.raises(ConnectorError, match="would share the"):
-        Attempt(warehouse, stream(), stream(ORDERS, name=name, namespace=None)).__enter__()
+        Attempt(warehouse, stream(), stream(ORDERS, name="users", namespace=None)).__enter__()
+
+
+# Names that a database or a file system may take for one another, or cannot have at all.
+ALIKE = [
+    ("users", None),
+    ("USERS", None),
+    ("Users", None),
+    ("us ers", None),
+    ("us_ers", None),
+    ("us.ers", None),
+    ("us/ers", None),
+    ("orders", "shop"),
+    ("orders", "SHOP"),
+    ("Orders", "shop"),
+    ("orders", "sh-op"),
+    ("orders", "sh op"),
+    ("shop", None),
+    ("n" * 300, None),
+    ("n" * 301, None),
+    ("é", None),
+    ("e", None),
+    ("e\u0301", None),
+    ("", None),
+    (" ", None),
+    (".", None),
+    ("..", None),
+    ("../up", None),
+    ("dots..", None),
+    ("dots", None),
+    ("_", None),
+    ("a\0b", "n\0s"),
+    ("a_b", "n_s"),
+    ("😀", None),
+    ("🚀", "😀"),
+    ("con", None),
+    ("table", "select"),
+    ("rowid", None),
+]
+
+
+def test_streams_whose_names_are_alike_have_tables_of_their_own_for_ever(warehouse: Warehouse) -> None:
+    names = [names for names in ALIKE if "\0" not in names[0] or getattr(warehouse, "nul", True)]
+    streams = [StreamDescriptor(*each) for each in names]
+    known: dict[int, str] = {}
+    for fence in range(1, 4):
+        # One after the other at first, then all of them in another order.
+        groups = [streams[:6], streams[6:]] if fence == 1 else [streams[:: -1 if fence == 2 else 1]]
+        for number, group in enumerate(groups):
+            mode = {"minimum_generation": fence, "generation": fence} if fence == 3 else {}
+            with Attempt(warehouse, *(stream(of, **mode) for of in group), fence=10 * fence + number) as attempt:
+                for of in group:
+                    attempt.write([{"id": streams.index(of)}], of)
+                    attempt.state(fence, of, generation=mode.get("generation", 1))
+                attempt.finish(frozenset(group))
+        held = warehouse.held()
+        assert sorted(sorted(set(ids)) for ids in held.values()) == [[number] for number in range(len(streams))]
+        found = {ids[0]: table for table, ids in held.items()}
+        assert known in ({}, found)
+        known = found
+
+
+def test_fields_whose_names_are_alike_have_columns_of_their_own_for_ever(warehouse: Warehouse) -> None:
+    fields = ["x y", "x_y", "X_Y", "x.y", "é", "e", "n" * 300, "n" * 301, "", " ", "a\0b", "😀", "rowid", "table"]
+    steps = [fields[1:3], fields[:3], fields, fields[:1], fields[::-1]]
+    for fence, names in enumerate(steps, 1):
+        schema = {"properties": {name: {"type": "string"} for name in names}}
+        with Attempt(warehouse, stream(json_schema=schema), fence=fence) as attempt:
+            attempt.write([{name: name.replace("\0", "-") or "empty" for name in names}])
+            attempt.finish()
+    seen = [set(column) - {None} for column in warehouse.columns(USERS)]
+    assert sorted(map(sorted, seen)) == sorted([name.replace("\0", "-") or "empty"] for name in fields)
 
 
 # The end

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from resource_airbyte.native import destination
-from resource_airbyte.native.sql.names import quoted
+from resource_airbyte.native.sql.names import META, quoted
 from resource_airbyte.protocol.messages import StreamDescriptor
 from resource_airbyte.protocol.seams import Destination
 
@@ -43,6 +43,16 @@ class DuckDBWarehouse:
     def tables(self) -> set[str]:
         sql = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE schema_name <> 'airbyte_internal'"
         return {row[0] for row in self.query(sql)}
+
+    def held(self) -> dict[str, list[Any]]:
+        sql = "SELECT schema_name, table_name FROM duckdb_tables() WHERE schema_name <> 'airbyte_internal'"
+        names = [f"{quoted(schema)}.{quoted(name)}" for schema, name in self.query(sql)]
+        return {name: [row[0] for row in self.query(f"SELECT id FROM {name} ORDER BY 1")] for name in names}
+
+    def columns(self, stream: StreamDescriptor) -> list[list[Any]]:
+        with duckdb.connect(self.path) as connection:
+            rows = fetched(connection, f"SELECT * FROM {quoted(stream.namespace or 'main')}.{quoted(stream.name)}")
+        return [list(values) for values in zip(*rows, strict=True)][len(META) :]
 
     def forget(self, connection_id: str) -> None:
         self.query("DROP SCHEMA airbyte_internal CASCADE")

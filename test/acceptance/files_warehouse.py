@@ -11,7 +11,7 @@ from duckdb_warehouse import fetched
 
 from resource_airbyte.native import destination
 from resource_airbyte.native.files.layout import safe
-from resource_airbyte.native.sql.names import quoted
+from resource_airbyte.native.sql.names import META, quoted
 from resource_airbyte.protocol.messages import StreamDescriptor
 from resource_airbyte.protocol.seams import Destination
 
@@ -26,7 +26,6 @@ class FilesWarehouse:
     """A directory, looked at with DuckDB, as somebody would who knows nothing of the ledger."""
 
     deduplicates = False
-    folds_case = False
 
     def __init__(self, path: Path, form: str = "parquet", **more: Any) -> None:
         self.path, self.form = path, form
@@ -56,6 +55,19 @@ class FilesWarehouse:
         staged = self.path / ".airbyte" / "staged"
         building = {f"staged.{entry.name}" for entry in (staged.iterdir() if staged.exists() else ())}
         return building | {f"main.{entry.name}" for entry in self.path.iterdir() if entry.name != ".airbyte"}
+
+    def held(self) -> dict[str, list[Any]]:
+        parts = [part for part in self.path.rglob(f"*.{self.form}") if ".airbyte" not in part.parts]
+        found: dict[str, list[Any]] = {}
+        for directory in {part.parent for part in parts}:
+            with duckdb.connect() as connection:
+                of = READ[self.form].format(str(directory).replace("'", "''"))
+                found[str(directory)] = [row[0] for row in fetched(connection, f"SELECT id FROM {of} ORDER BY 1")]
+        return found
+
+    def columns(self, stream: StreamDescriptor) -> list[list[Any]]:
+        rows = self.query("SELECT * FROM {0}", stream)
+        return [list(values) for values in zip(*rows, strict=True)][len(META) :]
 
     def forget(self, connection_id: str) -> None:
         shutil.rmtree(self.path / ".airbyte")

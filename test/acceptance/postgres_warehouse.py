@@ -10,7 +10,7 @@ import psycopg
 
 from resource_airbyte.native import destination
 from resource_airbyte.native.postgres.dialect import PostgresDialect
-from resource_airbyte.native.sql.names import quoted
+from resource_airbyte.native.sql.names import META, quoted
 from resource_airbyte.protocol.messages import StreamDescriptor
 from resource_airbyte.protocol.seams import Destination
 
@@ -23,7 +23,7 @@ class PostgresWarehouse:
     `server` is the URL of the server, of whatever database; the schema of streams without a namespace is "main".
     """
 
-    folds_case, exact, nul = False, True, False
+    exact, nul = True, False
 
     def __init__(self, server: str, name: str) -> None:
         parts = urlsplit(server.replace("+psycopg", ""))
@@ -73,6 +73,19 @@ class PostgresWarehouse:
             "WHERE schemaname NOT IN ('airbyte_internal', 'information_schema', 'pg_catalog')"
         )
         return {row[0] for row in self.query(sql)}
+
+    def held(self) -> dict[str, list[Any]]:
+        sql = (
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
+            "WHERE schemaname NOT IN ('airbyte_internal', 'information_schema', 'pg_catalog')"
+        )
+        names = [row[0] for row in self.query(sql)]
+        return {name: [row[0] for row in self.query(f"SELECT id FROM {name} ORDER BY 1")] for name in names}
+
+    def columns(self, stream: StreamDescriptor) -> list[list[Any]]:
+        schema, table = IDENTIFIER(stream.namespace or "main"), IDENTIFIER(stream.name)
+        rows = self.query(f"SELECT * FROM {quoted(schema)}.{quoted(table)}")
+        return [list(values) for values in zip(*rows, strict=True)][len(META) :]
 
     def forget(self, connection_id: str) -> None:
         self.query("DROP SCHEMA airbyte_internal CASCADE")

@@ -9,15 +9,13 @@ from typing import Any
 
 from resource_airbyte.native import destination
 from resource_airbyte.native.sql.ledger import TABLES as LEDGER
-from resource_airbyte.native.sql.names import quoted
+from resource_airbyte.native.sql.names import META, quoted
 from resource_airbyte.protocol.messages import StreamDescriptor
 from resource_airbyte.protocol.seams import Destination
 
 
 class SQLiteWarehouse:
     """A SQLite file, looked at with Python's own library."""
-
-    folds_case = False  # the second of two such names gets another table
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -39,6 +37,14 @@ class SQLiteWarehouse:
         own = [f"_airbyte_{name}" for name in (*LEDGER, "tables")]
         names = {row[0] for row in self.query("SELECT name FROM sqlite_master WHERE type = 'table'")}
         return {f"main.{name}" for name in names.difference(own)}
+
+    def held(self) -> dict[str, list[Any]]:
+        names = [table.removeprefix("main.") for table in self.tables()]
+        return {name: [row[0] for row in self.query(f"SELECT id FROM {quoted(name)} ORDER BY 1")] for name in names}
+
+    def columns(self, stream: StreamDescriptor) -> list[list[Any]]:
+        rows = self.query(f"SELECT * FROM {quoted(stream.name)}")
+        return [list(values) for values in zip(*rows, strict=True)][len(META) :]
 
     def forget(self, connection_id: str) -> None:
         for name in LEDGER:

@@ -169,9 +169,24 @@ def test_names_that_would_be_cut_to_the_same_stay_apart(warehouse: PostgresWareh
     assert all(len(name) <= 63 for name in columns)
 
 
-def test_streams_whose_names_become_one_table_are_refused(warehouse: PostgresWarehouse) -> None:
-    with pytest.raises(ConnectorError, match="share the table"):
-        Attempt(warehouse, stream(StreamDescriptor("a b"), name="a b"), stream(name="a.b")).__enter__()
+def test_a_table_of_an_earlier_version_keeps_its_stream_when_another_comes_with_its_name(
+    warehouse: PostgresWarehouse,
+) -> None:
+    odd, plain = StreamDescriptor("us ers"), StreamDescriptor("us_ers")
+    fields = {"id": {"type": "integer"}, "a b": {"type": "string"}, "a_b": {"type": "string"}}
+    schema = {"properties": {name: fields[name] for name in ("id", "a b")}}
+    with Attempt(warehouse, stream(odd, json_schema=schema)) as attempt:
+        attempt.write([{"id": 1, "a b": "x"}], odd)
+        attempt.state(1, odd)
+        attempt.finish(frozenset([odd]))
+    warehouse.query("DROP TABLE airbyte_internal._airbyte_tables")
+    both = stream(odd, json_schema={"properties": fields})
+    with Attempt(warehouse, stream(plain), both, fence=2) as attempt:
+        attempt.write([{"id": 2, "a b": "x", "a_b": "y"}], odd)
+        attempt.write(people(3, 3), plain)
+        attempt.finish(frozenset([odd, plain]))
+    assert sorted(warehouse.held().values()) == [[1, 2], [3]]
+    assert warehouse.held()["main.us_ers"] == [1, 2]
 
 
 def test_columns_of_older_versions_are_widened(warehouse: PostgresWarehouse) -> None:

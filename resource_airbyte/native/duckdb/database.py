@@ -17,6 +17,7 @@ from ...protocol.types import AirbyteType
 from ..sql import onefile
 from ..sql.database import Batch, Database, Readable
 from ..sql.failure import failed, refused
+from ..sql.kept import Owner
 from ..sql.names import TableName, literal, quoted
 from .dialect import SQL_TYPES, DuckDBDialect
 from .known import Known
@@ -39,7 +40,7 @@ _LOCK = re.compile(r'lock on file "(?P<file>.*?)".*?held in (?P<program>.*?) \(P
 class File(Readable):
     """A DuckDB file that is open, at least for reading."""
 
-    dialect = DuckDBDialect()
+    dialect, ledger = DuckDBDialect(), INTERNAL
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, default_schema: str) -> None:
         self.connection, self._default_schema = connection, default_schema
@@ -50,8 +51,11 @@ class File(Readable):
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql, values or None).fetchall()
 
-    def table(self, namespace: str | None, name: str) -> TableName:
-        return self.located(usable_schema(namespace or self._default_schema), name)
+    def owner(self, namespace: str | None, name: str) -> Owner:
+        return namespace or self._default_schema, name
+
+    def schema(self, namespace: str | None) -> str:
+        return usable_schema(self.dialect.identifier(namespace or self._default_schema))
 
     def located(self, schema: str, name: str) -> TableName:
         return TableName(schema, name, self._catalog)
@@ -70,8 +74,6 @@ class File(Readable):
 
 class DuckDB(File, Database):
     """A DuckDB file opened for writing, with a private directory beside it for what does not fit in memory."""
-
-    ledger = INTERNAL
 
     def __init__(self, configuration: Configuration) -> None:
         self.path = configuration.path
@@ -126,6 +128,9 @@ class DuckDB(File, Database):
 
     def kind(self, name: TableName) -> str | None:
         return self._known.kind(name)
+
+    def spelled(self, name: TableName) -> str | None:
+        return self._known.spelled(name)
 
     def described(self, name: TableName) -> dict[str, str]:
         if self.kind(name) is None:

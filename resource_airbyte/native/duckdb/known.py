@@ -29,13 +29,20 @@ class Known:
     def __init__(self, rows: Callable[[str, list[str]], list[tuple[Any, ...]]], catalog: str) -> None:
         self._rows, self._catalog = rows, catalog
         self._kinds: dict[str, str] | None = None
+        self._spelled: dict[str, str] = {}
 
     def kind(self, name: TableName) -> str | None:
         """TABLE, VIEW, or None when there is nothing of this name."""
         if self._kinds is None:
             found = self._rows(_LISTED, [self._catalog, self._catalog])
-            self._kinds = {_key(TableName(schema, each, self._catalog).sql): kind for schema, each, kind in found}
+            keys = [_key(TableName(schema, each, self._catalog).sql) for schema, each, _ in found]
+            self._kinds = {key: kind for key, (_, _, kind) in zip(keys, found, strict=True)}
+            self._spelled = {key: each for key, (_, each, _) in zip(keys, found, strict=True)}
         return self._kinds.get(_key(name.sql))
+
+    def spelled(self, name: TableName) -> str | None:
+        """The name as it was given when the transaction began; what that made itself has the name that is asked for."""
+        return self._spelled.get(_key(name.sql), name.name) if self.kind(name) else None
 
     def ran(self, sql: str) -> None:
         """A statement was run: what it makes or drops is known from now on."""

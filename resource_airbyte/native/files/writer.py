@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pyarrow as pa
 
 from ...protocol.chunk import Chunk
-from ...protocol.messages import Record
-from ..sql.writer import Typed
+from ..intake import Intake
 from ..typed import Typist
 from .formats import OpenPart
 from .layout import UNFINISHED, Layout, part_name
@@ -18,8 +16,6 @@ from .ledger import Ledger, Part
 from .plan import Plan, Planner
 from .specification import Configuration
 
-# Bytes of JSON that are typed at once: large enough for Arrow to be fast, small enough to keep several in memory.
-BATCH = 8 << 20
 # Bytes of JSON that are written at once, as far as a state covers them: a row group of Parquet.
 ROW_GROUP = 24 << 20
 
@@ -49,17 +45,14 @@ class StreamWriter:
         self.received = self.sealed = self.written = self.committed = 0
         self._published = plan.stage is None
         self._whole = self._tail = self._repeated = self._told = False
-        self._layout, self._ledger, self._configuration, self._typing = layout, ledger, configuration, typing
-        self._typist = Typist(plan.shape.fields)
-        self._records: list[Record] = []
-        self._size = 0
-        self._typed: deque[Typed] = deque()
+        self._layout, self._ledger, self._configuration = layout, ledger, configuration
+        self._intake = Intake(Typist(plan.shape.fields), typing)
         self._covered, self._ahead = Lane(), Lane()
 
     @property
     def size(self) -> int:
         """Bytes of JSON that wait in memory."""
-        return self._size + sum(typed.size for typed in self._typed)
+        return self._intake.size
 
     @property
     def visible(self) -> int:
@@ -78,16 +71,9 @@ class StreamWriter:
         return sum(lane.open is not None for lane in (self._covered, self._ahead))
 
     def add(self, chunk: Chunk) -> None:
-        """Take a chunk; type what has gathered once it is enough, and write it if a state covers it."""
+        """Take a chunk, and write what has gathered once it is enough and a state covers it."""
         self.received += len(chunk)
-        if chunk.arrow is not None:
-            self._type()
-            self._typed.append(Typed(len(chunk), chunk.size, self._typist.native(chunk.arrow)))
-        else:
-            self._records.extend(chunk.records)
-            self._size += chunk.size
-        if self._size >= BATCH:
-            self._type()
+        self._intake.add(chunk)
         if self.sealed > self.written and self.size >= ROW_GROUP:
             self._flush()
 
@@ -111,16 +97,9 @@ class StreamWriter:
         self._whole = True
         self.seal()
 
-    def _type(self) -> None:
-        if not self._records:
-            return
-        records, self._records = self._records, []
-        self._typed.append(Typed(len(records), self._size, self._typing.submit(self._typist.table, records)))
-        self._size = 0
-
     def _flush(self) -> None:
         """Write the rows that a state covers."""
-        self._type()
+        self._intake.type()
         self._write(self._covered, self.sealed - self.written)
 
     def spill(self) -> None:
@@ -141,10 +120,7 @@ class StreamWriter:
     def _take(self, rows: int) -> list[pa.Table]:
         taken: list[pa.Table] = []
         while rows > 0:
-            first = self._typed.popleft()
-            if first.rows > rows:
-                first, rest = first.split(rows)
-                self._typed.appendleft(rest)
+            first = self._intake.take(rows)
             rows -= first.rows
             taken.append(first.table())
         return taken

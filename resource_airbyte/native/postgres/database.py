@@ -12,6 +12,7 @@ import psycopg
 
 from ...protocol.types import AirbyteType
 from ..sql.database import TABLE, VIEW, Batch, Database
+from ..sql.kept import Owner
 from ..sql.names import TableName, literal, quoted
 from . import views
 from .connecting import Link
@@ -85,9 +86,14 @@ class Postgres(Database):
 
     # Tables
 
-    def table(self, namespace: str | None, name: str) -> TableName:
-        schema = usable_schema(namespace, self.ledger) if namespace else self._default_schema
-        return TableName(schema, self.dialect.identifier(name))
+    def owner(self, namespace: str | None, name: str) -> Owner:
+        return namespace or self._default_schema, name
+
+    def schema(self, namespace: str | None) -> str:
+        return usable_schema(namespace, self.ledger) if namespace else self._default_schema
+
+    def alone(self) -> None:
+        self.rows("SELECT pg_catalog.pg_advisory_xact_lock(?)", [_ALONE])
 
     def located(self, schema: str, name: str) -> TableName:
         return TableName(schema, name)
@@ -113,7 +119,7 @@ class Postgres(Database):
         """Make it if it is not there: to ask for one that is there needs a right that not everybody has."""
         there = bool(self.rows("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?", [schema]))
         if schema == self.ledger or not there:
-            self.rows("SELECT pg_catalog.pg_advisory_xact_lock(?)", [_ALONE])
+            self.alone()
         if not there:
             self.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
 

@@ -45,7 +45,7 @@ class PostgresDialect(Dialect):
 
     types, meta, holds = SQL_TYPES, META_TYPES, HOLDS
     required = frozenset(META)
-    exact = True
+    cased = exact = True
     reserved = frozenset({"ctid", "cmax", "cmin", "tableoid", "xmax", "xmin"})
     row = "ctid"
     # In the order of bytes: other collations may leave hyphens out.

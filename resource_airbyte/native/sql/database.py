@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...protocol.types import AirbyteType, Column
 from .dialect import Dialect
+from .kept import Claims, Kept, Owner
 from .names import META, TableName, quoted
 
 if TYPE_CHECKING:
@@ -71,14 +73,41 @@ class Readable(ABC):
     """A database, open at least for reading. Values are given for each `?` of a statement."""
 
     dialect: Dialect
+    ledger: str
+    """The schema that the ledger lies in; empty in a database without schemas."""
 
     @abstractmethod
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
 
-    @abstractmethod
+    @cached_property
+    def kept(self) -> Kept:
+        """Which table is whose."""
+        return Kept(self)
+
     def table(self, namespace: str | None, name: str) -> TableName:
-        """The table of a stream; without a namespace in the configured schema. ConnectorError when it cannot be."""
+        """The table of a stream: the one that is kept for it, else what its name says.
+
+        ConnectorError when there cannot be such a one.
+        """
+        found = self.kept.table(self.owner(namespace, name))
+        return self.located(self.schema(namespace), self.plain(namespace, name) if found is None else found)
+
+    @abstractmethod
+    def owner(self, namespace: str | None, name: str) -> Owner:
+        """What tells a stream from all others here: its name, and its namespace or what stands for it."""
+
+    @abstractmethod
+    def schema(self, namespace: str | None) -> str:
+        """The schema of a stream's table; without a namespace the configured one. ConnectorError if it cannot be."""
+
+    def plain(self, namespace: str | None, name: str) -> str:
+        """The name of a stream's table, unless another stream has that."""
+        return self.dialect.identifier(name)
+
+    @abstractmethod
+    def located(self, schema: str, name: str) -> TableName:
+        """A table by the very names that it has."""
 
     @abstractmethod
     def described(self, name: TableName) -> dict[str, str]:
@@ -94,8 +123,6 @@ class Database(Readable):
 
     place: str
     """Where the rows go, in the words of an error message."""
-    ledger: str
-    """The schema that the ledger lies in; empty in a database without schemas."""
     private: Path | None = None
     """A directory for what does not fit in memory; None: the system's."""
     soft_deletes = False
@@ -145,9 +172,18 @@ class Database(Readable):
 
     # Tables, all in the open transaction
 
-    @abstractmethod
-    def located(self, schema: str, name: str) -> TableName:
-        """A table by the very names that it has."""
+    @cached_property
+    def kept(self) -> Claims:
+        """Which table is whose, to be read and to be chosen."""
+        return Claims(self)
+
+    def alone(self) -> None:
+        """Until the transaction ends nobody else chooses tables. Where one writes at a time, that is so anyhow."""
+        return
+
+    def spelled(self, name: TableName) -> str | None:
+        """The name of a table or view as it was given, which may differ in case; None when there is none."""
+        return name.name if self.kind(name) else None
 
     @abstractmethod
     def kind(self, name: TableName) -> str | None:

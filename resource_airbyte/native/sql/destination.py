@@ -12,6 +12,7 @@ from ...protocol.seams import Checkpoint, StateKey, StreamSetup, WriteSetup
 from ..effort import Effort
 from .database import Database
 from .failure import refused
+from .kept import Owner
 from .ledger import Ledger, compare, lost
 from .plan import Plan, plan
 from .writer import StreamWriter
@@ -85,16 +86,18 @@ class TableDestination:
 
     def _plans(self) -> list[Plan]:
         database, setup = self._opened, self._setup
-        taken: dict[str, StreamDescriptor] = {}
+        owners: dict[Owner, StreamDescriptor] = {}
         for stream in setup.streams:
-            name = database.table(stream.namespace, stream.name)
-            other = taken.setdefault(database.dialect.fold(name.sql), stream.stream)
+            other = owners.setdefault(database.owner(stream.namespace, stream.name), stream.stream)
             if other != stream.stream:
                 raise refused(
-                    f"The streams {other} and {stream.stream} would share the table {name}",
+                    f"The streams {other} and {stream.stream} would share the table of {stream.name}",
                     hint="Keep them apart by sync: {namespace: source}, or by a connection for each, with a prefix",
                 )
-        return [plan(database, self._ledger, setup.connection_id, stream) for stream in setup.streams]
+        database.kept.claim(setup.streams, self._ledger.targets())
+        plans = [plan(database, self._ledger, setup.connection_id, stream) for stream in setup.streams]
+        database.kept.save()
+        return plans
 
     def write(self, chunk: Chunk) -> None:
         """See Destination.write."""

@@ -22,6 +22,8 @@ class Dialect:
     """Those of them that are NOT NULL in a new table."""
     holds: Mapping[str, AbstractSet[str]] = {}
     """A column of the first type takes every value of the others unchanged, so it may stay, or become, the first."""
+    cased = False
+    """Whether names that differ in case alone are two names."""
     exact = False
     """Whether its numbers are decimals of any length; then they come to `load` as texts."""
     reserved: AbstractSet[str] = frozenset()

@@ -151,6 +151,15 @@ class Ledger:
             return None
         return self._database.located(*rows[0][2:])
 
+    def targets(self) -> dict[StreamDescriptor, TableName]:
+        """The tables that the last states of each stream speak of."""
+        rows = self._rows(
+            "SELECT namespace, name, schema_name, table_name FROM {targets} WHERE connection_id = ?",
+            self._connection_id,
+        )
+        located = self._database.located
+        return {StreamDescriptor(name, namespace): located(*table) for namespace, name, *table in rows}
+
     def save_target(self, setup: StreamSetup, table: TableName) -> None:
         """From now on they speak of this one."""
         self._run(f"DELETE FROM {{targets}} WHERE {self._of_stream}", *self._stream(setup.stream))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,24 +41,35 @@ class TableName:
         return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
-def column_names(fields: Iterable[str], dialect: Dialect, there: Collection[str] = ()) -> dict[str, str]:
+def column_names(
+    fields: Iterable[str], dialect: Dialect, there: Collection[str] = (), kept: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Field -> column.
 
-    Of fields that would share a column, the one whose column is `there` already keeps its name, else the first in
-    lower-before-upper order.
+    `there` are the columns of the table, `kept` what was written down of them: which column a field has, where that is
+    not its very name. If nothing was, a column is taken for that of the field which would get it. Of fields that would
+    share a column, the one that has it already keeps it, else the first in lower-before-upper order gets it.
 
     The order does not depend on the schema's, so that a source which lists its fields anew keeps its columns.
     """
-    fields = list(fields)
-    taken = {*map(dialect.fold, META), *dialect.reserved}
-    spoken_for = {dialect.fold(field) for field in fields}
-    found: dict[str, str] = {}
-    for field in sorted(fields, key=lambda field: (dialect.identifier(field) not in there, field.swapcase())):
+    fields, fold, found = list(fields), dialect.fold, dict(kept or {})
+    taken = {*map(fold, META), *dialect.reserved, *map(fold, found.values())}
+    spoken_for = {fold(field) for field in fields}
+    others = set() if kept is None else set(map(fold, there))
+
+    def has(field: str) -> bool:
+        plain = dialect.identifier(field)
+        return plain in there and (kept is None or plain == field)
+
+    for field in sorted(
+        (field for field in fields if field not in found), key=lambda each: (not has(each), each.swapcase())
+    ):
         name = plain = dialect.identifier(field)
         number = 0
-        while dialect.fold(name) in taken or (number and dialect.fold(name) in spoken_for):
+        avoided = others - {fold(plain)} if has(field) else others
+        while fold(name) in taken | avoided or (number and fold(name) in spoken_for):
             number += 1
             name = dialect.identifier(plain, f"_{number}")
-        taken.add(dialect.fold(name))
+        taken.add(fold(name))
         found[field] = name
     return {field: found[field] for field in fields}

@@ -69,7 +69,7 @@ def _staged(
     mark = hashlib.sha256(f"{connection_id}\0{setup.stream.namespace}\0{setup.stream.name}".encode()).hexdigest()[:10]
     name = replace(final, name=database.dialect.identifier(f"_airbyte_tmp_{mark}_{final.name[:80]}"))
     tables.drop(database, name)
-    table = tables.create(database, name, tables.shape(setup, database))
+    table = tables.create(database, name, tables.shape(setup, database, final))
     stage = Stage(setup.generation, setup.epoch, setup.sync_id, name.schema, name.name, covered=False, published=False)
     ledger.save_stage(setup.stream, stage)
     return Plan(setup, table, final, stage)

@@ -9,14 +9,13 @@ from ...protocol.types import AirbyteType, columns
 from .database import TABLE, Database, Shape, Table
 from .dialect import Dialect
 from .failure import refused
-from .names import META, TableName, column_names, quoted
+from .names import META, TableName, quoted
 
 
-def shape(setup: StreamSetup, database: Database, table: TableName | None = None) -> Shape:
-    """The columns of a stream, in a new table or in this one."""
+def shape(setup: StreamSetup, database: Database, table: TableName) -> Shape:
+    """The columns of a stream, in this table or in one that is to replace it."""
     fields = tuple(columns(setup.json_schema))
-    there = database.described(table) if table else ()
-    named = column_names((field.name for field in fields), database.dialect, there)
+    named = database.kept.columns(setup, [field.name for field in fields], tuple(database.described(table)))
     return Shape(fields, tuple(named[field.name] for field in fields))
 
 

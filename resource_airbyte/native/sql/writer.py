@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import pyarrow as pa
-
 from ...protocol.chunk import Chunk
-from ...protocol.messages import Record
+from ..intake import Intake, Typed
 from ..typed import Typist
 from .database import Batch, Database
 from .dedup import Newest
 from .ledger import Ledger, Stage
 from .plan import Plan, discard, publish
 from .spill import Spill
-
-# Bytes of JSON that are typed at once: large enough for Arrow to be fast, small enough to keep several in memory.
-BATCH = 8 << 20
-
-
-class Typed:
-    """Rows that are typed, or being typed in the other thread; `size` is in bytes of JSON."""
-
-    def __init__(self, rows: int, size: int, table: Future[pa.Table] | pa.Table) -> None:
-        self.rows, self.size = rows, size
-        self._table = table
-
-    @property
-    def ready(self) -> bool:
-        return not isinstance(self._table, Future) or self._table.done()
-
-    def table(self) -> pa.Table:
-        if isinstance(self._table, Future):
-            self._table = self._table.result()
-        return self._table
-
-    def split(self, rows: int) -> tuple[Typed, Typed]:
-        """The first rows, and the rest."""
-        table, size = self.table(), self.size * rows // self.rows
-        rest = Typed(self.rows - rows, self.size - size, table.slice(rows))
-        return Typed(rows, size, table.slice(0, rows)), rest
 
 
 class StreamWriter:
@@ -50,11 +21,8 @@ class StreamWriter:
     def __init__(self, database: Database, ledger: Ledger, plan: Plan, typing: ThreadPoolExecutor, number: int) -> None:
         self.plan = plan
         self.received = self.sealed = self.moved = self.committed = 0
-        self._database, self._ledger, self._typing = database, ledger, typing
-        self._typist = Typist(plan.table.shape.fields, exact=database.dialect.exact)
-        self._records: list[Record] = []
-        self._size = 0
-        self._typed: deque[Typed] = deque()
+        self._database, self._ledger = database, ledger
+        self._intake = Intake(Typist(plan.table.shape.fields, exact=database.dialect.exact), typing)
         self._spill = Spill(database.private)
         self._told, self._published = False, plan.stage is None
         self._delta, self._delta_made = database.dialect.temporary(f"_airbyte_delta_{number}"), False
@@ -64,7 +32,7 @@ class StreamWriter:
     @property
     def size(self) -> int:
         """Bytes of JSON that wait in memory."""
-        return self._size + sum(typed.size for typed in self._typed)
+        return self._intake.size
 
     @property
     def visible(self) -> int:
@@ -86,52 +54,35 @@ class StreamWriter:
         return self.plan.stage is not None and not self.plan.stage.covered and self.sealed == 0
 
     def add(self, chunk: Chunk) -> None:
-        """Take a chunk; type what has gathered once it is enough."""
+        """Take a chunk, and insert what is typed by now each time that there was enough to type."""
         self.received += len(chunk)
-        if chunk.arrow is not None:
-            self._type()
-            self._typed.append(Typed(len(chunk), chunk.size, self._typist.native(chunk.arrow)))
-            return
-        self._records.extend(chunk.records)
-        self._size += chunk.size
-        if self._size >= BATCH:
-            self._type()
+        if self._intake.add(chunk):
             self.advance(wait=False)
 
     def seal(self) -> None:
         """Everything received so far is covered by a state, or belongs to a stream that is complete."""
         self.sealed = self.received
 
-    def _type(self) -> None:
-        if not self._records:
-            return
-        records, self._records = self._records, []
-        self._typed.append(Typed(len(records), self._size, self._typing.submit(self._typist.table, records)))
-        self._size = 0
-
     def advance(self, *, wait: bool) -> None:
         """Insert what may be inserted; with `wait` all of it, else leave what the other thread still types."""
         if wait and (self.free or self.sealed > self.moved):
-            self._type()
+            self._intake.type()
         if self._spill.rows and self.sealed - self.moved >= self._spill.rows:
             for table, size in self._spill.take():
                 self._insert(Typed(table.num_rows, size, table))
-        while self._typed and (wait or len(self._typed) > 1 or self._typed[0].ready):
-            room = self._typed[0].rows if self.free else self.sealed - self.moved - self._spill.rows
+        typed = self._intake.typed
+        while typed and (wait or len(typed) > 1 or typed[0].ready):
+            room = typed[0].rows if self.free else self.sealed - self.moved - self._spill.rows
             if room <= 0:
                 return
-            if room < self._typed[0].rows:
-                covered, self._typed[0] = self._typed[0].split(room)
-            else:
-                covered = self._typed.popleft()
-            self._insert(covered)
+            self._insert(self._intake.take(room))
 
     def spill(self) -> None:
         """Move what waits out of memory: covered rows into the table, others into a file."""
         self.advance(wait=True)
-        self._type()
-        while self._typed:
-            typed = self._typed.popleft()
+        self._intake.type()
+        while self._intake.typed:
+            typed = self._intake.typed.popleft()
             self._spill.write(typed.table(), typed.size)
 
     def _destined(self) -> str:

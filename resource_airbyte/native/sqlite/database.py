@@ -15,13 +15,13 @@ from ...protocol.types import AirbyteType
 from ..sql import onefile
 from ..sql.database import TABLE, VIEW, Batch, Database, Readable
 from ..sql.failure import failed, refused
+from ..sql.kept import Owner
 from ..sql.names import TableName, literal, quoted
 from ..sql.rawids import AT_ONCE, RawIds
 from . import loading
 from .dialect import NUMBER_TEXT, SQLiteDialect, widened
 
 PATIENCE = 30.0  # seconds that another program may hold the file
-NAMES = "_airbyte_tables"
 # Bytes of Arrow that are Python's values at once.
 SLICE = 4 << 20
 
@@ -29,7 +29,7 @@ SLICE = 4 << 20
 class File(Readable):
     """A SQLite file that is open, at least for reading."""
 
-    dialect = SQLiteDialect()
+    dialect, ledger = SQLiteDialect(), ""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -51,29 +51,20 @@ class File(Readable):
     def located(self, schema: str, name: str) -> TableName:
         return TableName("", name, "main")
 
-    def table(self, namespace: str | None, name: str) -> TableName:
-        """`<namespace>_<stream>`. The name is kept in a table of its own: `a_b` and `c` are not `a` and `b_c`."""
-        kept = self._kept("namespace IS ? AND name = ?", namespace, name)
-        return self.located("", kept[0] if kept else self._free(namespace, name))
+    def owner(self, namespace: str | None, name: str) -> Owner:
+        return namespace, name
 
-    def _free(self, namespace: str | None, name: str) -> str:
+    def schema(self, namespace: str | None) -> str:
+        return ""
+
+    def plain(self, namespace: str | None, name: str) -> str:
+        """`<namespace>_<stream>`; `a_b` and `c` are not `a` and `b_c`, and so one of them gets another name."""
         plain = self.dialect.identifier(name if namespace is None else f"{namespace}_{name}")
-        if plain.lower().startswith("sqlite_"):
-            plain = f"_{plain}"  # the database keeps such names for itself
-        others = self._kept("folded = ?", self.dialect.fold(plain))
-        mark = hashlib.sha256(f"{namespace}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()[:8]
-        return f"{plain}_{mark}" if others else plain
-
-    def _kept(self, test: str, *values: Any) -> list[str]:
-        if self.kind(self.located("", NAMES)) is None:
-            return []
-        return [row[0] for row in self.rows(f"SELECT table_name FROM {NAMES} WHERE {test}", values)]
+        return f"_{plain}" if plain.lower().startswith("sqlite_") else plain  # the database keeps those for itself
 
 
 class SQLite(File, Database):
     """A SQLite file opened for writing."""
-
-    ledger = ""
 
     def __init__(self, path: Path, *, trying: bool = False) -> None:
         self.path, self.place = path, str(path)
@@ -121,19 +112,9 @@ class SQLite(File, Database):
                 self.connection.interrupt()
             self.connection.close()
 
-    def table(self, namespace: str | None, name: str) -> TableName:
-        """See File.table. In a transaction the name is kept from then on."""
-        found = super().table(namespace, name)
-        if self.inside and not self._kept("namespace IS ? AND name = ?", namespace, name):
-            self.execute(
-                f"CREATE TABLE IF NOT EXISTS {NAMES} "
-                "(folded TEXT PRIMARY KEY, table_name TEXT, namespace TEXT, name TEXT)"
-            )
-            self.execute(
-                f"INSERT OR IGNORE INTO {NAMES} VALUES (?, ?, ?, ?)",
-                [self.dialect.fold(found.name), found.name, namespace, name],
-            )
-        return found
+    def spelled(self, name: TableName) -> str | None:
+        found = self.rows("SELECT name FROM sqlite_master WHERE name = ? COLLATE NOCASE", [name.name])
+        return str(found[0][0]) if found else None
 
     def ensure_schema(self, schema: str) -> None:
         """SQLite has none."""

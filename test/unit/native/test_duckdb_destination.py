@@ -9,13 +9,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from destination_acceptance import Attempt, Warehouse, ids, people, stream
+from destination_acceptance import SCHEMA, Attempt, Warehouse, ids, people, stream
 from duckdb_warehouse import DuckDBWarehouse
 
 from resource_airbyte.errors import ConnectorError
+from resource_airbyte.native.duckdb import preview
 from resource_airbyte.native.duckdb.database import explained, translated
 from resource_airbyte.native.sql.ledger import lost
-from resource_airbyte.protocol.messages import StreamDescriptor
+from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
 from resource_airbyte.protocol.seams import Checkpoint, StateKey
 
 
@@ -34,7 +35,7 @@ def test_the_spill_directory_is_private_and_goes_with_the_attempt(warehouse: Duc
 
 def test_records_that_no_state_covers_leave_memory(warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resource_airbyte.native.sql.destination.WAITING", 500)
-    monkeypatch.setattr("resource_airbyte.native.sql.writer.BATCH", 300)
+    monkeypatch.setattr("resource_airbyte.native.intake.BATCH", 300)
     for dedups in ("append", "append_dedup"):
         with Attempt(warehouse, stream(mode=dedups), fence=1) as attempt:
             for first in range(0, 100, 5):
@@ -50,7 +51,7 @@ def test_large_rows_are_kept_apart_and_no_blank_row_stays(
     warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resource_airbyte.native.duckdb.spacing.LARGE", 100)
-    monkeypatch.setattr("resource_airbyte.native.sql.writer.BATCH", 3000)
+    monkeypatch.setattr("resource_airbyte.native.intake.BATCH", 3000)
     for fence, mode in enumerate(["append", "append_dedup", "truncate"], 1):
         setup = stream(mode="append_dedup" if mode == "append_dedup" else "append")
         if mode == "truncate":
@@ -112,9 +113,33 @@ def test_a_file_that_lost_its_rows_is_told_in_a_sentence_that_a_hint_may_follow(
     assert "refresh=true" in str(error.hint)
 
 
-def test_two_streams_whose_names_differ_in_case_alone_would_share_a_table(warehouse: DuckDBWarehouse) -> None:
-    with pytest.raises(ConnectorError, match="share the table"):
-        Attempt(warehouse, stream(), stream(StreamDescriptor("USERS"), name="USERS")).__enter__()
+def test_tables_of_an_earlier_version_keep_their_names_when_others_come_that_differ_in_case(
+    warehouse: DuckDBWarehouse,
+) -> None:
+    upper, lower = StreamDescriptor("USERS"), StreamDescriptor("users")
+    with Attempt(warehouse, stream(upper)) as attempt:
+        attempt.write(people(1, 1), upper)
+        attempt.state(1, upper)
+        attempt.finish(frozenset([upper]))
+    warehouse.query("DROP TABLE airbyte_internal._airbyte_tables")
+    for fence, streams in enumerate(([lower], [lower, upper], [upper]), 2):
+        with Attempt(warehouse, *map(stream, streams), fence=fence) as attempt:
+            for of in streams:
+                attempt.write(people(fence, fence), of)
+            attempt.finish(frozenset(streams))
+    other = next(table for table in warehouse.held() if table != '"main"."USERS"')
+    assert warehouse.held() == {'"main"."USERS"': [1, 3, 4], other: [2, 3]}
+
+
+def test_a_preview_shows_the_table_that_is_kept_for_a_stream(warehouse: DuckDBWarehouse) -> None:
+    upper, lower = StreamDescriptor("USERS"), StreamDescriptor("users")
+    with Attempt(warehouse, stream(upper), stream(lower)) as attempt:
+        for number, of in enumerate([lower, upper]):
+            attempt.write(people(number, number), of)
+        attempt.finish(frozenset([upper, lower]))
+    streams = [ConfiguredStream(Stream(of.name, SCHEMA), "full_refresh", "append") for of in (lower, upper)]
+    shown = preview({"destination_path": str(warehouse.path)}, ConfiguredCatalog(streams))["tables"]
+    assert [table["rows"][0][0] for table in shown] == [0, 1]
 
 
 def test_a_file_and_a_schema_of_one_name_are_told_apart(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_an_empty_stream_leaves_a_part_that_says_its_columns(warehouse: FilesWar
 
 
 def test_a_part_that_is_large_enough_is_ended(warehouse: FilesWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resource_airbyte.native.files.writer.BATCH", 1)
+    monkeypatch.setattr("resource_airbyte.native.intake.BATCH", 1)
     monkeypatch.setattr("resource_airbyte.native.files.destination.WAITING", 1)
     with Attempt(warehouse) as attempt:
         attempt.destination._configuration.__dict__["part_size"] = 1  # type: ignore[attr-defined]
@@ -167,7 +167,7 @@ def test_records_that_no_state_covers_leave_memory_and_are_not_committed(
     warehouse: FilesWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resource_airbyte.native.files.destination.WAITING", 500)
-    monkeypatch.setattr("resource_airbyte.native.files.writer.BATCH", 300)
+    monkeypatch.setattr("resource_airbyte.native.intake.BATCH", 300)
     with Attempt(warehouse) as attempt:
         for first in range(0, 100, 5):
             attempt.write(people(first, first + 4))

@@ -30,3 +30,18 @@ def test_an_empty_name_gets_one() -> None:
 
 def test_quotes_are_doubled() -> None:
     assert quoted('a"b') == '"a""b"'
+
+
+def test_what_was_written_down_holds_also_when_the_rival_is_gone() -> None:
+    kept = {"ID": "ID_1"}
+    assert column_names(["ID"], DIALECT, ["id", "ID_1"], kept) == {"ID": "ID_1"}
+    assert column_names(["Id"], DIALECT, ["id", "ID_1"], kept) == {"Id": "Id_2"}
+
+
+def test_a_column_that_is_spelled_differently_is_anothers() -> None:
+    assert column_names(["id"], DIALECT, ["ID"], {}) == {"id": "id_1"}
+    assert column_names(["id", "ID"], DIALECT, ["ID"], {}) == {"id": "id_1", "ID": "ID"}
+
+
+def test_where_nothing_was_written_down_it_may_be_the_same() -> None:
+    assert column_names(["id"], DIALECT, ["ID"]) == {"id": "id"}

@@ -122,7 +122,19 @@ def test_a_namespace_is_part_of_the_tables_name_and_no_two_streams_share_one(war
     tables = sorted(warehouse.tables())
     assert tables[0] == "main.a_b_c"
     assert len(tables) == 3
-    assert warehouse.query("SELECT DISTINCT id FROM a_b_c") == [(0,)]
+    assert warehouse.query("SELECT DISTINCT id FROM a_b_c") == [(2,)]
+
+
+def test_a_file_of_an_earlier_version_is_told_what_became_of_its_columns(warehouse: SQLiteWarehouse) -> None:
+    load(warehouse, {"KEY": {}, "key": {}}, {"KEY": "upper", "key": "lower"})
+    warehouse.query("ALTER TABLE _airbyte_tables DROP COLUMN fields")
+    for fence in (2, 3):
+        load(warehouse, {"KEY": {}, "key": {}}, {"KEY": "upper", "key": "lower"}, fence)
+    load(warehouse, {"KEY": {}}, {"KEY": "upper"}, 4)
+    assert warehouse.query("SELECT DISTINCT key, KEY_1 FROM users ORDER BY 1") == [
+        (None, '"upper"'),
+        ('"lower"', '"upper"'),
+    ]
 
 
 def test_a_reserved_name_is_not_taken(warehouse: SQLiteWarehouse) -> None:
@@ -145,7 +157,7 @@ def test_a_view_of_a_table_survives_that_it_is_replaced(warehouse: SQLiteWarehou
 def test_readers_see_the_last_commit_while_a_sync_writes(
     warehouse: SQLiteWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resource_airbyte.native.sql.writer.BATCH", 1)
+    monkeypatch.setattr("resource_airbyte.native.intake.BATCH", 1)
     filled(warehouse)
     with Attempt(warehouse, fence=2) as attempt:
         attempt.write(people(1, 1))
