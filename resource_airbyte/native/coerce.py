@@ -77,6 +77,8 @@ ROUNDED = (
 
 MEMORY_LIMIT = 92 << 20
 ROOM = 6  # how often DuckDB holds a batch while it casts it
+# Columns that are cast by one statement: it needs memory for each of its expressions, and there may be thousands.
+AT_ONCE = 100
 
 
 class Caster:
@@ -102,27 +104,33 @@ class Caster:
             self._connection.unregister("given")
 
 
-class _Mine(threading.local):
-    """What goes with its thread."""
-
-    def __init__(self) -> None:
-        self.caster = Caster()
+_mine = threading.local()
 
 
-_mine = _Mine()
+def _caster() -> Caster:
+    if not hasattr(_mine, "caster"):
+        _mine.caster = Caster()
+    caster: Caster = _mine.caster
+    return caster
 
 
 class Coercion:
     """The tolerant casts of one stream; with `exact`, numbers stay texts."""
 
     def __init__(self, columns: Sequence[Column], *, exact: bool = False) -> None:
-        self._query = query(columns, exact=exact)
+        groups = [columns[start : start + AT_ONCE] for start in range(0, len(columns), AT_ONCE)]
+        self._queries = [(len(group), query(group, exact=exact)) for group in groups]
 
-    def run(self, texts: list[pa.Array], changes: pa.Array, rows: int) -> pa.Table:
-        """Columns of JSON texts to `c0`, `c1`, … and `changes`, row for row."""
-        names = [f"j{index}" for index in range(len(texts))]
-        given = pa.table([*texts, changes, pa.array(range(rows), pa.int64())], names=[*names, "changes", "place"])
-        return _mine.caster.run(self._query, given)
+    def run(self, texts: list[pa.Array], changes: pa.Array, rows: int) -> tuple[list[pa.ChunkedArray], pa.ChunkedArray]:
+        """Columns of JSON texts to the columns that they were cast to, and the changes with those that this took."""
+        done: list[pa.ChunkedArray] = []
+        place = pa.array(range(rows), pa.int64())
+        for width, text in self._queries:
+            some = texts[len(done) : len(done) + width]
+            names = [*(f"j{index}" for index in range(width)), "changes", "place"]
+            *found, changes = _caster().run(text, pa.table([*some, changes, place], names=names)).columns
+            done += found
+        return done, changes
 
 
 def query(columns: Sequence[Column], *, exact: bool = False) -> str:

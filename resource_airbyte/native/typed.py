@@ -151,9 +151,9 @@ class Typist:
             self._coercion = Coercion(self.columns, exact=self._exact)
         mended, changes = mend(texts, changes)
         columns = self._every_text.split(b"\n".join(mended), len(texts))
-        table = self._coercion.run(columns, changes, len(texts))
-        arrays = [self._from_coercion(table.column(i), column.type) for i, column in enumerate(self.columns)]
-        return arrays, table.column(len(self.columns))
+        cast, changes = self._coercion.run(columns, changes, len(texts))
+        arrays = [self._from_coercion(found, column.type) for found, column in zip(cast, self.columns, strict=True)]
+        return arrays, changes
 
     def _from_coercion(self, column: pa.ChunkedArray, kind: AirbyteType) -> Any:
         if kind is AirbyteType.JSON:

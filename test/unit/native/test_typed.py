@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import duckdb
@@ -14,6 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from resource_airbyte.native import coerce
+from resource_airbyte.native.coerce import AT_ONCE
 from resource_airbyte.native.duckdb.dialect import SQL_TYPES
 from resource_airbyte.native.typed import LARGE, Typist
 from resource_airbyte.protocol.messages import Record
@@ -292,3 +296,31 @@ def test_whatever_comes_a_value_is_kept_or_noted(rows: list[dict[str, Any]]) -> 
         for index, column in enumerate(COLUMNS):
             given_value = rows[place].get(column.name)
             assert (row[f"c{index}"] is None) == (given_value is None or column.name in noted)
+
+
+def test_more_columns_than_one_statement_casts_keep_their_order_and_that_of_their_changes() -> None:
+    wide = [Column(f"f{number}", T.INTEGER if number % 2 else T.STRING) for number in range(2 * AT_ONCE + 10)]
+    row = {column.name: number for number, column in enumerate(wide)}
+    table = Typist(wide).table(records(*[json.dumps({**row, name: "odd"}).encode() for name in ("f209", "f1")]))
+    first, second = table.to_pylist()
+    assert [first[f"c{number}"] for number in (0, 99, 100, 101, 208, 209)] == ["0", 99, "100", 101, "208", None]
+    both = json.dumps({**row, "f1": "odd", "f101": [], "f209": {}})
+    (noted,) = Typist(wide).table(records(both.encode())).column("changes").to_pylist()
+    assert [change["field"] for change in json.loads(f"[{noted}]")] == ["f1", "f101", "f209"]
+    assert [json.loads(row["changes"])["field"] for row in (first, second)] == ["f209", "f1"]
+
+
+def test_the_streams_of_one_thread_share_what_casts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+    connect = duckdb.connect
+
+    def counted(*given: Any, **more: Any) -> Any:
+        opened.append(threading.get_ident())
+        return connect(*given, **more)
+
+    monkeypatch.setattr(coerce.duckdb, "connect", counted)
+    with ThreadPoolExecutor(1) as thread:
+        for number in range(5):
+            typist = Typist([Column(f"f{number}", T.INTEGER)])
+            assert thread.submit(typist.table, records(b'{"f%d":"odd"}' % number)).result().num_rows == 1
+    assert len(opened) == 1
