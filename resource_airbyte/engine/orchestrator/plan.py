@@ -107,6 +107,8 @@ def _planned(entry: Mapping[str, Any], work: Work, generations: bool) -> Planned
     if work.clear:  # an overwrite by no rows at all
         sync, mode = "full_refresh", "overwrite"
     names = WITH_GENERATIONS if generations else WITHOUT_GENERATIONS
+    if not generations and mode in OVERWRITES:  # the next attempt would overwrite what this one has loaded
+        stream.is_resumable = False
     cursor, key = _cursor(config, stream), config.get("primaryKey") or stream.source_defined_primary_key
     configured = ConfiguredStream(stream, sync, names.get(mode, mode), cursor, key or None)
     fields = tuple(stream.json_schema.get("properties", {})) if config.get("fieldSelectionEnabled") else None

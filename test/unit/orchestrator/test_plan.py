@@ -64,6 +64,13 @@ def test_a_later_attempt_begins_anew_only_what_cannot_be_resumed(
     assert one(entry(sync, "append", resumable=resumable), Work(refresh)).begins_generation(1) is begins
 
 
+@pytest.mark.parametrize(("mode", "begins"), [("overwrite", True), ("overwrite_dedup", True), ("append", False)])
+def test_an_attempt_overwrites_whole_where_the_destination_cannot_go_on(mode: str, begins: bool) -> None:
+    """It would be left with the rows of the last attempt alone."""
+    stream = one(entry("full_refresh", mode, resumable=True), generations=False)
+    assert (stream.begins_generation(1), bool(stream.configured.stream.is_resumable)) == (begins, not begins)
+
+
 @pytest.mark.parametrize(("minimum", "words"), [(0, ""), (3, ", replaces all rows")])
 def test_the_log_says_which_streams_are_overwritten(minimum: int, words: str) -> None:
     stream = one(entry("full_refresh", "overwrite")).configured
