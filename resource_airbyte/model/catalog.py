@@ -5,7 +5,7 @@ The API writes a catalog in camelCase, the connector protocol in snake_case; the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from resource_airbyte.model.base import AnyCase, Wire
@@ -16,6 +16,14 @@ DestinationSyncMode = AnyCase[
 ]
 # How the names of fields begin that a source adds to tell of changes (a deletion, say), and that are always written.
 OF_THE_SOURCE = "_ab_cdc_"
+
+# What to write with instead of a mode that the destination does not have.
+STEP_DOWN: dict[str, Literal["append", "overwrite"]] = {
+    "append_dedup": "append",
+    "overwrite_dedup": "overwrite",
+    "append": "overwrite",
+    "overwrite": "append",
+}
 
 
 class StreamDescriptor(Wire):
@@ -104,4 +112,20 @@ def suggest(stream: AirbyteStream) -> AirbyteStreamConfiguration:
     if "incremental" in (stream.supported_sync_modes or []) and (cursor or stream.source_defined_cursor):
         config.sync_mode = "incremental"
         config.destination_sync_mode = "append_dedup" if key else "append"
+    return config
+
+
+def best(stream: AirbyteStream, modes: Collection[str] | None) -> AirbyteStreamConfiguration:
+    """The best way to sync a stream that both ends support. `modes` are the destination's; empty or None when they are
+    not known. One that can neither append nor overwrite gets the nearest: whoever checks it will say so.
+    """
+    config = suggest(stream)
+    config.suggested = None
+    while modes and config.destination_sync_mode not in modes:
+        lower = STEP_DOWN[config.destination_sync_mode]
+        if STEP_DOWN[lower] == config.destination_sync_mode and lower not in modes:
+            break
+        config.destination_sync_mode = lower
+    if config.destination_sync_mode == "overwrite":
+        config.sync_mode = "full_refresh"  # what is only new would replace all the rest
     return config

@@ -8,12 +8,13 @@ from typing import Any
 from resource_airbyte.errors import InvalidDocument
 from resource_airbyte.model.catalog import (
     OF_THE_SOURCE,
+    STEP_DOWN,
     AirbyteCatalog,
     AirbyteStream,
     AirbyteStreamAndConfiguration,
     AirbyteStreamConfiguration,
     SelectedFieldInfo,
-    suggest,
+    best,
 )
 from resource_airbyte.pipelines.document import StreamDocument
 from resource_airbyte.pipelines.near import did_you_mean, near
@@ -21,8 +22,6 @@ from resource_airbyte.pipelines.near import did_you_mean, near
 # (stream, key, message, hint) → the error that points at the line
 Fault = Callable[[StreamDocument, str, str, str | None], InvalidDocument]
 Key = tuple[str | None, str]
-# What to do instead of a mode that the destination does not have.
-_STEP_DOWN = {"append_dedup": "append", "overwrite_dedup": "overwrite", "append": "overwrite", "overwrite": "append"}
 
 
 def configure(
@@ -47,18 +46,6 @@ def configure(
             for key, stream in streams.items()
         ]
     )
-
-
-def best(stream: AirbyteStream, modes: Collection[str]) -> AirbyteStreamConfiguration:
-    """The best way to sync a stream that both ends support."""
-    config = suggest(stream)
-    config.suggested = None
-    while modes and config.destination_sync_mode not in modes:
-        lower = _STEP_DOWN[config.destination_sync_mode]
-        if _STEP_DOWN[lower] == config.destination_sync_mode and lower not in modes:
-            break  # neither of the two; the server will say so
-        config.destination_sync_mode = lower  # type: ignore[assignment]
-    return config
 
 
 def left_open(before: AirbyteCatalog, after: AirbyteCatalog, wanted: Sequence[StreamDocument] | None) -> list[str]:
@@ -181,8 +168,8 @@ def _destination_mode(
     if mode == "overwrite" and config.sync_mode == "incremental":
         message = f"incremental reads only what is new of {wanted.name!r}, and overwrite would throw the rest away"
         raise fault(wanted, "destination_sync_mode", message, "write it with append or append_dedup")
-    while wanted.destination_sync_mode is None and modes and mode not in modes and _STEP_DOWN[mode] in modes:
-        mode = _STEP_DOWN[mode]
+    while wanted.destination_sync_mode is None and modes and mode not in modes and STEP_DOWN[mode] in modes:
+        mode = STEP_DOWN[mode]
     if modes and mode not in modes:
         message = f"the destination cannot write {wanted.name!r} with {mode}"
         raise fault(wanted, "destination_sync_mode", message, f"it supports: {', '.join(sorted(modes))}")

@@ -12,12 +12,9 @@ from resource_airbyte.model.catalog import (
     AirbyteStreamAndConfiguration,
     AirbyteStreamConfiguration,
     SelectedFieldInfo,
-    suggest,
+    best,
 )
 from resource_airbyte.model.schema_changes import CatalogDiff, StreamTransform
-
-# What to write with instead, when the destination cannot write as is best.
-STEP_DOWN = {"append_dedup": "append", "append": "overwrite", "overwrite": "append"}
 
 
 def propagated(
@@ -108,11 +105,6 @@ def _new(
     entry: AirbyteStreamAndConfiguration, modes: Collection[str] | None, *, selected: bool
 ) -> AirbyteStreamAndConfiguration:
     assert entry.stream is not None
-    config = suggest(entry.stream).model_copy(update={"selected": selected, "suggested": None})
-    for _ in STEP_DOWN:
-        if modes is None or config.destination_sync_mode in modes:
-            break
-        config.destination_sync_mode = STEP_DOWN[config.destination_sync_mode]  # type: ignore[assignment]
-    if config.destination_sync_mode == "overwrite":
-        config.sync_mode = "full_refresh"
+    config = best(entry.stream, modes)
+    config.selected = selected
     return AirbyteStreamAndConfiguration(stream=entry.stream, config=config)

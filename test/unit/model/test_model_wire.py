@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from resource_airbyte.model.actors import SourceCreate, SourceDiscoverSchemaRequestBody
-from resource_airbyte.model.catalog import AirbyteCatalog, AirbyteStream
+from resource_airbyte.model.catalog import AirbyteCatalog, AirbyteStream, best
 from resource_airbyte.model.connections import ConnectionRead, ConnectionStreamRefreshRequestBody
 from resource_airbyte.model.state import ConnectionState, GlobalState
 
@@ -94,3 +94,20 @@ def test_the_suggestion_is_the_best_mode_the_stream_supports(
     assert config is not None
     assert (config.sync_mode, config.destination_sync_mode) == (sync_mode, destination_sync_mode)
     assert config.selected is True
+
+
+@pytest.mark.parametrize(
+    ("modes", "sync_mode", "destination_sync_mode"),
+    [
+        (None, "incremental", "append_dedup"),
+        (["append", "overwrite"], "incremental", "append"),
+        (["overwrite"], "full_refresh", "overwrite"),
+        (["update"], "incremental", "append"),
+    ],
+)
+def test_the_best_way_is_one_that_the_destination_has_too(
+    modes: list[str] | None, sync_mode: str, destination_sync_mode: str
+) -> None:
+    facts = {"supported_sync_modes": ["incremental"], "default_cursor_field": ["at"]}
+    config = best(AirbyteStream(name="s", source_defined_primary_key=[["id"]], **facts), modes)  # type: ignore[arg-type]
+    assert (config.sync_mode, config.destination_sync_mode) == (sync_mode, destination_sync_mode)
