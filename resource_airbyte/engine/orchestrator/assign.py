@@ -32,7 +32,7 @@ def key_of(stream: StreamDescriptor) -> states.StateKey:
 
 
 def begin(
-    tx: Session, connection: connections.Connection, streams: Iterable[PlannedStream], attempt: int
+    tx: Session, connection: connections.Connection, streams: Iterable[PlannedStream], job_id: int
 ) -> tuple[dict[states.StateKey, states.StreamState], bool]:
     """Begin the generations that this attempt begins. What a stream owes is forgiven only where somebody has asked for
     the rows of before to stay.
@@ -42,17 +42,20 @@ def begin(
     streams = list(streams)
     keys = [key_of(stream.descriptor) for stream in streams]
     states.ensure(tx, connection.id, [*keys, states.GLOBAL, states.LEGACY])
-    begun = [stream for stream in streams if stream.begins_generation(attempt)]
-    owing = {state.key for state in states.load(tx, connection.id) if state.floor}
+    held = {state.key: state for state in states.load(tx, connection.id)}
+    owing = {key for key, state in held.items() if state.floor}
+    earlier = {key for key, state in held.items() if state.begun_by == job_id}  # by this job, in another attempt
+    begun = [stream for stream in streams if stream.begins_generation(key_of(stream.descriptor) in earlier)]
     for stream in begun:
         keeps = stream.refresh == "merge" or stream.configured.sync_mode != "incremental"
         owes = key_of(stream.descriptor) in owing and not keeps
-        states.begin_generation(tx, connection.id, key_of(stream.descriptor), replaces=stream.truncates or owes)
+        replaces = stream.truncates or owes
+        states.begin_generation(tx, connection.id, key_of(stream.descriptor), replaces=replaces, job_id=job_id)
     anew = {stream.descriptor for stream in begun}
-    if anew and (attempt == 0 or _selected(connection) <= anew):
+    if {key_of(stream) for stream in anew} - earlier or (anew and _selected(connection) <= anew):
         _forget(tx, connection, anew)
-    # In a later attempt the state that all share stays in its epoch: the destination may hold a newer one, of the
-    # attempt that died (rule 4). The attempt hides from its source what that says of the streams that begin again.
+    # When streams only begin once more, the state that all share stays in its epoch: the destination may hold a newer
+    # one, of the attempt that died (rule 4). The attempt hides from its source what that says of them.
     known = {state.key: state for state in states.load(tx, connection.id)}
     shared = known[states.GLOBAL].state or known[states.LEGACY].state
     return known, len(begun) == len(streams) and not shared and not known[states.GLOBAL].formers
@@ -88,7 +91,7 @@ def assignment(
     work = replace(work, backfill=_due(connection, attempt), together=_go_together(tx, connection, work))
     streams = planned(connection.sync_catalog, work, generations=generations)
     history.catch_up(tx, connection.id, kept(settings), before=None if attempt.number else job.id)
-    known, fresh = begin(tx, connection, streams, attempt.number)
+    known, fresh = begin(tx, connection, streams, job.id)
     _read_again(connection, streams, attempt)
     chosen = {key_of(stream.descriptor) for stream in streams} | {states.GLOBAL, states.LEGACY}
     return wire.Assignment(

@@ -71,10 +71,12 @@ class PlannedStream:
     def descriptor(self) -> StreamDescriptor:
         return self.configured.descriptor
 
-    def begins_generation(self, attempt: int) -> bool:
-        """Whether this attempt starts a new generation, and with it forgets the stream's state."""
+    def begins_generation(self, begun: bool) -> bool:
+        """Whether this attempt starts a new generation, and with it forgets the stream's state; `begun`: the job has
+        done so before.
+        """
         full = self.configured.sync_mode == "full_refresh"
-        if attempt == 0:
+        if not begun:
             return full or self.refresh is not None
         return full and not self.configured.stream.is_resumable
 

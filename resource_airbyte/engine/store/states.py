@@ -11,6 +11,9 @@ reads the stream next must replace them, or they would be there twice.
 `formers` is for a state that several streams share. When some of them begin again, it enters a new epoch without them;
 the destination may hold a newer one of the epoch before, of an attempt that died between its commit and ours. For the
 streams that go on that one still counts. As soon as a checkpoint of the new epoch is stored, nothing before it matters.
+
+`begun_by` is the job that began the generation. Its later attempts go on with what the first one began; and only with
+that: the first may have failed before it began anything, and a stream may be configured otherwise since.
 """
 
 from __future__ import annotations
@@ -65,6 +68,7 @@ class StreamState:
     updated_at: float
     floor: int = 0
     formers: tuple[Former, ...] = ()
+    begun_by: int | None = None
 
     @property
     def key(self) -> StateKey:
@@ -87,6 +91,7 @@ class State(Base):
     updated_at: Mapped[float]
     floor: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     formers: Mapped[str | None] = mapped_column(Text)
+    begun_by: Mapped[int | None]
 
 
 _states = cast(Table, State.__table__)
@@ -140,9 +145,14 @@ def save(
 
 
 def begin_generation(
-    tx: Session, connection_id: str, key: StateKey | tuple[Kind, str | None, str], *, replaces: bool = False
+    tx: Session,
+    connection_id: str,
+    key: StateKey | tuple[Kind, str | None, str],
+    *,
+    replaces: bool = False,
+    job_id: int | None = None,
 ) -> StreamState:
-    """The stream starts anew: the next generation and epoch, sequence 0, no state.
+    """The stream starts anew, for this job: the next generation and epoch, sequence 0, no state.
 
     `replaces`: the rows of the generations before are to go, now or whenever the stream is next complete.
     """
@@ -156,6 +166,7 @@ def begin_generation(
             sequence=0,
             state=None,
             floor=following if replaces else 0,
+            begun_by=job_id,
             updated_at=now(),
         )
     )
@@ -184,7 +195,8 @@ def _loaded(row: Row[Any]) -> StreamState:
         Former(epoch, sequence, frozenset((name, namespace) for name, namespace in without))
         for epoch, sequence, without in json.loads(row.formers or "[]")
     )
-    return StreamState(*key, row.generation, row.epoch, row.sequence, row.state, row.updated_at, row.floor, formers)
+    place = row.generation, row.epoch, row.sequence
+    return StreamState(*key, *place, row.state, row.updated_at, row.floor, formers, row.begun_by)
 
 
 def _normal(key: StateKey | tuple[Kind, str | None, str]) -> StateKey:

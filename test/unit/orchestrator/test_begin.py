@@ -20,21 +20,23 @@ from resource_airbyte.protocol.messages import StreamDescriptor
 A, B = StreamDescriptor("a"), StreamDescriptor("b")
 
 
-def catalog(sync: str = "incremental", mode: str = "append") -> dict[str, Any]:
+def catalog(sync: str = "incremental", mode: str = "append", resumable: bool | None = None) -> dict[str, Any]:
     config = {"syncMode": sync, "destinationSyncMode": mode, "selected": True}
-    return {"streams": [{"stream": {"name": name}, "config": config} for name in "ab"]}
+    return {"streams": [{"stream": {"name": name, "isResumable": resumable}, "config": config} for name in "ab"]}
 
 
 class World:
     def __init__(self, db: Database) -> None:
-        self.db, self.connection = db, add_connection(db)
+        self.db, self.connection, self.job = db, add_connection(db), 0
 
-    def begin(self, work: Work, attempt: int = 0, **modes: str) -> tuple[dict[str, StreamState], bool]:
+    def begin(self, work: Work, attempt: int = 0, **modes: Any) -> tuple[dict[str, StreamState], bool]:
+        """The first attempt of a new job, or a later one of the same."""
+        self.job += not attempt
         with self.db.begin() as tx:
             connection = connections.get(tx, self.connection)
             connection.sync_catalog = catalog(**modes)
             streams = planned(connection.sync_catalog, work, generations=True)
-            known, fresh = begin(tx, connection, streams, attempt)
+            known, fresh = begin(tx, connection, streams, self.job)
         return {key.name or key.kind: state for key, state in known.items()}, fresh
 
     def hold(self, *keys: StateKey) -> None:
@@ -77,11 +79,35 @@ def test_a_later_attempt_leaves_what_is_shared_as_it_is(world: World) -> None:
     with world.db.begin() as tx:
         connection = connections.get(tx, world.connection)
         streams = planned(catalog("full_refresh", "overwrite"), Work(only=frozenset([A])), generations=True)
-        known, fresh = begin(tx, connection, streams, 1)
+        states.begin_generation(tx, connection.id, StateKey("stream", None, "a"), job_id=world.job)
+        known, fresh = begin(tx, connection, streams, world.job)
     after = known[GLOBAL]
     assert (after.epoch, after.sequence, after.state) == (before.epoch, before.sequence, before.state)
-    assert known[StateKey("stream", None, "a")].generation == 1
+    assert known[StateKey("stream", None, "a")].generation == 2
     assert not fresh
+
+
+@pytest.mark.parametrize(
+    ("work", "modes"),
+    [
+        (Work("truncate"), {}),
+        (Work(clear=True), {"resumable": True}),
+        (Work(), {"sync": "full_refresh", "mode": "overwrite", "resumable": True}),
+    ],
+)
+def test_a_job_begins_what_it_is_to_begin_though_its_first_attempt_never_did(
+    world: World, work: Work, modes: dict[str, Any]
+) -> None:
+    """It failed before, or the streams are synced in another way since. A table would be replaced by the few rows that
+    come after the old state.
+    """
+    stream = StateKey("stream", None, "a")
+    world.begin(Work())
+    with world.db.begin() as tx:
+        states.save(tx, world.connection, stream, generation=0, epoch=0, sequence=1, state="{}")
+    for _ in range(2):
+        after = world.begin(work, 1, **modes)[0]["a"]
+        assert (after.generation, after.state) == (1, None)
 
 
 def test_a_replacement_is_owed_until_it_is_made_or_not_wanted_any_more(world: World) -> None:

@@ -31,6 +31,7 @@ class World:
     def __init__(self, db: Database) -> None:
         self.db, self.connection = db, add_connection(db)
         self.held: list[Checkpoint] = []
+        self.jobs = 0
         self.read = dict.fromkeys(NAMES, 0)
         with db.begin() as tx:
             connections.get(tx, self.connection).sync_catalog = CATALOG
@@ -38,10 +39,11 @@ class World:
     def job(self, begun: set[str], commits: int, heard: int) -> None:
         """A job in which these streams begin again, with so many commits, of which the store hears the first ones."""
         streams = frozenset(map(StreamDescriptor, begun))
+        self.jobs += 1
         with self.db.begin() as tx:
             connection = connections.get(tx, self.connection)
             work = Work("merge", only=streams, together=True) if begun else Work()
-            known, _ = begin(tx, connection, planned(CATALOG, work, generations=True), 0)
+            known, _ = begin(tx, connection, planned(CATALOG, work, generations=True), self.jobs)
         position = _position(known[states.GLOBAL])
         found = reconcile([checkpoint(position)], self.held, formers(position))[SHARED]
         self.read |= dict.fromkeys(begun, 0)
