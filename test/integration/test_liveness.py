@@ -144,9 +144,10 @@ def test_a_destination_that_tells_what_it_does_is_given_more_time() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("talk", ["chatter", {"flood": {"log": "still here"}}], ids=["chatter", "flood"])
 @pytest.mark.parametrize("side", ["source", "destination"])
-def test_one_that_only_talks_is_not_given_any_time(side: str) -> None:
-    chatter = ["chatter"]
+def test_one_that_only_talks_is_not_given_any_time(side: str, talk: Any) -> None:
+    chatter = [talk]
     reads = [STARTED, *chatter] if side == "source" else [STARTED, some(1), STATE, COMPLETE]
     write = {"end": chatter} if side == "destination" else {}
     assert only(sync(reads, write, **{side: 0.2})).origin == side

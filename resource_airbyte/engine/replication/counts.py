@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ...errors import ConnectorError, ResourceError
 from ...protocol.messages import ErrorTrace, Estimate, StreamDescriptor
+from ...protocol.seams import Event, Status
 
 
 @dataclass
@@ -68,6 +69,11 @@ class Outcome:
     counts: dict[StreamDescriptor, Counts]
     faults: list[Fault] = field(default_factory=list)
     stopped: bool = False
+
+
+def is_news(counts: dict[StreamDescriptor, Counts], event: Event | None) -> bool:
+    """Whether it is a status that its stream does not have yet: some say the same for as long as they hang."""
+    return isinstance(event, Status) and event.stream in counts and counts[event.stream].status != event.status
 
 
 def estimate(counts: dict[StreamDescriptor, Counts], event: Estimate) -> None:

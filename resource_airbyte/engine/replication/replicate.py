@@ -27,8 +27,8 @@ from ...protocol.seams import (
     WriteSetup,
 )
 from .belt import Belt
-from .clocks import Clock
-from .counts import Counts, Fault, Outcome, estimate, from_error, from_trace
+from .clocks import Clock, silent
+from .counts import Counts, Fault, Outcome, estimate, from_error, from_trace, is_news
 from .flushes import Flushes
 from .gate import complete, covers_strangers, death, judge_counts, judge_source, judge_strangers, overclaimed
 from .oddities import Oddities
@@ -38,10 +38,11 @@ from .standing import Standing
 TICK = 0.5
 # No tick counts as more: in the rest of it the machine slept, or this process was stopped.
 LONGEST_TICK = 2.0
-# Seconds that a destination which was silent has to let go, once it is closed.
+# Seconds that one which was silent has to let go, once it is told to.
 ENDING = 10.0
 # Seconds that a source may go on, after its last record or state, when it has called every stream complete.
 FAREWELL = 30.0
+MOST_FAULTS = 100  # and no more are told: some report one for ever
 T = TypeVar("T")
 
 
@@ -92,7 +93,7 @@ class Replication:
         self._setup = replace(setup, log=self._said, progress=self._progressed)
         self._stored, self._formers, self._fresh = stored, formers, fresh
         self._source_clock, self._destination_clock = Clock(source_silence), Clock(destination_silence)
-        self._farewell = Clock(FAREWELL)
+        self._farewell, self._ending = Clock(FAREWELL), Clock(ENDING)
         self._destination: Destination | None = None
         self._belt = Belt()
         self._faults: list[Fault] = []
@@ -135,10 +136,16 @@ class Replication:
 
     def _let_go(self, reader: threading.Thread) -> None:
         self._belt.drop()
-        self._source.stop()
+        self._end_source()
         if reader.ident is not None:
             reader.join()
-        self._close()
+        with self._destination_clock.waiting():
+            self._close()
+
+    def _end_source(self) -> None:
+        """Never returns for a process that nothing can end, such as one whose disk is gone: a clock runs meanwhile."""
+        with self._ending.waiting():
+            self._source.stop()
 
     def _close(self) -> None:
         with self._closing:
@@ -175,10 +182,10 @@ class Replication:
         """What the source says next, its clock running; None at its end."""
         with self._source_clock.waiting():
             event = next(events, None)
-        if isinstance(event, Log):
-            self._source_clock.spoke()
-        elif not isinstance(event, BadLine):
-            self._source_clock.moved()
+            if isinstance(event, Chunk | SourceState) or is_news(self._counts, event):
+                self._source_clock.moved()
+            elif not isinstance(event, BadLine):
+                self._source_clock.spoke()
         return event
 
     # The destination's thread.
@@ -249,9 +256,12 @@ class Replication:
                 self._data(event)
             self._last_data = time.monotonic()
             self._farewell.moved()
-        elif isinstance(event, ErrorTrace):
+            return
+        self._source_clock.listened()
+        if isinstance(event, ErrorTrace):
             self._source_failed = True
-            self._fail(from_trace("source", event))
+            if len(self._faults) < MOST_FAULTS:
+                self._fail(from_trace("source", event))
         elif isinstance(event, Estimate):
             estimate(self._counts, event)
         elif isinstance(event, Log):
@@ -348,10 +358,10 @@ class Replication:
             now = time.monotonic()
             passed, last = min(now - last, LONGEST_TICK), now
             self._report.progress(self._counts)  # also while a call takes long: whoever listens hears that we live
-            for clock in (self._source_clock, self._destination_clock, self._farewell):
+            for clock in (self._source_clock, self._destination_clock, self._farewell, self._ending):
                 clock.advance(passed)
             self._look_at_source()
-            if self._destination_is_silent():
+            if self._destination_is_silent() or self._ending.silence is not None:
                 self._over.wait(ENDING)
                 return
 
@@ -361,9 +371,9 @@ class Replication:
             self._destination_clock.moved()
         if (quiet := self._destination_clock.silence) is None:
             return False
-        self._silent("destination", "destination_timeout", quiet)
-        self._source.stop()
-        # In a thread of its own: letting go of what hangs may hang as well.
+        self._silent("destination", quiet)
+        # In threads of their own: letting go of what hangs may hang as well.
+        threading.Thread(target=self._end_source, daemon=True, name="ending").start()
         threading.Thread(target=self._close, daemon=True, name="closing").start()
         return True
 
@@ -372,9 +382,9 @@ class Replication:
         if "source" in self._silenced:
             return
         if (quiet := self._source_clock.silence) is not None:
-            self._silent("source", "heartbeat_timeout", quiet)
+            self._silent("source", quiet)
             self._source_failed = True
-            self._source.stop()
+            threading.Thread(target=self._end_source, daemon=True, name="ending").start()
         elif self._farewell.silence is not None and self._counts and self._everything_complete():
             self._farewell.moved()
             self._report.line("WARN", "source", f"ended it: every stream is complete for {FAREWELL:.0f} s")
@@ -383,10 +393,6 @@ class Replication:
     def _everything_complete(self) -> bool:
         return all(count.status == "COMPLETE" for count in self._counts.values())
 
-    def _silent(self, origin: str, kind: str, seconds: float) -> None:
-        """A source is silent when nothing comes of it, a destination when it takes nothing of what waits for it."""
+    def _silent(self, origin: str, seconds: float) -> None:
         self._silenced.add(origin)
-        what = "sent no record and no state" if origin == "source" else "took nothing of what waited for it"
-        setting = f"AIRBYTE_{origin.upper()}_SILENCE_TIMEOUT"
-        message = f"the {origin} was silent for {seconds:.0f} s ({what}) and was ended; {setting} allows more"
-        self._fail(Fault(origin, kind, message))
+        self._fail(silent(origin, seconds))

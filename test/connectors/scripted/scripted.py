@@ -49,7 +49,8 @@ Steps, in order. A word, or an object with one key:
     {"orphan": seconds}          start a worker in our process group that keeps stdout open; {"escaped": seconds} one in
                                  a session of its own; {"stranger": seconds} also with nothing in its environment, and
                                  it writes lines all the time; its process id is said in a LOG: "orphan 4711"
-    "chatter"                    LOG lines, forever; {"drip": seconds} a byte so often, never a line end
+    "chatter"                    LOG lines, forever; {"drip": seconds} a byte so often, never a line end; {"flood": step}
+                                 the step, forever, as fast as it goes
     {"pool": n}                  n workers of a multiprocessing pool, left alone
     "close_stdout"
     {"hoard": n}                 take n bytes of memory
@@ -371,7 +372,8 @@ class Scripted:
 
     def do_stranger(self, seconds):
         program = (
-            f"import sys, time; end = time.time() + {seconds}\nwhile time.time() < end: print('noise', flush=True)"
+            f"import sys, time; end = time.time() + {seconds}\n"
+            "while time.time() < end: print('noise', flush=True), time.sleep(0.0002)"
         )
         self.orphan = subprocess.Popen([sys.executable, "-S", "-E", "-c", program], start_new_session=True, env={})
         self.do_log(f"orphan {self.orphan.pid}")
@@ -380,6 +382,10 @@ class Scripted:
         while True:
             self.do_log("still here")
             time.sleep(0.01)
+
+    def do_flood(self, step):
+        while True:
+            self.do(step)
 
     def do_drip(self, seconds):
         while True:

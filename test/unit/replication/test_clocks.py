@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from resource_airbyte.engine.replication.clocks import TALK, Clock
 
 
@@ -61,3 +63,25 @@ def test_one_looks_at_what_a_side_does_at_half_of_its_time_and_at_the_end() -> N
         assert not clock.doubtful
         clock.advance(5)
         assert clock.doubtful
+
+
+def test_the_time_in_which_somebody_listens_to_talk_is_time_without_data() -> None:
+    """Else one that talks without an end, faster than it can be listened to, would never be found waited for."""
+    clock = Clock(10)
+    for _ in range(TALK + 1):
+        clock.listened()
+        clock.advance(10)
+    assert clock.silence == TALK * 10 + 10
+    clock.moved()
+    clock.advance(100)
+    assert clock.silence is None
+
+
+def test_talk_counts_also_in_the_pause_that_it_takes_to_log_it_but_only_of_who_is_waited_for() -> None:
+    clock = Clock(10)
+    for waited_for in (False, True):
+        for _ in range(TALK + 1):
+            with clock.waiting() if waited_for else nullcontext(), clock.pause():
+                clock.spoke()
+                clock.advance(10)
+        assert (clock.silence is not None) == waited_for

@@ -20,6 +20,7 @@ from resource_airbyte.protocol.messages import (
     ConfiguredCatalog,
     ConfiguredStream,
     ErrorTrace,
+    Estimate,
     Log,
     Record,
     Stream,
@@ -452,3 +453,43 @@ def test_a_global_state_covers_every_stream() -> None:
     notes = Notes()
     run(ScriptedSource([records(A, 1), records(B, 1), state(None, 1)]), notes=notes)
     assert [c.key.kind for c in notes.checkpoints] == ["global"]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("TICK", 0.01), ("LONGEST_TICK", 0.02), ("ENDING", 0.1)):
+        monkeypatch.setattr(replicate, name, seconds)
+
+
+def wait_if_it_goes_on(source: ScriptedSource) -> Iterator[Event]:
+    while not source.stopped.wait(0.001):
+        yield from source.steps  # type: ignore[misc]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("said", [Status(A, "STARTED"), Estimate("a", "STREAM", None, 5.0, None), ErrorTrace("no")])
+def test_a_source_that_says_the_same_for_ever_is_silent(said: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ScriptedSource, "read", lambda self, *_: wait_if_it_goes_on(self))
+    monkeypatch.setattr(replicate, "MOST_FAULTS", 3)
+    outcome = run(ScriptedSource([said]), source_silence=0.02)
+    assert "heartbeat_timeout" in {fault.type for fault in outcome.faults}
+    assert len(outcome.faults) <= 4
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_source_that_nothing_can_end_does_not_hold_up_the_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a process does that waits for a disk which is gone."""
+    over = threading.Event()
+    monkeypatch.setattr(ScriptedSource, "stop", lambda _: over.wait())
+    (fault,) = faults(run(ScriptedSource([records(A, 1), lambda: over.wait() and None]), source_silence=0.05))
+    over.set()
+    assert (fault.origin, fault.type) == ("source", "heartbeat_timeout")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_destination_that_never_lets_go_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(MemoryDestination, "close", lambda _: over.wait())
+    found = faults(run(ScriptedSource([records(A, 1)]), MemoryDestination(fail_at=1), destination_silence=0.05))
+    over.set()
+    assert [fault.type for fault in found] == ["system_error", "destination_timeout"]
