@@ -32,6 +32,11 @@ class ConnectionState(Wire):
     stream_state: list[StreamState] | None = None
     global_state: GlobalState | None = None
 
+    @property
+    def streams(self) -> list[StreamState]:
+        """The states of single streams, also those within the one of the whole connection; the oldest kind has none."""
+        return self.global_state.stream_states if self.global_state else self.stream_state or []
+
 
 class ConnectionStateCreateOrUpdate(Wire):
     """`streams` is ours: only their states are taken, and those of the others stay as they are."""

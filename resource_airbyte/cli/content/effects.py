@@ -117,8 +117,8 @@ def _states(state: ConnectionState) -> dict[Key | None, Any]:
     """The state of each stream; under None the one of the oldest kind, which is that of all."""
     if state.state_type == "legacy":
         return {None: state.state}
-    listed = state.global_state.stream_states if state.global_state else state.stream_state or []
-    return {(each.stream_descriptor.namespace, each.stream_descriptor.name): each.stream_state for each in listed}
+    found = ((each.stream_descriptor, each.stream_state) for each in state.streams)
+    return {(stream.namespace, stream.name): blob for stream, blob in found}
 
 
 def _short(effect: Effect) -> str:

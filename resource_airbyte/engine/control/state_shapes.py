@@ -9,6 +9,7 @@ from resource_airbyte.engine.store.states import GLOBAL, LEGACY, StateKey
 from resource_airbyte.errors import InvalidDocument, NotExecutable
 from resource_airbyte.model.catalog import StreamDescriptor
 from resource_airbyte.model.state import ConnectionState, GlobalState, StreamState
+from resource_airbyte.model.state_kinds import counting
 
 Payload = dict[str, Any]
 Named = tuple[str | None, str]
@@ -17,16 +18,17 @@ _FIELD = {"legacy": "state", "stream": "stream_state", "global": "global_state"}
 
 def read(connection_id: str, payloads: Mapping[StateKey, Payload]) -> ConnectionState:
     """What the API says of these payloads; streams by namespace and name."""
-    if GLOBAL in payloads:
+    kind = counting(key.kind for key in payloads)
+    if kind == "global":
         whole = payloads[GLOBAL].get("global") or {}
         streams = _sorted(_stream(each) for each in whole.get("stream_states") or [])
         shown = GlobalState(shared_state=whole.get("shared_state"), stream_states=streams)
         return ConnectionState(state_type="global", connection_id=connection_id, global_state=shown)
-    streams = _sorted(_stream(each.get("stream") or {}) for key, each in payloads.items() if key.kind == "stream")
-    if streams:
-        return ConnectionState(state_type="stream", connection_id=connection_id, stream_state=streams)
-    if LEGACY in payloads:
+    if kind == "legacy":
         return ConnectionState(state_type="legacy", connection_id=connection_id, state=payloads[LEGACY].get("data"))
+    if kind == "stream":
+        streams = _sorted(_stream(each.get("stream") or {}) for key, each in payloads.items() if key.kind == "stream")
+        return ConnectionState(state_type="stream", connection_id=connection_id, stream_state=streams)
     return ConnectionState(state_type="not_set", connection_id=connection_id)
 
 
@@ -123,12 +125,11 @@ def _check(state: ConnectionState) -> None:
         raise InvalidDocument(f"connectionState.{_wire(promised)}: is missing, and stateType is {state.state_type}")
     if other := sorted(given - {promised}):
         raise InvalidDocument(f"connectionState.{_wire(other[0])}: is there, but stateType is {state.state_type}")
-    streams = state.global_state.stream_states if state.global_state else state.stream_state or []
     path = "globalState.streamStates" if state.global_state else "streamState"
     _check_blob(state.state, "state")
     _check_blob(state.global_state.shared_state if state.global_state else None, "globalState.shared_state")
     seen = set()
-    for number, each in enumerate(streams):
+    for number, each in enumerate(state.streams):
         where = f"{path}[{number}]"
         if _key(each) in seen:
             raise InvalidDocument(f"connectionState.{where}: the stream {each.stream_descriptor.name!r} is there twice")

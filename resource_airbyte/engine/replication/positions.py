@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from ...model.state_kinds import counting
 from ...protocol.messages import ConfiguredStream, StreamDescriptor, encode
 from ...protocol.seams import Checkpoint, StateKey
 from ...protocol.shared import without
@@ -60,10 +61,9 @@ def ordered(positions: Mapping[StateKey, Checkpoint], streams: Iterable[Configur
     """The checkpoints that a source goes on from: a global or legacy one that holds a state stands alone, else the
     streams' in catalog order.
     """
-    for key in (SHARED, StateKey("legacy")):
-        found = positions.get(key)
-        if found is not None and found.payload:
-            return [found]
+    kind = counting(key.kind for key, checkpoint in positions.items() if checkpoint.payload)
+    if kind in ("global", "legacy"):
+        return [positions[StateKey(kind)]]
     keys = [StateKey("stream", stream.descriptor) for stream in streams]
     return [positions[key] for key in keys if key in positions]
 

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 def states(state: ConnectionState) -> dict[Key, StreamState]:
     """The states of the streams; none where the source keeps a single one of the oldest kind."""
-    found = state.global_state.stream_states if state.global_state else state.stream_state or []
-    return {(each.stream_descriptor.namespace, each.stream_descriptor.name): each for each in found}
+    return {(each.stream_descriptor.namespace, each.stream_descriptor.name): each for each in state.streams}
 
 
 def canonical(state: ConnectionState, only: Sequence[Key] = ()) -> dict[str, Any]:
