@@ -86,7 +86,8 @@ class State:
         else:
             changes = shapes.parts(_current(tx, connection_id), wanted, keys)
             states.ensure(tx, connection_id, changes)
-            for key, payload in changes.items():
+            # Of a stream whose state lies in one that all share, too: a table that it was being loaded into is void.
+            for key, payload in {**dict.fromkeys(keys), **changes}.items():
                 states.reset(tx, connection_id, key, None if payload is None else json.dumps(payload))
         # Rows before a state that somebody has set are there, also where that state is one of the whole connection.
         said = (

@@ -210,6 +210,23 @@ def test_a_state_that_is_set_keeps_the_rows_that_a_failed_clear_was_to_remove(
     assert owing(of_all_without(plain={"at": 1}), streams=[PLAIN]), "nothing was said of the rows of users"
 
 
+@pytest.mark.parametrize(("whole", "streams"), [(False, None), (False, [USERS]), (True, None), (True, [USERS])])
+def test_a_table_that_was_being_loaded_is_void_when_a_state_is_set(
+    api: Api, connection: Any, db: Database, whole: bool, streams: Any
+) -> None:
+    """Its few rows would else replace those that the state says are there: such a table is known by its epoch."""
+    here, key = {"connectionId": connection["connectionId"]}, StateKey("stream", None, "users")
+    state = {"connectionState": of_all({"lsn": 7}, users={"at": 1}) if whole else of_streams(users={"at": 1})}
+    api.post("state/create_or_update_safe", {**here, **state})
+    with db.begin() as tx:
+        states.ensure(tx, here["connectionId"], [key])
+        before = states.begin_generation(tx, here["connectionId"], key, replaces=True)
+    api.post("state/create_or_update_safe", {**here, **state, **({"streams": streams} if streams else {})})
+    with db.read() as tx:
+        (after,) = [each for each in states.load(tx, here["connectionId"]) if each.key == key]
+    assert (after.epoch > before.epoch, after.floor) == (True, 0)
+
+
 def of_all_without(**cursors: Any) -> dict[str, Any]:
     state = of_all(0, **cursors)
     del state["globalState"]["shared_state"]
