@@ -30,8 +30,6 @@ class Conversation:
         ours.settimeout(QUIET)
         # Whether it was ended because it had said nothing for so long.
         self.stuck = False
-        # What it took when it was ended because that was too much.
-        self.overrun: Usage | None = None
         # Whether it was ended from outside, for whatever reason.
         self.killed = False
         with theirs:
@@ -44,7 +42,7 @@ class Conversation:
         self.pid = self._child.pid
         assert self._child.stderr is not None
         self._tail = process.Tail(self._child.stderr, line=line)
-        self._guard = Guard(self.pid, job.mark, job.memory_limit, self._too_much)
+        self._guard = Guard(self.pid, job.mark, job.memory_limit, self.kill)
 
     def begin(self) -> None:
         """Hand it its assignment, which a process that hangs as it starts never takes."""
@@ -77,9 +75,10 @@ class Conversation:
         self._child.end(grace=0)
         process.sweep(self._mark)
 
-    def _too_much(self, usage: Usage) -> None:
-        self.overrun = usage
-        self.kill()
+    @property
+    def overrun(self) -> Usage | None:
+        """What it took when it was ended because that was too much."""
+        return self._guard.overrun
 
     def shortage(self, code: int) -> str | None:
         """What happened to it, if the system ended it because memory ran out."""

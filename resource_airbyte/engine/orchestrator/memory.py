@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ... import process
 from . import assignment as wire
 
-LOOK = 0.25  # seconds between two looks
+LOOK = 0.25  # seconds between two looks, and at least between two for processes that are new
+SOON = 0.02  # and at the least, near the limit
+FASTEST = 4e9  # bytes that a process takes in a second, if it does nothing else
 OURS = "replication"
 
 
@@ -29,10 +33,14 @@ class Usage:
 
 
 class Guard:
-    """Looks at an attempt's processes until it is closed; `over` is called once, when they take more than `limit`."""
+    """Looks at an attempt's processes until it is closed. They are killed once they take more than `limit`, and `over`
+    is called: there may be others, which nobody had seen yet.
+    """
 
-    def __init__(self, pid: int, mark: str, limit: int, over: Callable[[Usage], None]) -> None:
+    def __init__(self, pid: int, mark: str, limit: int, over: Callable[[], None]) -> None:
         self._pid, self._mark, self._limit, self._over = pid, mark, limit, over
+        # What they took when it was too much.
+        self.overrun: Usage | None = None
         self._closed = threading.Event()
         if limit > 0:
             threading.Thread(target=self._watch, daemon=True, name="memory").start()
@@ -41,39 +49,68 @@ class Guard:
         self._closed.set()
 
     def _watch(self) -> None:
-        while not self._closed.wait(LOOK):
-            usage = used(self._pid, self._mark)
+        family, found_at, pause = _Family(), 0.0, LOOK
+        while not self._closed.wait(pause):
+            if time.monotonic() - found_at >= LOOK:
+                family, found_at = _Family.of(self._pid, self._mark), time.monotonic()
+            usage = family.used()
             if usage.total > self._limit:
-                usage = used(self._pid, self._mark, exactly=True)
+                usage = family.used(exactly=True)
             if usage.total > self._limit:
-                self._over(usage)
+                self.overrun = usage
+                family.kill()  # now, before they take more: whoever hears of it has to look for them first
+                self._over()
                 return
+            pause = until_next(self._limit - usage.total)
 
 
-def used(pid: int, mark: str, *, exactly: bool = False) -> Usage:
-    """What a process and all below it take, by the role that their marks tell.
+def until_next(left: float) -> float:
+    """Seconds until the next look, when so many bytes are left: before what grows as fast as it can has taken them."""
+    return min(max(left / FASTEST, SOON), LOOK)
 
-    What several of them share counts for each, unless it is asked for `exactly`, which takes longer.
-    """
-    import psutil
 
-    shares = {OURS: 0}
-    try:
-        attempt = psutil.Process(pid)
-        family = [attempt, *attempt.children(recursive=True)]
-    except psutil.Error:
-        family = []  # it has ended
-    roles: dict[int, str] = {}
-    for each in family:
+@dataclass(frozen=True)
+class _Family:
+    """A process and all below it, each with its role, as the marks tell."""
+
+    members: list[tuple[Any, str]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, pid: int, mark: str) -> _Family:
+        import psutil
+
         try:
-            role = OURS if each.pid == pid else roles.get(each.ppid(), OURS)
-            if role == OURS and each.pid != pid:
-                role = _role(each, mark)
-            roles[each.pid] = role
-            shares[role] = shares.get(role, 0) + (_own(each) if exactly else int(each.memory_info().rss))
+            attempt = psutil.Process(pid)
+            found = [attempt, *attempt.children(recursive=True)]
         except psutil.Error:
-            continue  # it has just ended
-    return Usage(sum(shares.values()), shares)
+            return cls()  # it has ended
+        roles: dict[int, str] = {}
+        members = []
+        for each in found:
+            with suppress(psutil.Error):  # it has just ended
+                role = OURS if each.pid == pid else roles.get(each.ppid(), OURS)
+                if role == OURS and each.pid != pid:
+                    role = _role(each, mark)
+                roles[each.pid] = role
+                members.append((each, role))
+        return cls(members)
+
+    def used(self, *, exactly: bool = False) -> Usage:
+        """What several of them share counts for each, unless it is asked for `exactly`, which takes longer."""
+        import psutil
+
+        shares = {OURS: 0}
+        for each, role in self.members:
+            with suppress(psutil.Error):  # it has just ended
+                shares[role] = shares.get(role, 0) + (_own(each) if exactly else int(each.memory_info().rss))
+        return Usage(sum(shares.values()), shares)
+
+    def kill(self) -> None:
+        import psutil
+
+        for each, _ in self.members:
+            with suppress(psutil.Error):
+                each.kill()
 
 
 def _role(found: Any, mark: str) -> str:
@@ -94,8 +131,6 @@ def _own(found: Any) -> int:
 
 def exceeded(usage: Usage, limit: int) -> wire.Failure:
     """Why an attempt was ended that took too much."""
-    import time
-
     names = {"source": "the source", "destination": "the destination", OURS: "the sync itself"}
     shares = ", ".join(f"{names.get(role, role)} {share / 1e6:,.0f} MB" for role, share in usage.shares.items())
     message = (
