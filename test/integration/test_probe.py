@@ -60,9 +60,13 @@ def test_spec_is_asked_for_once(ask: Asker, name: str) -> None:
     connector = CATALOG.find(name)
     first = ask("spec", connector)
     assert first["connectionSpecification"]["properties"]["count"]
-    started = time.perf_counter()
-    assert ask("spec", connector) == first
-    assert time.perf_counter() - started < 0.1
+
+    def seconds() -> float:
+        started = time.perf_counter()
+        assert ask("spec", connector) == first
+        return time.perf_counter() - started
+
+    assert min(seconds() for _ in range(5)) < 0.1  # the best of some: a busy machine may stop us in the middle of any
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)

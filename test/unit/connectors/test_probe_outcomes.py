@@ -177,7 +177,7 @@ def test_who_waits_hears_that_it_still_tries(scripted: Scripted, steps: Steps, m
     heard: list[str] = []
     with pytest.raises(ConnectorTimeout):
         probe.check(scripted(), steps("check", "hang"), 1.0, ears=Ears(waiting=heard.append))
-    assert 3 <= len(heard) <= 5
+    assert 1 <= len(heard) <= 5  # a busy machine may let it sleep over some
     assert heard[0] == "source-scripted 1.0.0 check: still trying (0 s of at most 1 s)"
 
 
