@@ -12,14 +12,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from .dialect import Dialect
 from .names import TableName, column_names, quoted
 
 if TYPE_CHECKING:
     from ...protocol.messages import StreamDescriptor
     from ...protocol.seams import StreamSetup
-    from .database import Database, Readable
 
 TABLE = "_airbyte_tables"
 COLUMNS = ("folded", "table_name", "namespace", "name", "fields")
@@ -37,10 +37,32 @@ class Entry:
     fields: Mapping[str, str] | None = None
 
 
+class Naming(Protocol):
+    """What is asked of a database to read the entries, and to say where a stream's table lies; see Readable."""
+
+    dialect: Dialect
+    ledger: str
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
+    def owner(self, namespace: str | None, name: str) -> Owner: ...
+    def schema(self, namespace: str | None) -> str: ...
+    def plain(self, namespace: str | None, name: str) -> str: ...
+    def located(self, schema: str, name: str) -> TableName: ...
+    def described(self, name: TableName) -> dict[str, str]: ...
+
+
+class Choosing(Naming, Protocol):
+    """The same to choose tables, and to write down which; see Database."""
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int: ...
+    def alone(self) -> None: ...
+    def spelled(self, name: TableName) -> str | None: ...
+
+
 class Kept:
     """The entries of a database, of all connections that write into it."""
 
-    def __init__(self, database: Readable) -> None:
+    def __init__(self, database: Naming) -> None:
         self._database = database
         self._name = database.located(database.ledger, TABLE)
         self._entries: dict[Owner, Entry] | None = None
@@ -74,7 +96,7 @@ class Kept:
 class Claims(Kept):
     """The same, in the transaction that chooses the tables of a sync's streams."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Choosing) -> None:
         super().__init__(database)
         self._writable = database
         self._before: dict[Owner, Entry] = {}
