@@ -180,6 +180,11 @@ class ConfiguredStream(Struct, omit_defaults=True):
     def descriptor(self) -> StreamDescriptor:
         return StreamDescriptor(self.stream.name, self.stream.namespace)
 
+    @property
+    def begins_anew(self) -> bool:
+        """Whether every attempt reads it from its beginning, whatever a state says."""
+        return self.sync_mode == "full_refresh" and not self.stream.is_resumable
+
 
 class ConfiguredCatalog(Struct):
     streams: list[ConfiguredStream]

@@ -114,7 +114,9 @@ class StreamSetup:
 
     `stream` is the source's name of it, the key of chunks and counts; `name` and `namespace` are the destination's
     (prefix and namespace mapping done; None: the destination's default). `primary_key` and `cursor` are paths, empty
-    when there is none. `fields`: the top-level fields that may be written; None: all that records have.
+    when there is none. `begins_anew`: another attempt of the same sync would read it from its beginning, whatever its
+    states say, as a generation of its own. `fields`: the top-level fields that may be written; None: all that records
+    have.
     """
 
     stream: StreamDescriptor
@@ -129,7 +131,7 @@ class StreamSetup:
     sync_id: int
     epoch: int
     sequence: int
-    resumable: bool = False
+    begins_anew: bool = False
     fields: frozenset[str] | None = None
 
     @property

@@ -51,6 +51,10 @@ class Warehouse(Protocol):
         """`schema.name` of every table that a user sees, bookkeeping aside but staged ones included."""
         ...
 
+    def remove(self, table: str) -> None:
+        """Take away one of `tables`, as a careless person would."""
+        ...
+
     def forget(self, connection_id: str) -> None:
         """Drop what the destination remembers of this connection, as a careless person would."""
         ...
@@ -265,6 +269,29 @@ def test_rows_after_the_last_state_that_come_again_in_the_same_sync_are_not_doub
     assert ids(warehouse) == list(range(1, 10))
 
 
+def test_an_append_that_begins_anew_in_the_same_sync_is_not_doubled_although_states_covered_it(
+    warehouse: Warehouse,
+) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(8, 9))
+        attempt.state(1)
+        attempt.finish()
+    for fence in (2, 3):  # another stream failed, so that the job was tried again
+        setup = stream(sync_id=8, generation=fence, epoch=fence, begins_anew=True)
+        with Attempt(warehouse, setup, fence=fence) as attempt:
+            for number in (1, 2):
+                attempt.write(people(number, number))
+                attempt.state(number, generation=fence, epoch=fence)
+                attempt.flush()
+            attempt.write(people(3, 3))
+            attempt.finish()
+        assert ids(warehouse) == [1, 2, 3, 8, 9]
+    with Attempt(warehouse, replace(setup, sync_id=9, generation=4, epoch=4), fence=4) as attempt:
+        attempt.write(people(1, 1))
+        attempt.finish()
+    assert ids(warehouse) == [1, 1, 2, 3, 8, 9]
+
+
 def test_a_global_state_covers_every_stream(warehouse: Warehouse) -> None:
     with Attempt(warehouse, stream(), stream(ORDERS)) as attempt:
         attempt.write(people(1, 2))
@@ -353,6 +380,31 @@ def test_a_stream_that_is_to_go_on_where_it_was_not_loaded_last_is_refused(
         attempt.write(people(1, 4))
         attempt.finish()
     assert ids(warehouse) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("of", [USERS, None], ids=["stream", "global"])
+@pytest.mark.parametrize("staged", [False, True])
+def test_a_stream_whose_rows_somebody_has_removed_is_refused(
+    warehouse: Warehouse, of: StreamDescriptor | None, staged: bool
+) -> None:
+    filled(warehouse)
+    setup = truncating() if staged else stream()
+    given = {"generation": setup.generation, "epoch": setup.epoch}
+    before = warehouse.tables()
+    with Attempt(warehouse, setup, fence=2) as attempt:
+        attempt.write(people(1, 2))
+        attempt.state(1, of, **given)
+        attempt.finish(frozenset() if staged else ALL)
+    (table,) = warehouse.tables() - before if staged else before
+    warehouse.remove(table)
+    for minimum in {0, setup.minimum_generation}:
+        again = replace(setup, minimum_generation=minimum)
+        with (
+            pytest.raises(CheckpointLost, match="users") as caught,
+            Attempt(warehouse, again, fence=3, expected=(checkpoint(1, of, **given),)),
+        ):
+            pass
+        assert "refresh=true" in str(caught.value.hint)
 
 
 def test_a_checkpoint_older_than_the_stored_state_is_refused(warehouse: Warehouse) -> None:
@@ -447,6 +499,20 @@ def test_an_unfinished_refresh_is_ended_by_the_next_ordinary_sync(warehouse: War
         attempt.write(people(3, 3))
         attempt.finish()
     assert ids(warehouse) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("of", [USERS, None], ids=["stream", "global"])
+def test_rows_after_a_state_that_came_before_any_are_not_covered_by_it(
+    warehouse: Warehouse, of: StreamDescriptor | None
+) -> None:
+    for fence in (2, 3):
+        with Attempt(warehouse, truncating(), fence=fence) as attempt:
+            attempt.state(fence, of, generation=2, epoch=2)
+            attempt.write(people(1, 3))
+            attempt.flush()
+            attempt.write(people(4, 4))
+            attempt.finish(frozenset() if fence == 2 else ALL)
+    assert ids(warehouse) == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("generation", [2, 3])

@@ -54,5 +54,8 @@ class DuckDBWarehouse:
             rows = fetched(connection, f"SELECT * FROM {quoted(stream.namespace or 'main')}.{quoted(stream.name)}")
         return [list(values) for values in zip(*rows, strict=True)][len(META) :]
 
+    def remove(self, table: str) -> None:
+        self.query(f"DROP TABLE {table}")
+
     def forget(self, connection_id: str) -> None:
         self.query("DROP SCHEMA airbyte_internal CASCADE")

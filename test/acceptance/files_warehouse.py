@@ -69,5 +69,9 @@ class FilesWarehouse:
         rows = self.query("SELECT * FROM {0}", stream)
         return [list(values) for values in zip(*rows, strict=True)][len(META) :]
 
+    def remove(self, table: str) -> None:
+        kind, name = table.split(".", 1)
+        shutil.rmtree((self.path if kind == "main" else self.path / ".airbyte" / "staged") / name)
+
     def forget(self, connection_id: str) -> None:
         shutil.rmtree(self.path / ".airbyte")

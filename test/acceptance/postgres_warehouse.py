@@ -87,6 +87,9 @@ class PostgresWarehouse:
         rows = self.query(f"SELECT * FROM {quoted(schema)}.{quoted(table)}")
         return [list(values) for values in zip(*rows, strict=True)][len(META) :]
 
+    def remove(self, table: str) -> None:
+        self.query(f"DROP TABLE {table}")
+
     def forget(self, connection_id: str) -> None:
         self.query("DROP SCHEMA airbyte_internal CASCADE")
 

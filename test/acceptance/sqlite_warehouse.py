@@ -46,6 +46,9 @@ class SQLiteWarehouse:
         rows = self.query(f"SELECT * FROM {quoted(stream.name)}")
         return [list(values) for values in zip(*rows, strict=True)][len(META) :]
 
+    def remove(self, table: str) -> None:
+        self.query(f"DROP TABLE {table}")
+
     def forget(self, connection_id: str) -> None:
         for name in LEDGER:
             self.query(f"DROP TABLE _airbyte_{name}")

@@ -200,7 +200,7 @@ def _stream(job: wire.Assignment, configured: ConfiguredStream, target: wire.Tar
         sync_id=job.job,
         epoch=target.epoch,
         sequence=target.sequence,
-        resumable=bool(configured.stream.is_resumable),
+        begins_anew=configured.begins_anew,
         fields=None if target.fields is None else frozenset(target.fields),
     )
 

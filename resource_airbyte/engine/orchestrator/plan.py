@@ -75,10 +75,9 @@ class PlannedStream:
         """Whether this attempt starts a new generation, and with it forgets the stream's state; `begun`: the job has
         done so before.
         """
-        full = self.configured.sync_mode == "full_refresh"
         if not begun:
-            return full or self.refresh is not None
-        return full and not self.configured.stream.is_resumable
+            return self.configured.sync_mode == "full_refresh" or self.refresh is not None
+        return self.configured.begins_anew
 
     def minimum_generation(self, generation: int) -> int:
         """Rows of generations below this one go when the stream is complete; 0: none go."""

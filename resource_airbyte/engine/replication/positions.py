@@ -70,7 +70,7 @@ def ordered(positions: Mapping[StateKey, Checkpoint], streams: Iterable[Configur
 
 def begins_anew(streams: Iterable[ConfiguredStream]) -> set[StreamDescriptor]:
     """The streams that every attempt reads from their beginning, whatever a state of the whole connection says."""
-    return {each.descriptor for each in streams if each.sync_mode == "full_refresh" and not each.stream.is_resumable}
+    return {each.descriptor for each in streams if each.begins_anew}
 
 
 def state_document(checkpoints: Sequence[Checkpoint], anew: Collection[StreamDescriptor] = ()) -> bytes | None:

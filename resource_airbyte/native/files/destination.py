@@ -14,7 +14,7 @@ from ...protocol.seams import Checkpoint, StateKey, WriteSetup
 from ..effort import Effort
 from ..sql.destination import LONGEST_PAUSE, PAUSE
 from ..sql.failure import refused
-from ..sql.ledger import compare, lost
+from ..sql.ledger import compare
 from .access import Lock, prepare
 from .database import Database, explained
 from .layout import Layout
@@ -83,10 +83,6 @@ class FilesDestination:
             if expected.sequence <= 0 or outdated or (expected.key.stream and not stream):
                 continue
             compare(self._held, expected, str(self._configuration.path))
-            if stream and not self._planner.there(stream):
-                raise lost(
-                    expected, str(self._configuration.path), "has no directory of what was loaded into it before"
-                )
 
     def _plans(self) -> list[Plan]:
         taken: dict[tuple[str | None, str], StreamDescriptor] = {}

@@ -175,12 +175,14 @@ class Ledger:
         sql = "SELECT 1 FROM parts WHERE directory = ? AND stage IS ? AND NOT dead LIMIT 1"
         return bool(self.database.rows(sql, directory, stage))
 
-    def repeat(self, directory: str, sync_id: int) -> None:
-        """Take out what an earlier attempt of the same sync appended and no state covers: it comes again now."""
+    def repeat(self, directory: str, sync_id: int, *, whole: bool) -> None:
+        """Take out what an earlier attempt of the same sync appended and comes again now: what no state covers, or all
+        of it.
+        """
         self.database.execute(
-            "UPDATE parts SET dead = 1 WHERE directory = ? AND stage IS NULL AND NOT covered AND sync_id = ? "
+            "UPDATE parts SET dead = 1 WHERE directory = ? AND stage IS NULL AND (? OR NOT covered) AND sync_id = ? "
             "AND connection_id = ?",
-            *(directory, sync_id, self.connection_id),
+            *(directory, whole, sync_id, self.connection_id),
         )
 
 

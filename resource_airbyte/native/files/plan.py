@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ...protocol.seams import StreamSetup
 from ..sql.failure import refused
-from ..sql.ledger import moved
+from ..sql.ledger import gone, moved
 from .directories import Directories, Directory, refuse_foreign, usable
 from .layout import Layout
 from .ledger import Columns, Ledger, Part, Stage
@@ -44,24 +44,20 @@ class Planner:
             raise moved(setup.stream, str(self._layout.path), loaded, directory.path)
         stage = self._ledger.stage(setup.stream)
         going_on = stage is not None and stage.covered and stage.belongs_to(setup)
-        if stage and going_on and not stage.published and self._layout.staged(stage.place).is_dir():
+        unfinished = stage if stage and going_on and not stage.published else None
+        holds = self._layout.staged(unfinished.place) if unfinished else self._layout.path / directory.path
+        if loaded and not holds.is_dir():
+            raise gone(setup.stream, str(self._layout.path), loaded)
+        if unfinished:
             # Begun by an earlier attempt, with states that speak of its rows: it goes on, also when the sync after a
             # failed refresh no longer says that it truncates: those states know nothing of what it would replace.
-            return self._continued(setup, directory, stage)
+            return self._continued(setup, directory, unfinished)
         if stage and not stage.published:
             self._ledger.drop(stage.place)
             self._ledger.forget_stage(setup.stream)
         if going_on or not setup.truncates:  # published already, or never to be staged
             return self._appended(setup, directory)
         return self._staged(setup, directory)
-
-    def there(self, setup: StreamSetup) -> bool:
-        """Whether what was loaded of this stream before still has its directory."""
-        stage = self._ledger.stage(setup.stream)
-        if stage and stage.belongs_to(setup) and not stage.published:
-            return self._layout.staged(stage.place).is_dir()
-        found = self._directories.find(setup.namespace, setup.name)
-        return found is not None and (self._layout.path / found.path).is_dir()
 
     def _staged(self, setup: StreamSetup, directory: Directory) -> Plan:
         shape, _ = fit((), setup)

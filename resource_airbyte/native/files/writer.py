@@ -168,7 +168,7 @@ class StreamWriter:
         setup = self.plan.setup
         rereads = bool(self._covered.finished) or self._whole
         if rereads and self.plan.stage is None and not self._repeated and setup.sync_id > 0:
-            self._ledger.repeat(self.plan.directory, setup.sync_id)
+            self._ledger.repeat(self.plan.directory, setup.sync_id, whole=setup.begins_anew)
             self._repeated = True
         self._ledger.add(self._covered.finished)
 

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ...protocol.chunk import Chunk
 from ...protocol.messages import StreamDescriptor
-from ...protocol.seams import Checkpoint, StateKey, StreamSetup, WriteSetup
+from ...protocol.seams import Checkpoint, StateKey, WriteSetup
 from ..effort import Effort
 from .database import Database
 from .failure import refused
 from .kept import Owner
-from .ledger import Ledger, compare, lost
+from .ledger import Ledger, compare
 from .plan import Plan, plan
 from .writer import StreamWriter
 
@@ -69,14 +69,6 @@ class TableDestination:
             if expected.sequence <= 0 or outdated or (expected.key.stream and not stream):
                 continue
             compare(held, expected, self._opened.place)
-            if stream and not self._has_table(stream):
-                raise lost(expected, self._opened.place, "has no table of what was loaded into it before")
-
-    def _has_table(self, stream: StreamSetup) -> bool:
-        database, stage = self._opened, self._ledger.stage(stream.stream)
-        if stage and stage.belongs_to(stream) and not stage.published:
-            return database.kind(database.located(stage.schema, stage.table)) is not None
-        return database.kind(database.table(stream.namespace, stream.name)) is not None
 
     @property
     def _opened(self) -> Database:

@@ -36,8 +36,9 @@ TABLES = {
 class Stage:
     """The table that a stream is built in: `covered` once a state speaks of its rows, `published` once swapped.
 
-    `since`, of what is published: above this raw id are the rows that came after the last state, which no state covers.
-    An append that never was in a table of its own is entered here for their sake alone.
+    `since`, of what is published: above this raw id are the rows that another attempt of this sync would read again,
+    since no state covers them, or because it begins anew. An append that never was in a table of its own is entered
+    here for their sake alone.
     """
 
     generation: int
@@ -191,16 +192,23 @@ def compare(held: dict[StateKey, Checkpoint], expected: Checkpoint, place: str) 
     found = held.get(expected.key)
     same = found is not None and (found.generation, found.epoch) == (expected.generation, expected.epoch)
     if found is None or not same or found.sequence < expected.sequence:
-        raise lost(expected, place, "does not hold what was loaded into it before")
+        raise lost(expected, place)
 
 
-def lost(expected: Checkpoint, place: str, why: str) -> CheckpointLost:
+def lost(expected: Checkpoint, place: str) -> CheckpointLost:
     """The error of a state that the destination knows nothing of: going on from it would leave a gap."""
     of = f"stream {expected.key.stream}" if expected.key.stream else "whole connection"
     return CheckpointLost(
-        f"{place} {why} ({of}, checkpoint {expected.sequence}): it was removed, replaced, restored or edited, "
-        "or the configuration (schema, namespace, prefix) names another place now",
+        f"{place} does not hold what was loaded into it before ({of}, checkpoint {expected.sequence}): it was removed, "
+        "replaced, restored or edited, or the configuration (schema, namespace, prefix) names another place now",
         hint=REFRESH,
+    )
+
+
+def gone(stream: StreamDescriptor, place: str, before: object) -> CheckpointLost:
+    """The error of a stream whose rows were removed, but not its checkpoint: going on from it would leave a gap."""
+    return CheckpointLost(
+        f"{place}: what the stream {stream} has loaded so far was in {before}, which is no longer there", hint=REFRESH
     )
 
 

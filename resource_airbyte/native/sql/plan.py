@@ -9,7 +9,7 @@ from ...protocol.seams import StreamSetup
 from . import tables
 from .database import VIEW, Database, Table
 from .failure import refused
-from .ledger import Ledger, Stage, moved
+from .ledger import Ledger, Stage, gone, moved
 from .names import TableName, quoted
 
 
@@ -40,11 +40,14 @@ def plan(database: Database, ledger: Ledger, connection_id: str, setup: StreamSe
         raise moved(setup.stream, database.place, loaded, final)
     stage = ledger.stage(setup.stream)
     going_on = stage is not None and stage.covered and stage.belongs_to(setup)
-    if stage and going_on and not stage.published and _there(database, stage):
+    unfinished = stage if stage and going_on and not stage.published else None
+    if loaded and database.kind(_name(database, unfinished) if unfinished else final) is None:
+        raise gone(setup.stream, database.place, loaded)
+    if unfinished:
         # Begun by an earlier attempt, with states that speak of its rows: it goes on, also when the sync after a failed
         # refresh no longer says that it truncates, since those states know nothing of the rows of the old table.
-        begun = _name(database, stage)
-        return Plan(setup, tables.ensure(database, begun, tables.shape(setup, database, begun)), final, stage)
+        begun = _name(database, unfinished)
+        return Plan(setup, tables.ensure(database, begun, tables.shape(setup, database, begun)), final, unfinished)
     if going_on or not setup.truncates:  # published already, or never to be staged
         _forget_unfinished(database, ledger, setup, stage)
         wanted = tables.shape(setup, database, final)
@@ -79,10 +82,6 @@ def _forget_unfinished(database: Database, ledger: Ledger, setup: StreamSetup, s
     if stage and not stage.published:
         tables.drop(database, _name(database, stage))
         ledger.forget_stage(setup.stream)
-
-
-def _there(database: Database, stage: Stage) -> bool:
-    return database.kind(_name(database, stage)) is not None
 
 
 def _name(database: Database, stage: Stage) -> TableName:

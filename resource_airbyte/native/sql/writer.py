@@ -24,7 +24,8 @@ class StreamWriter:
         self._database, self._ledger = database, ledger
         self._intake = Intake(Typist(plan.table.shape.fields, exact=database.dialect.exact), typing)
         self._spill = Spill(database.private)
-        self._told, self._published = False, plan.stage is None
+        self._told = self._spoken_of = self._marked = False
+        self._published = plan.stage is None
         self._delta, self._delta_made = database.dialect.temporary(f"_airbyte_delta_{number}"), False
         self._newest = Newest(database, plan.setup, plan.table) if plan.dedups else None
         self._repeated = None if plan.stage or plan.dedups else _repeated(ledger, plan)
@@ -51,7 +52,7 @@ class StreamWriter:
 
         Should the attempt die, the next one drops that table.
         """
-        return self.plan.stage is not None and not self.plan.stage.covered and self.sealed == 0
+        return self.plan.stage is not None and not self.plan.stage.covered and not self._spoken_of
 
     def add(self, chunk: Chunk) -> None:
         """Take a chunk, and insert what is typed by now each time that there was enough to type."""
@@ -61,7 +62,7 @@ class StreamWriter:
 
     def seal(self) -> None:
         """Everything received so far is covered by a state, or belongs to a stream that is complete."""
-        self.sealed = self.received
+        self.sealed, self._spoken_of = self.received, True
 
     def advance(self, *, wait: bool) -> None:
         """Insert what may be inserted; with `wait` all of it, else leave what the other thread still types."""
@@ -99,6 +100,8 @@ class StreamWriter:
         setup, rows = self.plan.setup, typed.table()
         self._database.begin()
         self._take_back()
+        if setup.begins_anew:  # a later attempt reads again even what a state covers
+            self._mark()
         self._database.load(Batch(self._destined(), self.plan.table, rows, typed.size, setup.sync_id, setup.generation))
         self.moved += rows.num_rows
 
@@ -133,13 +136,13 @@ class StreamWriter:
         """
         if self._newest is None or self.plan.stage:
             self.advance(wait=True)
-        if self._newest is None and self.plan.setup.sync_id > 0:
-            self._take_back()
+        self._take_back()
+        if self.received > self.sealed:
             self._mark()
         self.seal()
 
     def _take_back(self) -> None:
-        """Remove the rows that an earlier attempt of this sync took in after its last state: they come again."""
+        """Remove the rows of an earlier attempt of this sync that come again."""
         before, self._repeated = self._repeated, None
         if before is None:
             return
@@ -150,9 +153,11 @@ class StreamWriter:
         self._ledger.save_stage(setup.stream, replace(before, since=None))
 
     def _mark(self) -> None:
-        if self.received == self.sealed:
+        """Keep in mind that the rows from here on come again, should the sync be tried again."""
+        setup = self.plan.setup
+        if self._marked or self._newest or not setup.sync_id:
             return
-        setup, since = self.plan.setup, self._database.new_raw_id()
+        self._marked, since = True, self._database.new_raw_id()
         if self.plan.stage:
             self.plan = replace(self.plan, stage=replace(self.plan.stage, sync_id=setup.sync_id, since=since))
             return
@@ -182,7 +187,7 @@ class StreamWriter:
 
 
 def _repeated(ledger: Ledger, plan: Plan) -> Stage | None:
-    """What an earlier attempt of the same sync left of rows that no state covers."""
+    """What an earlier attempt of the same sync left of rows that come again."""
     left = ledger.stage(plan.setup.stream)
     if left is None or not left.published or left.since is None:
         return None
