@@ -3,7 +3,8 @@
     python -m resource_airbyte.engine.main.worker
 
 SIGTERM lets running attempts reach their next checkpoint, for as long as `stop_timeout` says; another worker, or the
-next start, goes on from there. A second signal kills them.
+next start, goes on from there. A second signal kills them. Who wants to give them longer says so by SIGWINCH before,
+and keeps the time: one that does not know it takes no notice of this signal.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 
 from resource_airbyte import process
@@ -63,6 +65,7 @@ async def _work(settings: Settings, worker: wiring.Worker) -> None:
         asked = True
 
     on_signals(ask, bench.kill)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, bench.wait)
     gauges = {
         "worker_attempts": ("Attempts that run here.", lambda: float(bench.running)),
         "worker_slots": ("Attempts that may run here at a time.", lambda: float(settings.max_concurrent_jobs)),

@@ -6,8 +6,10 @@ import concurrent.futures
 import hashlib
 import math
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cached_property
 
 from resource_airbyte import process
@@ -187,10 +189,33 @@ class Stack:
             found = [one for each in services for one in self.find(each) if one.running]
             grace = self._grace(timeout) if services == ("worker",) else GRACE
             began = time.monotonic()
-            self.stop_these(found, grace)
+            with self._longer(found, timeout) if services == ("worker",) else nullcontext():
+                self.stop_these(found, grace)
             if services == ("worker",):
                 drained = time.monotonic() - began < max(timeout, 1.0)
         return drained
+
+    @contextmanager
+    def _longer(self, workers: Sequence[Container], timeout: float) -> Iterator[None]:
+        """Inside, workers have `timeout` seconds for their attempts, also if that is more than they would give them."""
+        if timeout <= self.settings.stop_timeout:
+            yield
+            return
+        self._signal(workers, "SIGWINCH")
+        end = threading.Timer(timeout, self._signal, (workers, "SIGTERM"))
+        end.daemon = True
+        end.start()
+        try:
+            yield
+        finally:
+            end.cancel()
+
+    def _signal(self, found: Sequence[Container], name: str) -> None:
+        from docker.errors import APIError
+
+        for one in found:
+            with suppress(APIError):  # it has ended
+                self.engine.client.api.kill(one.identity, name)
 
     def _grace(self, timeout: float) -> float:
         """Seconds until the engine kills a worker. After its own time for a stop, it ends in order what is left."""

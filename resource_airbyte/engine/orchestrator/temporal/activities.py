@@ -104,15 +104,17 @@ class Activities:
                 self._idle.set()
         return result is not None and result.stopped and not run.cancelled
 
-    async def drain(self, timeout: float, hurried: asyncio.Event) -> None:
+    async def drain(self, timeout: float, hurried: asyncio.Event, patient: Callable[[], bool] = lambda: False) -> None:
         """Let attempts reach their next checkpoint, at most so many seconds or until somebody is in a hurry, then kill
-        what is left.
+        what is left. When `patient` says so by then, somebody else keeps the time.
         """
         self._ending = True
         for run in list(self._running):
             await asyncio.to_thread(run.drain)
         waiting = [asyncio.ensure_future(each.wait()) for each in (self._idle, hurried)]
-        await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if not done and patient():
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for each in waiting:
             each.cancel()
         for run in list(self._running):

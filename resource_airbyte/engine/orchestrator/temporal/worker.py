@@ -36,7 +36,7 @@ class Bench:
         self._asking = Asking(tools)
         self._told, self._hurried = asyncio.Event(), asyncio.Event()
         self._doing: Activities | None = None
-        self.ready = False
+        self.ready = self._patient = False
 
     @property
     def running(self) -> int:
@@ -128,8 +128,12 @@ class Bench:
         """Let the attempts reach their next checkpoint, for as long as a stop may take; then kill what is left."""
         assert self._doing is not None
         self._asking.closing()
-        await self._doing.drain(self._tools.settings.stop_timeout, self._hurried)
+        await self._doing.drain(self._tools.settings.stop_timeout, self._hurried, lambda: self._patient)
         await asyncio.to_thread(self._asking.close)
+
+    def wait(self) -> None:
+        """When told to end, wait for the next checkpoints until told again: somebody else keeps the time."""
+        self._patient = True
 
     def drain(self) -> None:
         """Take nothing new; end when what runs has reached its next checkpoint."""
