@@ -22,7 +22,7 @@ from ..sql.names import TableName, literal, quoted
 from .dialect import SQL_TYPES, DuckDBDialect
 from .known import Known
 from .loading import insertion
-from .spacing import Spacing
+from .spacing import KEEP_ROWS_APART, Spacing, large
 from .specification import INTERNAL, Configuration, usable_schema
 
 # Together with Python, Arrow and the batches in flight this stays below the engine's 400 MB.
@@ -32,6 +32,10 @@ MEMORY_LIMIT = 92 << 20
 COLUMN, TABLE = 16 << 10, 768 << 10
 ROOM = 4  # how often DuckDB holds a batch while it writes it
 THREADS = 2
+# The names of DuckDB's own catalogs; a file of such a name cannot be attached by it.
+MEMORY = ("memory", "system", "temp")
+# Only a checkpoint of ours writes: none that DuckDB makes by itself, in the middle or at the end.
+UNLOGGED = ("SET wal_autocheckpoint = '1TB'", "PRAGMA disable_checkpoint_on_shutdown")
 NANOSECONDS = 1_000_000  # in a millisecond
 LONGEST_COMMAND = 120  # characters
 _LOCK = re.compile(r'lock on file "(?P<file>.*?)".*?held in (?P<program>.*?) \(PID (?P<pid>\d+)\)')
@@ -80,24 +84,45 @@ class DuckDB(File, Database):
         self.place = str(self.path)
         self.private: Path = self.path.with_name(f".{self.path.name}.spill")
         onefile.make_parents(self.path)
+        self._limit, self._unlogged, self._leaving = MEMORY_LIMIT, False, False
         with explained(self.path):
-            opened = duckdb.connect(self.path, config={"threads": THREADS, "memory_limit": f"{MEMORY_LIMIT >> 20}MiB"})
-        self._limit = MEMORY_LIMIT
+            opened = duckdb.connect(self.path, config=self._config())
         try:
             super().__init__(opened, configuration.schema)
-            self._known = Known(self.rows, self._catalog)
+            # Holding the file's lock, we are its only writer: what lies here was left by one that was killed.
+            shutil.rmtree(self.private, ignore_errors=True)
+            self.private.mkdir(mode=0o700)
             self._prepare()
+            self._known = Known(self.rows, self._catalog)
             self._spacing = Spacing(self)
+            if self._spacing.marked:
+                self.connection.execute(KEEP_ROWS_APART)
+                self._leave_log()
         except BaseException:
             self.connection.close()
             raise
 
+    def _config(self) -> dict[str, Any]:
+        return {"threads": THREADS, "memory_limit": f"{self._limit >> 20}MiB"}
+
     def _prepare(self) -> None:
-        # Holding the file's lock, we are its only writer: what lies in the directory was left by one that was killed.
-        shutil.rmtree(self.private, ignore_errors=True)
-        self.private.mkdir(mode=0o700)
+        self.connection.execute("SET TimeZone = 'UTC'")
         self.connection.execute("SET write_buffer_row_group_count = 1")
         self.connection.execute("SET temp_directory = ?", [str(self.private)])
+
+    def _leave_log(self) -> None:
+        """Open the file anew, so that nothing is durable before a checkpoint (spacing.py). No transaction is open."""
+        self._leaving = False
+        if self._unlogged or self._catalog in MEMORY:
+            return
+        with explained(self.path):
+            self.connection.close()
+            self.connection = duckdb.connect(":memory:", config=self._config())
+            self._prepare()
+            attached = f"ATTACH {literal(str(self.path))} AS {quoted(self._catalog)} (RECOVERY_MODE no_wal_writes)"
+            for statement in (attached, f"USE {quoted(self._catalog)}", *UNLOGGED, KEEP_ROWS_APART):
+                self.connection.execute(statement)
+        self._unlogged = True
 
     def explained(self) -> AbstractContextManager[None]:
         return explained(self.path)
@@ -109,8 +134,19 @@ class DuckDB(File, Database):
 
     def begin(self) -> None:
         if not self.inside:
+            if self._leaving:
+                self._leave_log()
             self._known.forget()
         super().begin()
+
+    def due(self, rows: int, size: int) -> None:
+        self._leaving = self._leaving or large(rows, size)
+
+    def commit(self) -> None:
+        super().commit()
+        if self._unlogged:
+            self._spacing.committed()
+            self.execute("CHECKPOINT")
 
     def rollback(self) -> None:
         self._known.forget()
@@ -206,7 +242,8 @@ class DuckDB(File, Database):
 
     def opened(self, tables: Sequence[TableName]) -> None:
         """Blank rows of before go, and the limit is raised by what many tables need in one transaction at least."""
-        self._spacing.clear(tables)
+        if self._spacing.clear(tables) and self._unlogged:
+            self.execute("CHECKPOINT")
         sql = "SELECT schema_name, table_name, column_count FROM duckdb_tables() WHERE database_name = ?"
         columns = {(str(schema), str(name)): int(count) for schema, name, count in self.rows(sql, [self._catalog])}
         written = sum(columns.get((name.schema, name.name), 0) for name in tables)
@@ -217,6 +254,7 @@ class DuckDB(File, Database):
         return not self._spacing.spaced(name)
 
     def committed(self) -> None:
+        """Where there is a log, the transaction is durable before its blank rows are gone."""
         self._spacing.committed()
 
     def rest(self) -> None:

@@ -5,9 +5,14 @@ neighbouring values of 10 MB need a gigabyte, whatever the memory limit. So rows
 each handful come blank rows, which are deleted again once the transaction is over. Deleted rows keep their place, and
 so the distance, as long as nobody vacuums; therefore we do not, in a file that has such rows.
 
-Blank rows are the only rows without a `_airbyte_raw_id`. Should the process be killed before they are deleted, the next
-one to open the file does it. A transaction of at least one whole row group goes straight to the file, past the log, and
-needs no memory for that; so a transaction with large rows is filled up to that.
+A transaction of at least one whole row group goes straight to the file, past the log, and needs no memory for that; so
+one with large rows is filled up to that. And so is each row group, once it holds as much as may stay in memory: DuckDB
+then writes it at once, and once, instead of putting it aside and fetching it again.
+
+Nobody is to see a blank row, though it takes a second transaction to delete them. In a file that has large rows the two
+become durable together: it is opened without a log, and a checkpoint follows the second one. A transaction that is open
+when the first large rows of a file arrive still has a log. A kill between the two then leaves the blank rows, which are
+the only ones without a `_airbyte_raw_id`, until the next process opens the file and deletes them.
 """
 
 from __future__ import annotations
@@ -22,16 +27,28 @@ VECTOR = 2048
 ROW_GROUP = 122_880
 # Bytes of JSON in a row of average size, from which on 2,048 of them would be too much.
 LARGE = 16 << 10
+# Bytes of JSON in a row group that waits for its end in memory.
+FULL = 32 << 20
 MARK = "_airbyte_spaced"
+# No checkpoint of this process moves rows together.
+KEEP_ROWS_APART = "SET max_vacuum_tasks = 0"
+
+
+def large(rows: int, size: int) -> bool:
+    """Whether so many rows, of so many bytes of JSON, are to be kept apart."""
+    return size >= rows * LARGE
 
 
 @dataclass
 class Room:
-    """What one transaction inserted into one place: how many rows, and whether large ones are among them."""
+    """What one transaction inserted into one place: how many rows, whether large ones are among them, and how many
+    bytes of those wait for the end of their row group.
+    """
 
     table: Table
     rows: int = 0
     spaced: bool = False
+    waiting: int = 0
 
 
 class Spacing:
@@ -41,37 +58,36 @@ class Spacing:
         self._database = database
         self._mark = database.located(database.ledger, MARK)
         self._rooms: dict[str, Room] = {}
-        if self._marked():
-            self._keep()
 
-    def _marked(self) -> bool:
+    @property
+    def marked(self) -> bool:
+        """Whether the file has large rows."""
         return self._database.kind(self._mark) is not None
 
-    def _keep(self) -> None:
-        """Let no checkpoint of this process move rows together."""
-        self._database.execute("SET max_vacuum_tasks = 0")
+    def clear(self, tables: Sequence[TableName]) -> int:
+        """Delete the blank rows that a killed process left in these tables; returns how many there were."""
+        return sum(map(self._clear, tables)) if self.marked else 0
 
-    def clear(self, tables: Sequence[TableName]) -> None:
-        """Delete the blank rows that a killed process left in these tables."""
-        if self._marked():
-            for name in tables:
-                self._clear(name)
-
-    def _clear(self, name: TableName) -> None:
-        self._database.execute(f"DELETE FROM {name.sql} WHERE {quoted(META[0])} IS NULL")
+    def _clear(self, name: TableName) -> int:
+        return self._database.execute(f"DELETE FROM {name.sql} WHERE {quoted(META[0])} IS NULL")
 
     def inserted(self, batch: Batch) -> None:
         """These rows are in: if they are large, blank ones follow."""
         room = self._rooms.setdefault(batch.into, Room(batch.table))
         rows = batch.rows.num_rows
         room.rows += rows
-        if batch.size < rows * LARGE:
+        if not large(rows, batch.size):
             return
         if not room.spaced:
             self._database.execute(f"CREATE TABLE IF NOT EXISTS {self._mark.sql} (since TIMESTAMPTZ)")
-            self._keep()
+            self._database.execute(KEEP_ROWS_APART)
         room.spaced = True
-        self._blank(room, batch.into, VECTOR - 1)
+        room.waiting += batch.size
+        if room.waiting < FULL:
+            self._blank(room, batch.into, VECTOR - 1)
+        else:
+            self._blank(room, batch.into, -room.rows % ROW_GROUP)
+            room.waiting = 0
 
     def fill(self, into: str) -> None:
         """Make the transaction so large that these rows go past the log."""

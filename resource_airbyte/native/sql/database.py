@@ -217,6 +217,10 @@ class Database(Readable):
 
     # What a database may have to do at certain moments
 
+    def due(self, rows: int, size: int) -> None:
+        """So many rows, of so many bytes of JSON, have arrived and will be loaded."""
+        return
+
     def loaded(self, into: str) -> None:
         """The last rows of this transaction are in."""
         return

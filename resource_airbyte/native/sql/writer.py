@@ -57,6 +57,7 @@ class StreamWriter:
     def add(self, chunk: Chunk) -> None:
         """Take a chunk, and insert what is typed by now each time that there was enough to type."""
         self.received += len(chunk)
+        self._database.due(len(chunk), chunk.size)
         if self._intake.add(chunk):
             self.advance(wait=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,35 @@ def test_large_rows_are_kept_apart_and_no_blank_row_stays(
         assert warehouse.query("SELECT count(*) FROM users WHERE _airbyte_raw_id IS NULL") == [(0,)]
     spread = warehouse.query("SELECT rowid // 2048, count(*) FROM users WHERE length(name) = 2000 GROUP BY 1")
     assert max(count for _, count in spread) <= 2
+
+
+@pytest.mark.parametrize("mode", ["append", "append_dedup"])
+@pytest.mark.parametrize("before", ["a new file", "a file with large rows"])
+def test_a_kill_before_the_blank_rows_are_deleted_leaves_nothing_of_the_transaction(
+    warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch, before: str, mode: str
+) -> None:
+    monkeypatch.setattr("resource_airbyte.native.duckdb.spacing.LARGE", 100)
+    rows = [{"id": number, "name": "x" * 2000} for number in range(3)]
+
+    def load(fence: int) -> None:
+        with Attempt(warehouse, stream(mode=mode), fence=fence) as attempt:
+            attempt.write([{**row, "id": 10 * fence + row["id"]} for row in rows])
+            attempt.state(fence)
+            attempt.finish()
+
+    if before != "a new file":
+        load(1)
+    kept = [10, 11, 12] if before != "a new file" else []
+    with monkeypatch.context() as killed:
+        killed.setattr("resource_airbyte.native.duckdb.spacing.Spacing.committed", lambda self: os._exit(9))
+        child = os.fork()
+        if child == 0:
+            load(2)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert warehouse.query("SELECT count(*) FROM users") == [(len(kept),)]
+    load(3)
+    assert ids(warehouse) == [*kept, 30, 31, 32]
 
 
 def test_blank_rows_that_a_killed_process_left_are_deleted_by_the_next(warehouse: DuckDBWarehouse) -> None:
