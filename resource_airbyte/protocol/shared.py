@@ -20,6 +20,11 @@ def without(payload: dict[str, Any], streams: Collection[StreamDescriptor]) -> d
     return {**payload, "global": {**whole, "stream_states": kept}}
 
 
+def members(payload: dict[str, Any]) -> set[StreamDescriptor]:
+    """The streams that a GLOBAL state speaks of."""
+    return {descriptor(entry) for entry in (payload.get("global") or {}).get("stream_states") or []}
+
+
 def descriptor(entry: dict[str, Any]) -> StreamDescriptor:
     """Whose an entry of `stream_states` is."""
     named = entry["stream_descriptor"]

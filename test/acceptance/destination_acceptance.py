@@ -415,6 +415,20 @@ def test_a_checkpoint_older_than_the_stored_state_is_refused(warehouse: Warehous
         pass
 
 
+def test_a_shared_state_is_looked_for_up_to_the_epoch_that_the_store_has_begun_since(warehouse: Warehouse) -> None:
+    with Attempt(warehouse) as attempt:
+        attempt.state(2, None, epoch=2)
+        attempt.flush()
+    began = checkpoint(0, None, epoch=3)
+    for heard in (checkpoint(5, None, epoch=1), checkpoint(2, None, epoch=2)):
+        with Attempt(warehouse, expected=(began, heard), fence=2):
+            pass
+    older = checkpoint(0, None, epoch=1), checkpoint(5, None, epoch=1)
+    for unheard in ((began, checkpoint(3, None, epoch=2)), (checkpoint(1, None, epoch=3),), older):
+        with pytest.raises(CheckpointLost), Attempt(warehouse, expected=unheard, fence=2):
+            pass
+
+
 @pytest.mark.parametrize(
     "expected",
     [checkpoint(0), checkpoint(3, generation=2), checkpoint(3, epoch=2), checkpoint(3, StreamDescriptor("gone"))],

@@ -270,6 +270,23 @@ def test_what_a_job_had_loaded_at_its_end_is_not_read_again_by_the_next(duckdb: 
     assert duckdb.ids("b") == sorted(ONCE * (2 if mode == "append" else 1))
 
 
+def test_a_file_that_is_gone_is_missed_though_a_stream_has_begun_again(duckdb: Bench) -> None:
+    """With that the state that all share enters a new epoch, of which nothing is stored yet."""
+    given = source()
+    given["on"]["read"] = [
+        *({"records": {"stream": name}} for name in ("a", "b")),
+        {"global": {"lsn": 7}},
+        *({"status": [name, "COMPLETE"]} for name in ("a", "b")),
+    ]
+    connection = duckdb.connect(given, ("incremental", "append"), ("full_refresh", "overwrite"))
+    duckdb.sync(connection)
+    for path in duckdb.engine.root.glob("out.duckdb*"):
+        path.unlink()
+    assert "does not hold what was loaded" in duckdb.sync(connection).last_failure["externalMessage"]
+    assert duckdb.refresh(connection, "truncate").status == "succeeded"
+    assert (duckdb.ids("a"), duckdb.ids("b")) == (ONCE, ONCE)
+
+
 def test_a_source_that_changes_the_kind_of_its_state_goes_on_from_the_new_one(duckdb: Bench, tmp_path: Path) -> None:
     """As when its connector is upgraded: were the old state kept, every sync to come would go on from that."""
     both = [{"records": {"stream": name}} for name in ("a", "b")]

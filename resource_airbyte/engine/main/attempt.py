@@ -12,12 +12,16 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from ... import process
 from ...protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
 from ...protocol.seams import Checkpoint, Destination, Source, StateKey, StreamSetup, WriteSetup
+from ...protocol.shared import members
 from ..connectors.children import scratch
 from ..connectors.children.child import ChildDestination, ChildSource, Program
 from ..orchestrator import assignment as wire
@@ -175,13 +179,27 @@ def formers(position: wire.Position) -> list[Former]:
     return [Former(each.epoch, each.sequence, frozenset(each.without)) for each in position.formers]
 
 
+def expected(job: wire.Assignment) -> Iterator[Checkpoint]:
+    """What the destination must hold. Of a state that several streams share, also the last one that the store was told
+    of before some of them began again, if there are others here that go on from it.
+    """
+    targets = {target.stream for target in job.targets}
+    for position in job.positions:
+        if not position.state:
+            continue
+        known = checkpoint(position)
+        yield known
+        if position.formers and not targets.isdisjoint(members(msgspec.json.decode(known.payload))):
+            yield replace(known, epoch=position.formers[0].epoch, sequence=position.formers[0].sequence)
+
+
 def setup(job: wire.Assignment) -> WriteSetup:
     pairs = zip(job.catalog.streams, job.targets, strict=True)
     return WriteSetup(
         job.connection_id,
         job.fence,
         tuple(_stream(job, configured, target) for configured, target in pairs),
-        tuple(checkpoint(position) for position in job.positions if position.state),
+        tuple(expected(job)),
         job.commit_interval,
     )
 

@@ -12,9 +12,9 @@ from ...protocol.chunk import Chunk
 from ...protocol.messages import StreamDescriptor
 from ...protocol.seams import Checkpoint, StateKey, WriteSetup
 from ..effort import Effort
-from ..sql.destination import LONGEST_PAUSE, PAUSE
+from ..pace import Pace
 from ..sql.failure import refused
-from ..sql.ledger import compare
+from ..sql.ledger import refuse_gaps
 from .access import Lock, prepare
 from .database import Database, explained
 from .layout import Layout
@@ -43,8 +43,7 @@ class FilesDestination:
         self._held: dict[StateKey, Checkpoint] = {}
         # Of each key the newest alone: a state may be large, and many come between two commits.
         self._pending: dict[StateKey, Checkpoint] = {}
-        self._commit_took = 0.0
-        self._last_commit = time.monotonic()
+        self._pace = Pace()
 
     def open(self, setup: WriteSetup) -> list[Checkpoint]:
         """See Destination.open. The directory and those above it are made when they are not there."""
@@ -59,13 +58,13 @@ class FilesDestination:
             self._planner = Planner(layout, ledger, self._configuration)
             self._take_over()
             self._held = ledger.checkpoints()
-            self._refuse_gaps()
+            refuse_gaps(setup, self._held, str(self._configuration.path))
             plans = self._plans()
             for made in plans:
                 (path / made.directory).mkdir(parents=True, exist_ok=True)
                 self._writers[made.setup.stream] = StreamWriter(layout, ledger, self._configuration, made, self._typing)
         self._count()
-        self._last_commit = time.monotonic()
+        self._pace.begin()
         return list(self._held.values())
 
     def _take_over(self) -> None:
@@ -74,15 +73,6 @@ class FilesDestination:
             self._ledger.check()
         publish(self._layout, self._ledger)
         sweep(self._layout, self._ledger)
-
-    def _refuse_gaps(self) -> None:
-        streams = {stream.stream: stream for stream in self._setup.streams}
-        for expected in self._setup.expected:
-            stream = streams.get(expected.key.stream) if expected.key.stream else None
-            outdated = stream and (stream.generation, stream.epoch) != (expected.generation, expected.epoch)
-            if expected.sequence <= 0 or outdated or (expected.key.stream and not stream):
-                continue
-            compare(self._held, expected, str(self._configuration.path))
 
     def _plans(self) -> list[Plan]:
         taken: dict[tuple[str | None, str], StreamDescriptor] = {}
@@ -131,12 +121,8 @@ class FilesDestination:
         return [self._writers[key.stream]] if key.stream in self._writers else []
 
     def _commit_if_due(self) -> None:
-        if self._pending and time.monotonic() - self._last_commit >= self._pause():
+        if self._pending and self._pace.due(self._setup.commit_interval):
             self._commit(None)
-
-    def _pause(self) -> float:
-        interval = self._setup.commit_interval
-        return max(interval, min(PAUSE * self._commit_took, LONGEST_PAUSE * interval))
 
     def flush(self) -> None:
         """See Destination.flush."""
@@ -166,8 +152,8 @@ class FilesDestination:
                 writer.after_commit()
                 self._setup.progress()
             publish(self._layout, self._ledger)
-        self._pending, self._last_commit = {}, time.monotonic()
-        self._commit_took = self._last_commit - began
+        self._pending = {}
+        self._pace.committed(began)
         self._count()
         for checkpoint in pending.values():  # only now: its records are durable (rule 1)
             self._setup.committed(checkpoint)

@@ -10,10 +10,11 @@ from ...protocol.chunk import Chunk
 from ...protocol.messages import StreamDescriptor
 from ...protocol.seams import Checkpoint, StateKey, WriteSetup
 from ..effort import Effort
+from ..pace import Pace
 from .database import Database
 from .failure import refused
 from .kept import Owner
-from .ledger import Ledger, compare
+from .ledger import Ledger, refuse_gaps
 from .plan import Plan, plan
 from .writer import StreamWriter
 
@@ -21,10 +22,6 @@ from .writer import StreamWriter
 WAITING = 16 << 20
 # Bytes of JSON in one transaction: of what is not committed, a database may keep part in memory.
 TRANSACTION = 256 << 20
-# Between two commits passes at least this many times what the last one took: merging into a huge table takes long.
-PAUSE = 9.0
-# But never more than this many intervals.
-LONGEST_PAUSE = 30.0
 
 
 class TableDestination:
@@ -39,8 +36,7 @@ class TableDestination:
         # Of each key the newest alone: a state may be large, and many come between two commits.
         self._pending: dict[StateKey, Checkpoint] = {}
         self._uncommitted = self._waiting = 0
-        self._commit_took = 0.0
-        self._last_commit = time.monotonic()
+        self._pace = Pace()
 
     def open(self, setup: WriteSetup) -> list[Checkpoint]:
         """See Destination.open. What the tables lie in (a file, a schema) is made when it is not there."""
@@ -50,7 +46,7 @@ class TableDestination:
             self._ledger = Ledger(database, setup.connection_id, setup.fence)
             self._ledger.take_over()
             held = self._ledger.checkpoints()
-            self._refuse_gaps(held)
+            refuse_gaps(setup, held, database.place)
             with database.transaction():
                 plans = self._plans()
                 self._ledger.check()
@@ -58,17 +54,8 @@ class TableDestination:
             for number, made in enumerate(plans):
                 self._writers[made.setup.stream] = StreamWriter(database, self._ledger, made, self._typing, number)
         self._count()
-        self._last_commit = time.monotonic()
+        self._pace.begin()
         return list(held.values())
-
-    def _refuse_gaps(self, held: dict[StateKey, Checkpoint]) -> None:
-        streams = {stream.stream: stream for stream in self._setup.streams}
-        for expected in self._setup.expected:
-            stream = streams.get(expected.key.stream) if expected.key.stream else None
-            outdated = stream and (stream.generation, stream.epoch) != (expected.generation, expected.epoch)
-            if expected.sequence <= 0 or outdated or (expected.key.stream and not stream):
-                continue
-            compare(held, expected, self._opened.place)
 
     @property
     def _opened(self) -> Database:
@@ -122,14 +109,10 @@ class TableDestination:
         return [self._writers[key.stream]] if key.stream in self._writers else []
 
     def _commit_if_due(self) -> None:
-        late = bool(self._pending) and time.monotonic() - self._last_commit >= self._pause()
+        late = bool(self._pending) and self._pace.due(self._setup.commit_interval)
         full = self._uncommitted >= TRANSACTION and (self._pending or self._opened.inside)
         if late or full:
             self._commit(None)
-
-    def _pause(self) -> float:
-        interval = self._setup.commit_interval
-        return max(interval, min(PAUSE * self._commit_took, LONGEST_PAUSE * interval))
 
     def flush(self) -> None:
         """See Destination.flush."""
@@ -170,8 +153,8 @@ class TableDestination:
                     writer.end(complete=stream in complete)
                     self._setup.progress()
             self._ledger.check()
-        self._pending, self._uncommitted, self._last_commit = {}, 0, time.monotonic()
-        self._commit_took = self._last_commit - began
+        self._pending, self._uncommitted = {}, 0
+        self._pace.committed(began)
         with database.explained():
             database.committed()
         for writer in self._writers.values():

@@ -5,12 +5,13 @@ It lies in a schema of its own, and each entry is written in the transaction of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import CheckpointLost, Fenced
 from ...protocol.messages import StreamDescriptor
-from ...protocol.seams import Checkpoint, StateKey, StreamSetup
+from ...protocol.seams import Checkpoint, StateKey, StreamSetup, WriteSetup
 from .database import Database
 from .names import TableName
 
@@ -187,12 +188,26 @@ def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
     return Checkpoint(StateKey(kind, stream), generation, epoch, sequence, state.encode())
 
 
-def compare(held: dict[StateKey, Checkpoint], expected: Checkpoint, place: str) -> None:
-    """Raise CheckpointLost unless it holds what the store's state was committed with, or a later one (rule 4)."""
-    found = held.get(expected.key)
-    same = found is not None and (found.generation, found.epoch) == (expected.generation, expected.epoch)
-    if found is None or not same or found.sequence < expected.sequence:
-        raise lost(expected, place)
+def refuse_gaps(setup: WriteSetup, held: Mapping[StateKey, Checkpoint], place: str) -> None:
+    """Raise CheckpointLost unless it holds what the store's states were committed with, or later ones (rule 4).
+
+    Of a state that several streams share the store may name two: the last one that it was told of, and the epoch that
+    it has begun since. Whatever lies between is a later one.
+    """
+    streams = {stream.stream: stream for stream in setup.streams}
+    newest: dict[StateKey, int] = {}
+    for expected in setup.expected:
+        newest[expected.key] = max(expected.epoch, newest.get(expected.key, 0))
+    for expected in setup.expected:
+        stream = streams.get(expected.key.stream) if expected.key.stream else None
+        outdated = stream and (stream.generation, stream.epoch) != (expected.generation, expected.epoch)
+        if expected.sequence <= 0 or outdated or (expected.key.stream and not stream):
+            continue
+        found = held.get(expected.key)
+        if found is None or found.generation != expected.generation or found.epoch > newest[expected.key]:
+            raise lost(expected, place)
+        if (found.epoch, found.sequence) < (expected.epoch, expected.sequence):
+            raise lost(expected, place)
 
 
 def lost(expected: Checkpoint, place: str) -> CheckpointLost:
