@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from resource_airbyte.engine.control.context import Context, Stopwatch
 from resource_airbyte.engine.control.sync_catalog import checked
 from resource_airbyte.engine.schemas import changes, discovered
+from resource_airbyte.engine.schemas.deciding import decided
 from resource_airbyte.engine.schemas.difference import difference
 from resource_airbyte.engine.schemas.discovered import Asked
 from resource_airbyte.engine.store import actors, catalogs, connections
@@ -14,6 +17,7 @@ from resource_airbyte.errors import ConnectorError, NotFound
 from resource_airbyte.model.actors import SourceDiscoverSchemaRead
 from resource_airbyte.model.catalog import AirbyteCatalog
 from resource_airbyte.model.schema_changes import (
+    CatalogDiff,
     ConnectionAutoPropagateResult,
     ConnectionAutoPropagateSchemaChange,
     SourceAutoPropagateChange,
@@ -56,12 +60,15 @@ class Schemas:
         InvalidConfiguration when a stream cannot be synced any more as it is configured, and only a person can say how.
         """
         modes = self._context.modes(self._destination(body.connection_id))
-        with self._context.db.begin() as tx:
-            connection = connections.locked(tx, body.connection_id)
+
+        def take(tx: Session, connection: connections.Connection) -> CatalogDiff:
             found = difference(changes.known(tx, connection), body.catalog)
             taken = checked(changes.repaired(connection, body.catalog, modes), modes)
             changes.take(connection, taken, _catalog_id(tx, connection.source_id, body.catalog_id))
             changes.backfill_if_wanted(connection, found)
+            return found
+
+        found = decided(self._context.db, body.connection_id, take)
         self._context.changed()
         return ConnectionAutoPropagateResult(propagated_diff=found)
 
@@ -72,20 +79,25 @@ class Schemas:
             found = {each.id: each.destination_id for each in connections.using(tx, body.source_id)}
         for connection_id, destination_id in found.items():
             modes = self._context.modes(destination_id)
-            with self._context.db.begin() as tx:
-                connection = connections.locked(tx, connection_id)
+
+            def settle(tx: Session, connection: connections.Connection, modes: Any = modes) -> None:
                 catalog_id = _catalog_id(tx, body.source_id, body.catalog_id)
                 changes.settle(tx, connection, body.catalog, catalog_id, modes=modes)
+
+            decided(self._context.db, connection_id, settle)
         self._context.changed()
 
     def _told(self, read: SourceDiscoverSchemaRead, connection_id: str) -> SourceDiscoverSchemaRead:
         """The answer with what it means to a connection, which is told as well."""
-        assert read.catalog is not None
-        assert read.catalog_id is not None
-        with self._context.db.begin() as tx:
-            connection = connections.locked(tx, connection_id)
-            outcome = changes.settle(tx, connection, read.catalog, read.catalog_id, propagate=False)
-            status = connection.status
+        catalog, catalog_id = read.catalog, read.catalog_id
+        assert catalog is not None
+        assert catalog_id is not None
+
+        def settle(tx: Session, connection: connections.Connection) -> tuple[changes.Outcome, str]:
+            outcome = changes.settle(tx, connection, catalog, catalog_id, propagate=False)
+            return outcome, connection.status
+
+        outcome, status = decided(self._context.db, connection_id, settle)
         if outcome.paused:
             self._context.changed()
         told = {"catalog_diff": outcome.found, "breaking_change": outcome.found.breaking, "connection_status": status}

@@ -17,6 +17,7 @@ from ...errors import ConnectorError, DatabaseUnreachable, ResourceError
 from ...model.catalog import AirbyteCatalog
 from ..connectors.known.catalog import Connector
 from ..schemas import changes, discovered, modes, words
+from ..schemas.deciding import decided
 from ..schemas.discovered import Asked
 from ..store import actors, catalogs, connections, jobs
 from ..store.base import now
@@ -28,6 +29,8 @@ from .probes import run_probe
 from .reasons import PLATFORM
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from .tools import Tools
 
 HOUR = 3600.0
@@ -110,16 +113,15 @@ class SchemaRefresh:
         return Known(connection.id, source, connector, asked, found, due)
 
     def _ask(self, known: Known) -> catalogs.Catalog | None:
-        with self._tools.db.begin() as tx:  # before it answers, so that one that never does is not asked by each sync
-            connections.locked(tx, known.connection_id).schema_tried_at = now()
+        before = self._tried(known, now())  # before it answers, so that one that never does is not asked by each sync
         try:
             answer = self._probe(known)
-        except Left:
-            return None
         except DatabaseUnreachable:
             raise
-        except ResourceError as error:
-            if not self._ended.is_set():
+        except (Left, ResourceError) as error:
+            if self._ended.is_set() or isinstance(error, Left):
+                self._tried(known, before)  # it was us who gave up: the next sync asks
+            else:
                 text = f"the source did not say what its schema is by now, the known one stays in use: {error.told()}"
                 self._note("WARN", text)
             return None
@@ -130,6 +132,13 @@ class SchemaRefresh:
             # From now on it is the answer that is old; another configuration or version is asked at once.
             connections.locked(tx, known.connection_id).schema_tried_at = None
             return discovered.keep(tx, known.source.id, asked, answer["catalog"])
+
+    def _tried(self, known: Known, at: float | None) -> float | None:
+        """When the source was asked in vain is this, from now on; returns what it was."""
+        with self._tools.db.begin() as tx:
+            connection = connections.locked(tx, known.connection_id)
+            before, connection.schema_tried_at = connection.schema_tried_at, at
+            return before
 
     def _probe(self, known: Known) -> dict[str, Any]:
         tools, source, done = self._tools, known.source, threading.Event()
@@ -164,12 +173,16 @@ class SchemaRefresh:
 
     def _settle(self, connection_id: str, catalog: catalogs.Catalog) -> None:
         found, connectors = AirbyteCatalog.from_protocol(catalog.payload), self._tools.catalog()
-        with self._tools.db.begin() as tx:
-            connection = connections.locked(tx, connection_id)
+
+        def settle(tx: Session, connection: connections.Connection) -> changes.Outcome | None:
             if connection.status != "active":
-                return
+                return None
             can = modes.known(tx, connectors, connection.destination_id)
-            outcome = changes.settle(tx, connection, found, catalog.id, modes=can)
+            return changes.settle(tx, connection, found, catalog.id, modes=can)
+
+        outcome = decided(self._tools.db, connection_id, settle)
+        if outcome is None:
+            return
         if outcome.applied.transforms:
             self._note("INFO", f"taken over from the source: {words.brief(words.sentences(outcome.applied))}")
         elif outcome.found.transforms and not outcome.paused:

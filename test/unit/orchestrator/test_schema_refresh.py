@@ -42,10 +42,13 @@ def test_a_job_whose_source_is_being_installed_to_be_asked_can_be_ended_at_once(
         installed.wait(10)
 
     monkeypatch.setattr(Launchers, "prepare", prepare)
-    job = engine.submit(engine.connect({"streams": []}, [stream("people")]))
+    connection = engine.connect({"streams": []}, [stream("people")])
+    job = engine.submit(connection)
     assert begun.wait(10)
     engine.orchestrator.cancel(job)
     engine.orchestrator.wait(job, 2)
     assert not engine.orchestrator._has(job)
+    with engine.db.read() as tx:
+        assert connections.get(tx, connection).schema_tried_at is None  # the next sync asks: this one gave up by itself
     installed.set()
     engine.close()
