@@ -15,8 +15,6 @@ from resource_airbyte.cli.session import Session, of
 from resource_airbyte.cli.tree import PROGRAM, Group, application
 from resource_airbyte.errors import ResourceError
 
-_HOISTED = ("--runtime", "--data-dir")
-
 
 class Root(Group):
     """The program itself; its help is the overview."""
@@ -80,7 +78,7 @@ def hoist(words: list[str]) -> list[str]:
     index = 0
     while index < len(rest) and rest[index] != "--":
         name, equals, _ = rest[index].partition("=")
-        if name not in _HOISTED:
+        if name not in failures.GLOBAL_FLAGS:
             index += 1
             continue
         count = 1 if equals else 2

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resource_airbyte.cli import words
+from resource_airbyte.cli.content.progress import ENDED
 from resource_airbyte.cli.result import ALREADY, Result
 from resource_airbyte.cli.session import Session, of
 from resource_airbyte.cli.tree import application, verb
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from resource_airbyte.model.jobs import JobInfoRead
 
 app = application()
-ENDED = ("succeeded", "failed", "cancelled")
 POLL = 0.5
 
 

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from resource_airbyte.client.endpoint import Endpoint
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "Credential",
@@ -26,6 +23,7 @@ __all__ = [
     "ServiceStatus",
 ]
 
+START_HINT = "start it with: resource-airbyte manage start"
 RUNTIMES = ("embedded", "compose", "remote")
 # Tells a person what is being done right now; one sentence a call, without a line end, never a secret.
 Report = Callable[[str], None]

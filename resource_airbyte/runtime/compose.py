@@ -14,7 +14,7 @@ from resource_airbyte import process
 from resource_airbyte.client.endpoint import Endpoint
 from resource_airbyte.errors import Conflict, EngineFault, NotAvailable, NotFound, RuntimeFault, Unhealthy, UsageError
 from resource_airbyte.runtime import claim
-from resource_airbyte.runtime.base import Credential, Outcome, Report, RuntimeStatus, silent
+from resource_airbyte.runtime.base import START_HINT, Credential, Outcome, Report, RuntimeStatus, silent
 from resource_airbyte.runtime.datadir import DataDir
 from resource_airbyte.runtime.instance import alone
 from resource_airbyte.runtime.stack import health, output, secret, setup
@@ -24,7 +24,6 @@ from resource_airbyte.runtime.stack.stack import Stack
 from resource_airbyte.runtime.stack.variables import PORTS, WORKERS
 from resource_airbyte.settings import Settings, properties
 
-START_HINT = "start it with: resource-airbyte manage start"
 # A first start makes the databases of Temporal as well; a verb that is told nothing waits at least so long.
 LEAST_START = 110.0
 
@@ -148,6 +147,8 @@ class Compose:
 
     @told
     def restart(self, *, force: bool = False) -> Outcome:
+        if claim.installed(self._data, self.name):
+            self._stack.check()
         stopped = self.stop(force=force)
         started = self.start()
         return replace(started, message="Airbyte is restarted" if stopped.changed else started.message)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resource_airbyte.cli.content.kinds import Id, Name, pointed_at
+from resource_airbyte.cli.content.progress import ENDED
 from resource_airbyte.cli.result import ALREADY, Result
 from resource_airbyte.cli.session import of
 from resource_airbyte.cli.tree import Format, application, verb
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from resource_airbyte.client.api import Airbyte
 
 app = application()
-ENDED = ("succeeded", "failed", "cancelled")
 
 
 @app.command(

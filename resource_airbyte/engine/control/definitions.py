@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from resource_airbyte.engine.connectors.known.catalog import Catalog
 from resource_airbyte.engine.connectors.known.custom import custom, refuse
+from resource_airbyte.engine.connectors.known.facts import DOCUMENTATION
 from resource_airbyte.engine.control.context import Context, Kind, Stopwatch
 from resource_airbyte.engine.schemas import modes
 from resource_airbyte.engine.store import Database
@@ -29,7 +30,6 @@ from resource_airbyte.model.definitions import (
 if TYPE_CHECKING:
     from resource_airbyte.engine.connectors.known.catalog import Connector
 
-DOCUMENTATION = "https://docs.airbyte.com/integrations/"
 SOURCE_TYPES = {"api", "file", "database", "custom"}
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from resource_airbyte.runtime.base import RuntimeStatus, ServiceStatus
+from resource_airbyte.runtime.base import START_HINT, RuntimeStatus, ServiceStatus
 from resource_airbyte.runtime.stack import containers
 from resource_airbyte.runtime.stack.containers import Container
 from resource_airbyte.runtime.stack.stack import Stack, worst
 from resource_airbyte.runtime.stack.usage import Usage, usage
 
-START_HINT = "start it with: resource-airbyte manage start"
 # Which port of a container a client connects to, and how that is written.
 DOORS = {
     "webapp": (8000, "http://localhost:{}"),

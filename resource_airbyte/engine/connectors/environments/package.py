@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -19,8 +18,8 @@ from typing import Any
 from ....errors import UsageError
 from ..known import versions
 from ..known.catalog import Connector, Kind
+from ..known.custom import NAME
 
-NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 # What building or testing leaves in a directory of sources; it says nothing about the connector.
 PRODUCTS = {"__pycache__", "build", "dist", "node_modules", "secrets"}
 

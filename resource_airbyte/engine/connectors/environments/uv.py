@@ -15,6 +15,7 @@ from pathlib import Path
 from .... import process
 from ....errors import InstallFailed
 from ..configurations.redact import Redactor
+from ..known.registry import CERTIFICATES
 
 Report = Callable[[str], None]
 
@@ -25,8 +26,6 @@ NAMES = [
     *("UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CONCURRENT_DOWNLOADS", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS"),
     *("UV_INSECURE_HOST", "UV_KEYRING_PROVIDER", "NETRC"),
 ]
-# Where systems keep the certificates that they trust. uv brings its own, which know nothing of a company's proxy.
-CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 CREDENTIALS = re.compile(r"UV_INDEX_\w+_(USERNAME|PASSWORD)\Z")
 PASSWORD = re.compile(r"://[^:/@\s]*:([^@]+)@")
 PROGRESS = ("Resolved", "Downloading", "Building", "Prepared", "Installed")

@@ -37,7 +37,8 @@ REGISTRY = "registries/v0/oss_registry.json"
 FORM = 1  # of what is kept; a program that reads more from a document than this one has a higher number
 LARGEST = 64 << 20  # bytes; the whole registry has 5 MB
 CONNECT_TIMEOUT, READ_TIMEOUT, DEADLINE = 5.0, 15.0, 120.0  # seconds
-# Where systems keep the certificates that they trust; httpx brings its own, which know nothing of a company's proxy.
+# Where systems keep the certificates that they trust; httpx and uv bring their own, which know nothing of a company's
+# proxy.
 CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
