@@ -214,6 +214,12 @@ def open_database(settings: Settings) -> Database:
     return Database.at(settings.data_dir / "airbyte.db")
 
 
+def check(settings: Settings, db: Database) -> None:
+    """UsageError when a start with these settings would be refused for what they say of connectors."""
+    limits.Capacity.of(settings)
+    limits.check(settings, partial(_catalog, db, Registry.of(settings)))
+
+
 def secret(settings: Settings, name: str) -> Path:
     """A file that holds a secret of the engine."""
     return (Path(settings.secrets_dir) if settings.secrets_dir else settings.data_dir) / name

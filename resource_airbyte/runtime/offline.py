@@ -1,13 +1,15 @@
-"""What can be told without a server: the connectors that are known, as the engine's own code reads them."""
+"""What the engine's own code can tell without a server: which connectors are known, and what is wrong with settings."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from resource_airbyte import process
-from resource_airbyte.errors import RuntimeFault
+from resource_airbyte.errors import RuntimeFault, by_code
 from resource_airbyte.model.definitions import (
     DefinitionRead,
     DestinationDefinitionReadList,
@@ -17,6 +19,7 @@ from resource_airbyte.model.versions import RegistryRead
 from resource_airbyte.settings import Settings
 
 MODULE = "resource_airbyte.engine.main.connectors"
+CHECK = "resource_airbyte.engine.main.check"
 # Seconds: reading takes one, asking the registry may take two minutes.
 PATIENCE = 180.0
 
@@ -51,3 +54,27 @@ def connectors(settings: Settings, *, refresh: bool = False) -> Connectors:
         RegistryRead.model_validate(answer["registry"]),
         answer.get("error"),
     )
+
+
+def check(settings: Settings) -> None:
+    """Raise what an engine with these settings would not start for, as far as only the engine knows it."""
+    if settings.jobs_per_connector:  # all else is seen to where settings are read
+        refusal(
+            process.run(process.python(CHECK), env=process.own_environment(settings.environment()), timeout=PATIENCE)
+        )
+
+
+def refusal(done: process.Completed) -> None:
+    """Raise the error that a process of the engine has printed, if it has."""
+    error = _last_json(done.stdout).get("error")
+    if error:
+        raise by_code(error["code"])(error["message"], hint=error.get("hint"))
+
+
+def _last_json(output: bytes) -> dict[str, Any]:
+    for line in reversed(output.splitlines()):
+        with contextlib.suppress(ValueError):
+            found = json.loads(line)
+            if isinstance(found, dict):
+                return found
+    return {}

@@ -8,13 +8,11 @@ line of JSON (`{"error": {"code", "message", "hint"}}`) and exits 1.
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 
 from resource_airbyte.engine import wiring
+from resource_airbyte.engine.main import program
 from resource_airbyte.engine.secrets import Box
-from resource_airbyte.errors import ResourceError
 from resource_airbyte.settings import Settings
 
 
@@ -31,15 +29,5 @@ def prepare(settings: Settings) -> None:
         db.close()
 
 
-def main() -> int:
-    os.umask(0o077)
-    try:
-        prepare(Settings.load())
-    except ResourceError as error:
-        print(json.dumps({"error": {"code": error.code, "message": error.message, "hint": error.hint}}))
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program.answer(prepare))

@@ -14,6 +14,7 @@ from functools import cached_property
 
 from resource_airbyte import process
 from resource_airbyte.errors import RuntimeFault, Unhealthy
+from resource_airbyte.runtime import offline
 from resource_airbyte.runtime.datadir import DataDir
 from resource_airbyte.runtime.instance import LAST_GRACE
 from resource_airbyte.runtime.stack import command, containers, engine, output, secret, variables
@@ -121,6 +122,15 @@ class Stack:
         done = process.run(self.compose.argv(*words), timeout=PREPARE, env=self.compose.environment())
         if done.code != 0:
             raise _unmigrated(done)
+
+    def check(self) -> None:
+        """Raise what a server with the settings of now would not start for. The one that runs is asked, if one does."""
+        if not self.settings.jobs_per_connector:
+            return
+        name = "AIRBYTE_JOBS_PER_CONNECTOR"
+        given = f"{name}={self.settings.environment()[name]}"
+        words = ("exec", "-T", "-e", given, "server", "python", "-m", offline.CHECK)
+        offline.refusal(process.run(self.compose.argv(*words), timeout=PREPARE, env=self.compose.environment()))
 
     # Waiting
 
