@@ -28,6 +28,8 @@ AnyCase = Annotated[EnumT, BeforeValidator(fold)]
 
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+# An empty one is none: some connectors and clients write it so.
+Namespace = Annotated[str | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 
 class Pagination(Wire):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
-from resource_airbyte.model.base import AnyCase, Wire
+from resource_airbyte.model.base import AnyCase, Namespace, Wire
 
 SyncMode = AnyCase[Literal["full_refresh", "incremental"]]
 DestinationSyncMode = AnyCase[
@@ -28,7 +28,7 @@ STEP_DOWN: dict[str, Literal["append", "overwrite"]] = {
 
 class StreamDescriptor(Wire):
     name: str
-    namespace: str | None = None
+    namespace: Namespace = None
 
 
 class AirbyteStream(Wire):
@@ -40,7 +40,7 @@ class AirbyteStream(Wire):
     source_defined_cursor: bool | None = None
     default_cursor_field: list[str] | None = None
     source_defined_primary_key: list[list[str]] | None = None
-    namespace: str | None = None
+    namespace: Namespace = None
     is_resumable: bool | None = None
     is_file_based: bool | None = None
 

@@ -20,10 +20,16 @@ SAYS_NOTHING = "Something went wrong in the connector. See the logs for more det
 
 
 class StreamDescriptor(Struct, frozen=True, omit_defaults=True):
-    """What names a stream. Used as the key for everything that is counted or stored per stream."""
+    """What names a stream. Used as the key for everything that is counted or stored per stream. An empty namespace is
+    none, as some connectors write it.
+    """
 
     name: str
     namespace: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.namespace == "":
+            msgspec.structs.force_setattr(self, "namespace", None)
 
     def __str__(self) -> str:
         return f"{self.namespace}.{self.name}" if self.namespace else self.name

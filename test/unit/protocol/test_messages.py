@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, encode
+import msgspec
+
+from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor, encode
 
 
 def test_a_catalog_has_what_connectors_require_of_a_stream_also_when_it_is_empty() -> None:
@@ -16,3 +18,10 @@ def test_a_catalog_has_what_connectors_require_of_a_stream_also_when_it_is_empty
             "destination_sync_mode": "append",
         }
     ]
+
+
+def test_an_empty_namespace_is_none() -> None:
+    plain = StreamDescriptor("people")
+    assert StreamDescriptor("people", "") == plain
+    assert msgspec.json.decode(b'{"name": "people", "namespace": ""}', type=StreamDescriptor) == plain
+    assert ConfiguredStream(Stream("people", namespace=""), "full_refresh", "append").descriptor == plain

@@ -163,6 +163,14 @@ def test_a_sync_can_be_limited_to_selected_streams(api: Api, connection: Any) ->
     assert started["job"]["enabledStreams"] == [{"name": "plain", "namespace": "shop"}]
 
 
+def test_a_stream_whose_namespace_is_empty_has_none(api: Api, connection: Any) -> None:
+    users, _ = streams = connection["syncCatalog"]["streams"]
+    users["stream"]["namespace"] = ""
+    api.post("connections/update", {"connectionId": connection["connectionId"], "syncCatalog": {"streams": streams}})
+    started = sync(api, connection, streams=[{"streamName": "users", "streamNamespace": ""}])
+    assert started["job"]["enabledStreams"] == [{"name": "users"}]
+
+
 @pytest.mark.parametrize("change", [{"status": "inactive"}, {"syncCatalog": {"streams": []}}])
 def test_a_connection_with_nothing_to_do_is_not_executable(api: Api, connection: Any, change: Any) -> None:
     api.post("connections/update", {"connectionId": connection["connectionId"], **change})
