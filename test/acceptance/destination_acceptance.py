@@ -1173,6 +1173,7 @@ ALIKE = [
 ]
 
 
+@pytest.mark.slow
 def test_streams_whose_names_are_alike_have_tables_of_their_own_for_ever(warehouse: Warehouse) -> None:
     names = [names for names in ALIKE if "\0" not in names[0] or getattr(warehouse, "nul", True)]
     streams = [StreamDescriptor(*each) for each in names]
@@ -1194,9 +1195,10 @@ def test_streams_whose_names_are_alike_have_tables_of_their_own_for_ever(warehou
         known = found
 
 
+@pytest.mark.slow
 def test_fields_whose_names_are_alike_have_columns_of_their_own_for_ever(warehouse: Warehouse) -> None:
     fields = ["x y", "x_y", "X_Y", "x.y", "é", "e", "n" * 300, "n" * 301, "", " ", "a\0b", "😀", "rowid", "table"]
-    steps = [fields[1:3], fields[:3], fields, fields[:1], fields[::-1]]
+    steps = [fields[1:3], fields[:3], fields, fields[:1], fields[2:3], fields[::-1]]
     for fence, names in enumerate(steps, 1):
         schema = {"properties": {name: {"type": "string"} for name in names}}
         with Attempt(warehouse, stream(json_schema=schema), fence=fence) as attempt:

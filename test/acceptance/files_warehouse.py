@@ -57,12 +57,12 @@ class FilesWarehouse:
         return building | {f"main.{entry.name}" for entry in self.path.iterdir() if entry.name != ".airbyte"}
 
     def held(self) -> dict[str, list[Any]]:
-        parts = [part for part in self.path.rglob(f"*.{self.form}") if ".airbyte" not in part.parts]
+        of = READ[self.form].format(f"{self.path}/**")
+        with duckdb.connect() as connection:
+            rows = fetched(connection, f"SELECT filename, id FROM {of.replace(')', ', filename=true)')} ORDER BY id")
         found: dict[str, list[Any]] = {}
-        for directory in {part.parent for part in parts}:
-            with duckdb.connect() as connection:
-                of = READ[self.form].format(str(directory).replace("'", "''"))
-                found[str(directory)] = [row[0] for row in fetched(connection, f"SELECT id FROM {of} ORDER BY 1")]
+        for file, number in rows:
+            found.setdefault(str(Path(file).parent), []).append(number)
         return found
 
     def columns(self, stream: StreamDescriptor) -> list[list[Any]]:

@@ -12,7 +12,10 @@ from resource_airbyte import process
 HERE = Path(__file__).resolve().parent
 
 
-SLOW = [pytest.param(mode, marks=pytest.mark.slow) for mode in ("truncate_stateless", "truncate", "widen")]
+SLOW = [
+    pytest.param(mode, marks=pytest.mark.slow)
+    for mode in ("truncate_stateless", "truncate", "widen", "truncate_in_turn", "widen_in_turn")
+]
 
 
 @pytest.mark.parametrize("mode", ["append", "stateless", *SLOW])

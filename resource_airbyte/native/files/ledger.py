@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import Fenced
 from ...protocol.messages import StreamDescriptor
@@ -17,7 +17,16 @@ from ...protocol.seams import Checkpoint, StateKey, StreamSetup
 from ...protocol.types import AirbyteType
 from .database import Database
 
-Columns = tuple[tuple[str, AirbyteType], ...]
+
+class Stored(NamedTuple):
+    """A column of a stream's files, and the field that has it, for ever; None: nobody has written that down."""
+
+    name: str
+    kind: AirbyteType
+    field: str | None = None
+
+
+Columns = tuple[Stored, ...]
 _OF_KEY = "connection_id = ? AND kind = ? AND namespace IS ? AND name IS ?"
 _OF_STREAM = "connection_id = ? AND namespace IS ? AND name = ?"
 
@@ -188,12 +197,12 @@ class Ledger:
 
 def dumped(columns: Columns) -> str:
     """Columns as the ledger stores them."""
-    return json.dumps([[name, kind.value] for name, kind in columns])
+    return json.dumps([[name, kind.value, field] for name, kind, field in columns])
 
 
 def loaded(text: str | None) -> Columns:
     """Columns as they were stored."""
-    return tuple((name, AirbyteType(kind)) for name, kind in json.loads(text or "[]"))
+    return tuple(Stored(name, AirbyteType(kind), *field) for name, kind, *field in json.loads(text or "[]"))
 
 
 def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:

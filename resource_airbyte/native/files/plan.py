@@ -60,7 +60,7 @@ class Planner:
         return self._staged(setup, directory)
 
     def _staged(self, setup: StreamSetup, directory: Directory) -> Plan:
-        shape, _ = fit((), setup)
+        shape, _ = fit((), setup, before=directory.columns)
         place = self._layout.new_place()
         dialect = self._configuration.dialect
         stage = Stage(setup.generation, setup.epoch, False, False, place, directory.path, dialect, shape.columns)

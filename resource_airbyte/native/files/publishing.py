@@ -11,6 +11,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from .exchange import exchange
 from .layout import REPLACED, UNFINISHED, Layout, ours, sync_directory
 from .ledger import Ledger
 
@@ -41,24 +42,64 @@ def _names(ledger: Ledger, directory: str) -> set[str]:
 
 
 def _swap(layout: Layout, names: set[str], final: Path, staged: Path, trash: Path) -> None:
-    """Put a staged directory in the place of the final one: for readers of it at once, by renames alone.
-
-    In between it is not there. A reader that looks into every directory finds no row twice: what is replaced loses its
-    name before what replaces it gets one.
-    """
+    """Put a staged directory in the place of the final one."""
     if staged.is_dir():
         trash.mkdir(parents=True, exist_ok=True)
-        if final.exists():
-            os.rename(final, trash / str(len(os.listdir(trash))))
-        _retire(trash)
-        _reveal(staged, names)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(staged, final)
+        if final.exists() and _can_exchange(trash):
+            _swap_at_once(names, final, staged, trash)
+        else:
+            _swap_in_turn(names, final, staged, trash)
         sync_directory(final)
         sync_directory(final.parent)
     if trash.is_dir():
+        _retire(trash)
         _give_back(trash, final)
         _remove(trash)
+
+
+def _can_exchange(trash: Path) -> bool:
+    """Tried out, since it depends on the file system. What it takes goes with the trash."""
+    tried = trash / "one", trash / "other"
+    for directory in tried:
+        directory.mkdir(exist_ok=True)
+    return exchange(*tried)
+
+
+def _swap_at_once(names: set[str], final: Path, staged: Path, trash: Path) -> None:
+    """Readers of the directory see all of the old rows until they see all of the new ones, and after a kill, too.
+
+    A reader that looks into every directory, ours included, may meanwhile find both.
+    """
+    if _is_new(staged, names):
+        _reveal(staged, names)
+        sync_directory(staged)
+        exchange(staged, final)
+        sync_directory(final.parent)
+    os.rename(staged, _into(trash))
+
+
+def _is_new(staged: Path, names: set[str]) -> bool:
+    """Whether the new rows are still there, and not what they have replaced."""
+    found = {entry.name for entry in staged.iterdir()}
+    if names:
+        return any(name.removesuffix(UNFINISHED) in names for name in found)
+    return all(ours(name) and name.endswith(UNFINISHED) for name in found)
+
+
+def _swap_in_turn(names: set[str], final: Path, staged: Path, trash: Path) -> None:
+    """In between the directory is not there. A reader that looks into every directory finds no row twice: what is
+    replaced loses its name before what replaces it gets one.
+    """
+    if final.exists():
+        os.rename(final, _into(trash))
+    _retire(trash)
+    _reveal(staged, names)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    os.rename(staged, final)
+
+
+def _into(trash: Path) -> Path:
+    return trash / str(len(os.listdir(trash)))
 
 
 def _retire(trash: Path) -> None:

@@ -39,7 +39,7 @@ class Rewriting:
 
     def __init__(self, layout: Layout, configuration: Configuration, known: Columns) -> None:
         self._layout, self._configuration = layout, configuration
-        self._known = dict(known)
+        self._known = {column.name: column.kind for column in known}
 
     def run(self, parts: list[Part], stage: str | None, place: str, shape: Shape) -> list[Part]:
         """Write the parts (of a stage, or in place) into the staged directory `place`; returns the new ones.

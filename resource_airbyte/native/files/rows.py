@@ -58,7 +58,7 @@ def _table(reader: Any, settings: Configuration, stream: StreamDescriptor, limit
     directory = Directories(reader).find(stream.namespace, stream.name)
     if directory is None or directory.dialect is None:
         return None
-    names = [*(name for name, _ in directory.columns), SHOWN_META]
+    names = [*(column.name for column in directory.columns), SHOWN_META]
     sql = "SELECT name, rows FROM parts WHERE directory = ? AND stage IS NULL AND NOT dead ORDER BY id"
     counted = [(settings.path / directory.path / name, rows) for name, rows in reader.rows(sql, directory.path)]
     there = [(path, rows) for path, rows in counted if path.exists()]
@@ -104,7 +104,7 @@ def _jsonl(path: Path, directory: Directory, settings: Configuration) -> Iterato
 def _csv(path: Path, directory: Directory, settings: Configuration) -> Iterator[dict[str, Any]]:
     with _opened(path) as file:
         lines = csv.reader(io.TextIOWrapper(file, "utf-8", newline=""), delimiter=settings.delimiter)
-        names = next(lines, []) if settings.header else [*META, *(name for name, _ in directory.columns)]
+        names = next(lines, []) if settings.header else [*META, *(column.name for column in directory.columns)]
         for line in lines:
             yield {name: value or None for name, value in zip(names, line, strict=False)}
 

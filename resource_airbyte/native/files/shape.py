@@ -15,7 +15,7 @@ from ...protocol.types import AirbyteType, Column, columns
 from ..sql.dialect import Dialect
 from ..sql.names import META, column_names
 from ..typed import ARROW
-from .ledger import Columns
+from .ledger import Columns, Stored
 
 META_TYPES = (AirbyteType.STRING, AirbyteType.TIMESTAMP_TZ, AirbyteType.JSON, AirbyteType.INTEGER)
 # A column of the first type takes the values of the others, so it may stay, or become, the first.
@@ -46,7 +46,7 @@ class Shape:
     @property
     def kinds(self) -> tuple[AirbyteType, ...]:
         """The types of all columns, Airbyte's own included."""
-        return (*META_TYPES, *(kind for _, kind in self.columns))
+        return (*META_TYPES, *(column.kind for column in self.columns))
 
     def assemble(self, typed: pa.Table, setup: StreamSetup) -> pa.Table:
         """A typist's table as it goes into a file."""
@@ -64,8 +64,8 @@ class Shape:
 
 def schema(listed: Columns) -> pa.Schema:
     """The Arrow schema of files with these columns."""
-    own = zip(META, META_TYPES, strict=True)
-    return pa.schema([(name, _arrow(kind)) for name, kind in (*own, *listed)])
+    own = map(Stored, META, META_TYPES)
+    return pa.schema([(column.name, _arrow(column.kind)) for column in (*own, *listed)])
 
 
 def _arrow(kind: AirbyteType) -> pa.DataType:
@@ -77,27 +77,35 @@ def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     return column if column.type == kind else column.cast(kind)
 
 
-def fit(known: Columns, setup: StreamSetup, texts: Collection[str] = ()) -> tuple[Shape, Columns]:
+def fit(known: Columns, setup: StreamSetup, texts: Collection[str] = (), before: Columns = ()) -> tuple[Shape, Columns]:
     """The shape of a stream whose files have the `known` columns already, and those of them that need a wider type.
 
-    No column goes. One whose values fit no other type becomes a text, and so do those that `texts` names.
+    No column goes. One whose values fit no other type becomes a text, and so do those that `texts` names. In new files
+    columns are named as in those `before`.
     """
     fields = columns(setup.json_schema)
-    named = column_names((field.name for field in fields), Dialect(), {name for name, _ in known})
-    layout = {name.casefold(): (name, kind) for name, kind in known}
+    named = _named([field.name for field in fields], known or before)
+    layout = {column.name.casefold(): column for column in known}
     read: list[Column] = []
     sources: dict[str, int] = {}
-    wider: list[tuple[str, AirbyteType]] = []
+    wider: list[Stored] = []
     for at, field in enumerate(fields):
         key = named[field.name].casefold()
-        name, have = layout.get(key, (named[field.name], field.type))
-        kind = AirbyteType.STRING if name in texts else _common(have, field.type)
-        if kind is not have:
-            wider.append((name, kind))
-        layout[key], sources[key] = (name, kind), at
+        have = layout.get(key, Stored(named[field.name], field.type))
+        kind = AirbyteType.STRING if have.name in texts else _common(have.kind, field.type)
+        layout[key], sources[key] = Stored(have.name, kind, field.name), at
+        if kind is not have.kind:
+            wider.append(layout[key])
         read.append(replace(field, type=kind))
-    found = tuple(layout.values())
+    found = tuple(column._replace(field=column.name) if column.field is None else column for column in layout.values())
     return Shape(tuple(read), found, tuple(sources.get(key) for key in layout)), tuple(wider)
+
+
+def _named(fields: Collection[str], before: Columns) -> dict[str, str]:
+    """Field -> column. Those of an earlier version, which did not write it down, belong to who would get them."""
+    written = all(column.field is not None for column in before)
+    kept = {column.field: column.name for column in before if column.field not in (None, column.name)}
+    return column_names(fields, Dialect(), {column.name for column in before}, kept if written else None)
 
 
 def _common(have: AirbyteType, want: AirbyteType) -> AirbyteType:

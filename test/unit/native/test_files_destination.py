@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from destination_acceptance import (
 from files_warehouse import FilesWarehouse
 
 from resource_airbyte.errors import CheckpointLost, ConnectorError
-from resource_airbyte.native.files import access, check, preview
+from resource_airbyte.native.files import access, check, preview, publishing
 from resource_airbyte.native.files.database import explained
 from resource_airbyte.native.files.layout import ours, part_name, safe
 from resource_airbyte.native.files.specification import configuration
@@ -226,7 +228,7 @@ def test_what_is_being_written_matches_no_pattern_that_readers_use(warehouse: Fi
      *("..", ".", "", "a/b", "../../etc", ".hidden", "tail.", "dt=2024", "*", "nul\x00", "表" * 200, "line\nend")],
 )  # fmt: skip
 def test_any_name_can_be_a_directory_a_namespace_and_a_column(warehouse: FilesWarehouse, name: str) -> None:
-    odd = StreamDescriptor(name, name)
+    odd = StreamDescriptor(name, name or "x")  # an empty namespace is none
     with Attempt(warehouse, stream(odd, json_schema={"properties": {name: {"type": "string"}}})) as attempt:
         attempt.write([{name: "x"}], odd)
         attempt.finish(frozenset([odd]))
@@ -259,6 +261,31 @@ def test_names_that_differ_in_case_alone_and_a_namespace_called_like_a_stream_ar
     assert sorted(len(list(warehouse.path.glob(f"{name}/**/*.parquet"))) for name in names) == [2, 2, 2]
 
 
+def test_a_field_keeps_its_column_when_its_twin_is_gone_also_in_files_of_an_earlier_version(
+    warehouse: FilesWarehouse,
+) -> None:
+    def load(fence: int, *names: str, **more: Any) -> None:
+        schema = {"properties": {name: {"type": "string"} for name in names}}
+        with Attempt(warehouse, stream(json_schema=schema, **more), fence=fence) as attempt:
+            attempt.write([{name: name for name in names}])
+            attempt.finish()
+
+    load(1, "key", "KEY")
+    with closing(sqlite3.connect(warehouse.path / ".airbyte" / "ledger.db", isolation_level=None)) as ledger:
+        (text,) = ledger.execute("SELECT columns FROM directories").fetchone()
+        ledger.execute("UPDATE directories SET columns = ?", [json.dumps([each[:2] for each in json.loads(text)])])
+    for fence, names in enumerate([("KEY", "key"), ("KEY",), ("Key",)], 2):
+        load(fence, *names)
+    assert warehouse.rows(USERS, "key", "KEY_1", "Key_2") == [
+        ("key", "KEY", None),
+        ("key", "KEY", None),
+        (None, "KEY", None),
+        (None, None, "Key"),
+    ]
+    load(5, "KEY", "Key", generation=2, minimum_generation=2)
+    assert warehouse.rows(USERS, "KEY_1", "Key_2") == [("KEY", "Key")]
+
+
 def test_files_of_others_stay_where_they_are(warehouse: FilesWarehouse) -> None:
     filled(warehouse)
     note = warehouse.directory(USERS) / "notes.txt"
@@ -268,6 +295,29 @@ def test_files_of_others_stay_where_they_are(warehouse: FilesWarehouse) -> None:
         attempt.finish()
     assert note.read_text() == "mine"
     assert ids_of_parts(warehouse) == [1, 2]
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_readers_find_a_directory_at_each_step_of_its_replacement_where_the_file_system_can(
+    warehouse: FilesWarehouse, monkeypatch: pytest.MonkeyPatch, can: bool
+) -> None:
+    filled(warehouse)
+    seen: list[list[int]] = []
+    rename = os.rename
+
+    def looking(one: Any, other: Any) -> None:
+        rename(one, other)
+        seen.append(ids_of_parts(warehouse))
+
+    if not can:
+        monkeypatch.setattr(publishing, "exchange", lambda one, other: False)
+    with Attempt(warehouse, truncating(), fence=2) as attempt:
+        attempt.write(people(11, 12))
+        monkeypatch.setattr(os, "rename", looking)
+        attempt.finish()
+    assert ([] in seen) is not can
+    assert all(found in ([101, 102, 103], [], [11, 12]) for found in seen)
+    assert ids_of_parts(warehouse) == [11, 12]
 
 
 def ids_of_parts(warehouse: FilesWarehouse) -> list[int]:
