@@ -6,13 +6,13 @@ It lies in a schema of its own, and each entry is written in the transaction of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import astuple, dataclass
 
 from ...errors import CheckpointLost, Fenced
 from ...protocol.messages import StreamDescriptor
 from ...protocol.seams import Checkpoint, StateKey, StreamSetup, WriteSetup
 from .database import Database
+from .entries import Entries, Key, Values
 from .names import TableName
 
 REFRESH = "Run the sync with --options refresh=true: it reads everything again"
@@ -31,6 +31,9 @@ TABLES = {
         "table_name VARCHAR"
     ),
 }
+# Their columns beside the connection and the stream, in the order in which they are read and written.
+CHECKPOINT = "generation, epoch, sequence, state, fence"
+STAGE = "generation, epoch, sync_id, schema_name, table_name, covered, published, since"
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,13 @@ class Ledger:
     def __init__(self, database: Database, connection_id: str, fence: int) -> None:
         self._database, self._connection_id, self._fence = database, connection_id, fence
         self._names = {table: database.located(database.ledger, f"_airbyte_{table}") for table in TABLES}
-        self._sql = {table: name.sql for table, name in self._names.items()}
-        same = database.dialect.same
-        self._of_stream = f"connection_id = ? AND {same('namespace', '?')} AND {same('name', '?')}"
+        self._fences = self._names["fences"].sql
+        self._checkpoints = self._entries("checkpoints", "kind, namespace, name", CHECKPOINT, "committed_at")
+        self._stages = self._entries("stages", "namespace, name", STAGE)
+        self._targets = self._entries("targets", "namespace, name", "generation, epoch, schema_name, table_name")
+
+    def _entries(self, table: str, key: str, values: str, moment: str = "") -> Entries:
+        return Entries(self._database, self._names[table].sql, self._connection_id, key, values, moment)
 
     def take_over(self) -> None:
         """Write our fence, unless a higher one is there (rule 5)."""
@@ -71,19 +78,23 @@ class Ledger:
             self._database.ensure_schema(self._database.ledger)
             for table, columns in TABLES.items():
                 if self._database.kind(self._names[table]) is None:
-                    self._database.execute(f"CREATE TABLE {self._sql[table]} ({columns})")
+                    self._database.execute(f"CREATE TABLE {self._names[table].sql} ({columns})")
             if self._held() is None:
-                self._run("INSERT INTO {fences} VALUES (?, ?)", self._connection_id, self._fence)
+                sql = f"INSERT INTO {self._fences} VALUES (?, ?)"
+                self._database.execute(sql, [self._connection_id, self._fence])
             self.check()
 
     def check(self) -> None:
-        """Last thing of every transaction: still nobody newer, or Fenced (rule 5).
+        """Last thing of every transaction: what has changed is written, and there is still nobody newer, or Fenced is
+        raised (rule 5).
 
-        It writes the row: were a newer attempt to do so at the same time, the database would refuse one of the two, or
-        let it wait for the other.
+        It writes the row of the fence: were a newer attempt to do so at the same time, the database would refuse one
+        of the two, or let it wait for the other.
         """
-        sql = "UPDATE {fences} SET fence = ? WHERE connection_id = ? AND fence <= ?"
-        if not self._run(sql, self._fence, self._connection_id, self._fence):
+        for entries in (self._checkpoints, self._stages, self._targets):
+            entries.write()
+        sql = f"UPDATE {self._fences} SET fence = ? WHERE connection_id = ? AND fence <= ?"
+        if not self._database.execute(sql, [self._fence, self._connection_id, self._fence]):
             held = self._held()
             raise Fenced(
                 f"A newer attempt (number {held}) writes to {self._database.place}; number {self._fence} may not",
@@ -91,101 +102,62 @@ class Ledger:
             )
 
     def _held(self) -> int | None:
-        rows = self._rows("SELECT max(fence) FROM {fences} WHERE connection_id = ?", self._connection_id)
+        sql = f"SELECT max(fence) FROM {self._fences} WHERE connection_id = ?"
+        rows = self._database.rows(sql, [self._connection_id])
         return rows[0][0] if rows else None
 
     def checkpoints(self) -> dict[StateKey, Checkpoint]:
-        """The checkpoints that are committed here."""
-        sql = (
-            "SELECT kind, namespace, name, generation, epoch, sequence, state FROM {checkpoints} "
-            "WHERE connection_id = ?"
-        )
-        found = [_checkpoint(row) for row in self._rows(sql, self._connection_id)]
+        """The checkpoints that were committed here before."""
+        found = [_checkpoint(key, values) for key, values in self._checkpoints.read()]
         return {checkpoint.key: checkpoint for checkpoint in found}
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint in the transaction of its records (rule 4)."""
-        self._run(f"DELETE FROM {{checkpoints}} WHERE {self._of_stream} AND kind = ?", *self._key(checkpoint.key))
-        self._run(
-            "INSERT INTO {checkpoints} (connection_id, namespace, name, kind, generation, epoch, sequence, fence, "
-            "state, committed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CURRENT_TIMESTAMP)",
-            *self._key(checkpoint.key),
-            checkpoint.generation,
-            checkpoint.epoch,
-            checkpoint.sequence,
-            self._fence,
-            checkpoint.payload.decode("utf-8", "replace"),
-        )
+        stream = checkpoint.key.stream
+        key = checkpoint.key.kind, stream.namespace if stream else None, stream.name if stream else None
+        place = checkpoint.generation, checkpoint.epoch, checkpoint.sequence
+        state = checkpoint.payload.decode("utf-8", "replace")
+        self._checkpoints.add(key, (*place, state, self._fence))
 
     def stage(self, stream: StreamDescriptor) -> Stage | None:
         """What is known of the table that this stream is built in."""
-        sql = (
-            "SELECT generation, epoch, sync_id, schema_name, table_name, covered, published, since "
-            f"FROM {{stages}} WHERE {self._of_stream}"
-        )
-        rows = self._rows(sql, *self._stream(stream))
-        return Stage(*rows[0]) if rows else None
+        found = self._stages.all().get(_key(stream))
+        return Stage(*found) if found else None
 
     def save_stage(self, stream: StreamDescriptor, stage: Stage) -> None:
         """Replace what is known of it."""
-        self.forget_stage(stream)
-        self._run(
-            "INSERT INTO {stages} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *self._stream(stream),
-            stage.generation,
-            stage.epoch,
-            stage.sync_id,
-            stage.schema,
-            stage.table,
-            stage.covered,
-            stage.published,
-            stage.since,
-        )
+        self._stages.put(_key(stream), astuple(stage))
 
     def forget_stage(self, stream: StreamDescriptor) -> None:
-        self._run(f"DELETE FROM {{stages}} WHERE {self._of_stream}", *self._stream(stream))
+        self._stages.drop(_key(stream))
 
     def target(self, setup: StreamSetup) -> TableName | None:
         """The table that the states of this generation and epoch speak of; None while there are none."""
-        sql = f"SELECT generation, epoch, schema_name, table_name FROM {{targets}} WHERE {self._of_stream}"
-        rows = self._rows(sql, *self._stream(setup.stream))
-        if not rows or rows[0][:2] != (setup.generation, setup.epoch):
+        found = self._targets.all().get(_key(setup.stream))
+        if not found or found[:2] != (setup.generation, setup.epoch):
             return None
-        return self._database.located(*rows[0][2:])
+        return self._database.located(*found[2:])
 
     def targets(self) -> dict[StreamDescriptor, TableName]:
         """The tables that the last states of each stream speak of."""
-        rows = self._rows(
-            "SELECT namespace, name, schema_name, table_name FROM {targets} WHERE connection_id = ?",
-            self._connection_id,
-        )
         located = self._database.located
-        return {StreamDescriptor(name, namespace): located(*table) for namespace, name, *table in rows}
+        found = self._targets.all().items()
+        return {StreamDescriptor(str(name), namespace): located(*of[2:]) for (namespace, name), of in found}
 
     def save_target(self, setup: StreamSetup, table: TableName) -> None:
         """From now on they speak of this one."""
-        self._run(f"DELETE FROM {{targets}} WHERE {self._of_stream}", *self._stream(setup.stream))
-        entry = setup.generation, setup.epoch, table.schema, table.name
-        self._run("INSERT INTO {targets} VALUES (?, ?, ?, ?, ?, ?, ?)", *self._stream(setup.stream), *entry)
-
-    def _key(self, key: StateKey) -> tuple[Any, ...]:
-        stream = key.stream
-        return self._connection_id, stream.namespace if stream else None, stream.name if stream else None, key.kind
-
-    def _stream(self, stream: StreamDescriptor) -> tuple[Any, ...]:
-        return self._connection_id, stream.namespace, stream.name
-
-    def _run(self, sql: str, *values: Any) -> int:
-        return self._database.execute(sql.format(**self._sql), values)
-
-    def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self._database.rows(sql.format(**self._sql), values)
+        self._targets.put(_key(setup.stream), (setup.generation, setup.epoch, table.schema, table.name))
 
 
-def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
-    kind, namespace, name, generation, epoch, sequence, state = row
+def _key(stream: StreamDescriptor) -> Key:
+    return stream.namespace, stream.name
+
+
+def _checkpoint(key: Key, values: Values) -> Checkpoint:
+    kind, namespace, name = key
+    generation, epoch, sequence, state = values[:4]
     stream = None if name is None else StreamDescriptor(name, namespace)
-    return Checkpoint(StateKey(kind, stream), generation, epoch, sequence, state.encode())
+    return Checkpoint(StateKey(str(kind), stream), generation, epoch, sequence, state.encode())
 
 
 def refuse_gaps(setup: WriteSetup, held: Mapping[StateKey, Checkpoint], place: str) -> None:
