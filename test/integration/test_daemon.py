@@ -159,6 +159,14 @@ def test_its_logs_have_times_in_utc(running: Embedded) -> None:
     assert all(line[10] == "T" and line[23] == "Z" for line in lines if not line.startswith(" "))
 
 
+def test_a_restart_that_would_be_refused_leaves_what_runs_alone(running: Embedded) -> None:
+    before, limits = daemon_of(running), {"jobs_per_connector": ["source-gthub=1"]}
+    changed = Settings.load({"data_dir": str(running._data.path), "webapp_port": 0, "server_port": 0, **limits})
+    with pytest.raises(UsageError, match="there is no connector 'source-gthub'"):
+        Embedded(changed).restart()
+    assert daemon_of(running) == before
+
+
 def test_a_life_with_its_times(make: Make, tmp_path: Path) -> None:
     runtime = make()
     runtime.install()
