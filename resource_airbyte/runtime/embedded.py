@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -14,8 +13,8 @@ from urllib.parse import urlsplit
 
 from resource_airbyte import process
 from resource_airbyte.client.endpoint import Endpoint
-from resource_airbyte.errors import Conflict, NotAvailable, NotFound, ResourceError, RuntimeFault, UsageError, by_code
-from resource_airbyte.runtime import claim, launcher, logs
+from resource_airbyte.errors import Conflict, NotAvailable, NotFound, ResourceError, RuntimeFault, UsageError
+from resource_airbyte.runtime import claim, launcher, logs, offline
 from resource_airbyte.runtime import instance as daemon
 from resource_airbyte.runtime import service as services
 from resource_airbyte.runtime.base import START_HINT, Credential, Outcome, Report, RuntimeStatus, ServiceStatus, silent
@@ -107,6 +106,8 @@ class Embedded:
 
     def restart(self, *, force: bool = False) -> Outcome:
         _two_ports(self._settings)
+        if self._installed():
+            offline.check(self._settings)  # before the old one is stopped, and nothing runs
         stopped = self.stop(force=force)
         try:
             started = self.start()
@@ -248,9 +249,7 @@ class Embedded:
         )
         if done.code == 0:
             return
-        error = _last_json(done.stdout).get("error")
-        if error:
-            raise by_code(error["code"])(error["message"], hint=error.get("hint"))
+        offline.refusal(done)
         tail = done.stderr.decode("utf-8", "replace").strip()[-2000:]
         raise RuntimeFault(
             f"the database could not be made:\n{tail}", hint="then again: resource-airbyte manage install --force"
@@ -364,12 +363,3 @@ def _two_ports(settings: Settings) -> None:
             f"webapp_port and server_port are both {settings.webapp_port}, and they must be two ports.",
             hint="choose another one: AIRBYTE_WEBAPP_PORT=PORT or AIRBYTE_SERVER_PORT=PORT",
         )
-
-
-def _last_json(output: bytes) -> dict[str, Any]:
-    for line in reversed(output.splitlines()):
-        with contextlib.suppress(ValueError):
-            found = json.loads(line)
-            if isinstance(found, dict):
-                return found
-    return {}
