@@ -3,4 +3,6 @@
 set -uo pipefail
 # shellcheck source=test/phases/environment.sh
 . "$(dirname "$0")/environment.sh"
-pytest_phase integration 300
+more_workers_than_cores
+# In the order of their names. Left to itself, the file with the fewest tests comes last, and everybody waits for its long one.
+pytest_phase integration 300 --no-loadscope-reorder
