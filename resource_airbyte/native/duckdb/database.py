@@ -51,6 +51,7 @@ class File(Readable):
         self.connection.execute("SET TimeZone = 'UTC'")
         found = self.connection.execute("SELECT current_database()").fetchone()
         self._catalog = str(found[0]) if found else ""
+        self._known = Known(self.rows, self._catalog)
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql, values or None).fetchall()
@@ -64,12 +65,17 @@ class File(Readable):
     def located(self, schema: str, name: str) -> TableName:
         return TableName(schema, name, self._catalog)
 
+    def kind(self, name: TableName) -> str | None:
+        return self._known.kind(name)
+
+    def spelled(self, name: TableName) -> str | None:
+        return self._known.spelled(name)
+
     def described(self, name: TableName) -> dict[str, str]:
-        sql = (
-            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = ? "
-            "AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?) ORDER BY column_index"
-        )
-        return {str(column): str(found) for column, found in self.rows(sql, [name.catalog, name.schema, name.name])}
+        if self.kind(name) is None:
+            return {}
+        sql = "SELECT name, type FROM pragma_table_info(?)"
+        return {str(column): str(found) for column, found in self.rows(sql, [name.sql])}
 
     def shown(self, column: str, sql_type: str) -> str:
         """Times with a zone come as text: DuckDB's Python client would ask for another package to make them objects."""
@@ -93,7 +99,6 @@ class DuckDB(File, Database):
             shutil.rmtree(self.private, ignore_errors=True)
             self.private.mkdir(mode=0o700)
             self._prepare()
-            self._known = Known(self.rows, self._catalog)
             self._spacing = Spacing(self)
             if self._spacing.marked:
                 self.connection.execute(KEEP_ROWS_APART)
@@ -161,18 +166,6 @@ class DuckDB(File, Database):
                 self.connection.interrupt()
             self.connection.close()
         shutil.rmtree(self.private, ignore_errors=True)
-
-    def kind(self, name: TableName) -> str | None:
-        return self._known.kind(name)
-
-    def spelled(self, name: TableName) -> str | None:
-        return self._known.spelled(name)
-
-    def described(self, name: TableName) -> dict[str, str]:
-        if self.kind(name) is None:
-            return {}
-        sql = "SELECT name, type FROM pragma_table_info(?)"
-        return {str(column): str(found) for column, found in self.rows(sql, [name.sql])}
 
     def ensure_schema(self, schema: str) -> None:
         self.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._catalog)}.{quoted(schema)}")

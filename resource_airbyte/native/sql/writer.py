@@ -109,7 +109,8 @@ class StreamWriter:
     def before_commit(self) -> None:
         """Last part of the transaction: all covered rows are in, and deduplicated."""
         self.advance(wait=True)
-        self._database.loaded(self._delta if self._delta_made else self.plan.table.name.sql)
+        if self.moved > self.committed:
+            self._database.loaded(self._delta if self._delta_made else self.plan.table.name.sql)
         if self._delta_made and self._newest:
             self._newest.merge(self._delta)
             self._database.execute(f"DROP TABLE {self._delta}")
