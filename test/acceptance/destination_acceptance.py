@@ -738,6 +738,31 @@ def test_a_nested_key_may_have_any_name(warehouse: Warehouse, name: str, kind: s
     assert ids(warehouse) == [20, 21, 33]
 
 
+NESTED = {"properties": {"key": {"type": "integer"}, "when": {"type": "string", "format": "date-time"}}}
+
+
+def test_nested_values_are_compared_as_what_they_are(warehouse: Warehouse) -> None:
+    setup = deduped(json_schema={"properties": {"id": {"type": "integer"}, "n": NESTED}}, cursor=("n", "when"))
+    with Attempt(warehouse, replace(setup, primary_key=(("n", "key"),)), commit_interval=0.0) as attempt:
+        for number, when in enumerate(["10:00:00.000200Z", "11:00:00.000300+01:00", "10:00:00.000100"], 1):
+            attempt.write([{"id": number, "n": {"key": 1, "when": f"2024-01-01T{when}"}}])
+            attempt.state(number)
+        attempt.write([{"id": 10 + key, "n": {"key": str(key)}} for key in (1, 2, 3)])
+        attempt.finish()
+    assert ids(warehouse) == [2, 12, 13]
+
+
+def test_a_nested_key_in_a_column_that_was_a_text_before_is_refused(warehouse: Warehouse) -> None:
+    setup = deduped(json_schema={"properties": {"n": {"type": "string"}}}, cursor=(), primary_key=(("n",),))
+    with Attempt(warehouse, setup) as attempt:
+        attempt.write([{"n": "hello"}])
+        attempt.finish()
+    setup = replace(setup, json_schema={"properties": {"n": {"type": "object", **NESTED}}}, primary_key=(("n", "key"),))
+    with pytest.raises(ConnectorError, match=r"n\.key") as caught, Attempt(warehouse, setup, fence=2):
+        pass
+    assert "refresh=true" in str(caught.value.hint)
+
+
 def test_a_deletion_takes_the_row_out_unless_it_is_older(warehouse: Warehouse) -> None:
     schema = {"properties": {**SCHEMA["properties"], "_ab_cdc_deleted_at": {"type": "string"}}}  # type: ignore[dict-item]
     with Attempt(warehouse, deduped(json_schema=schema), commit_interval=0.0) as attempt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -139,6 +140,20 @@ def test_a_deduplicated_table_is_indexed_by_key_cursor_and_time(warehouse: Postg
             attempt.write(people(1, 2))
             attempt.finish()
     assert indexes(warehouse) == ["btree (_airbyte_extracted_at)", "btree (id)", "btree (updated_at)"]
+
+
+def test_values_that_are_too_long_for_an_index_cost_a_replaced_table_no_more_than_the_index(
+    warehouse: PostgresWarehouse,
+) -> None:
+    key = random.Random(1).randbytes(5000).hex()  # compressed it is still more than the 2,704 bytes that an index takes
+    setup = truncating(mode="append_dedup", cursor=(), primary_key=(("name",),))
+    for fence in (2, 3):
+        with Attempt(warehouse, setup, fence=fence) as attempt:
+            attempt.write([{"id": fence, "name": key}])
+            attempt.state(fence, generation=2, epoch=2)
+            attempt.finish()
+    assert ids(warehouse) == [3]
+    assert indexes(warehouse) == ["btree (_airbyte_extracted_at)"]
 
 
 def test_an_appended_table_is_indexed_by_time_alone(warehouse: PostgresWarehouse) -> None:

@@ -27,17 +27,34 @@ SSLCERTMODE = 16_00_00
 # Seconds for a server to answer.
 PATIENCE = "20"
 # What this connector's SQL, and the texts that it sends, take for granted.
-SESSION = ("TimeZone = 'UTC'", "client_encoding = 'UTF8'", "DateStyle = 'ISO, YMD'", "standard_conforming_strings = on")
+SESSION = (
+    "TimeZone = 'UTC'",
+    "client_encoding = 'UTF8'",
+    "DateStyle = 'ISO, YMD'",
+    "standard_conforming_strings = on",
+    "default_transaction_isolation = 'read committed'",
+)
 # Its statements may take their time, unless `options` says otherwise; another program's lock may not, for ever. And a
 # server from which our machine has vanished is to notice that in minutes, not hours: it holds locks for us until then.
 LIMITS = {
     "statement_timeout": "0",
+    "transaction_timeout": "0",
+    "idle_session_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "lock_timeout": "'600s'",
     "tcp_keepalives_idle": "60",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "6",
 }
+
+
+# Those that older servers do not know, and since which version there are.
+SINCE = {"idle_session_timeout": 14_00_00, "transaction_timeout": 17_00_00}
+# What is reported as committed must stay (rule 1), also where the database is set up to care more for speed.
+DURABLE = (
+    "SELECT pg_catalog.set_config(name, 'on', false) FROM pg_catalog.pg_settings "
+    "WHERE name = 'synchronous_commit' AND setting = 'off'"
+)
 
 
 class Link:
@@ -112,16 +129,20 @@ def _connected(settings: Configuration, tunnelled: int | None) -> psycopg.Connec
             raise refused_connection(settings.place, error) from error
     try:
         connection.prepare_threshold = None  # statements here run once
-        connection.execute(_session(settings.parameters.connection.get("options", "")))
+        connection.execute(_session(settings.parameters.connection.get("options", ""), connection.info.server_version))
     except psycopg.Error as error:
         connection.close()
         raise refused_connection(settings.place, error) from error
     return connection
 
 
-def _session(options: str) -> LiteralString:
-    limits = (f"{name} = {value}" for name, value in LIMITS.items() if name not in options)
-    return "; ".join(f"SET {setting}" for setting in (*SESSION, *limits))
+def _session(options: str, version: int) -> LiteralString:
+    limits = (
+        f"{name} = {value}"
+        for name, value in LIMITS.items()
+        if name not in options and version >= SINCE.get(name, version)
+    )
+    return "; ".join([*(f"SET {setting}" for setting in (*SESSION, *limits)), DURABLE])
 
 
 def _keywords(settings: Configuration, tunnelled: int | None) -> dict[str, Any]:

@@ -30,6 +30,8 @@ _CLASSES = "pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid 
 # One at a time makes schemas and the ledger: "if not exists" alone does not keep two from making the same.
 _ALONE = 7_406_249_871_030_114
 _CAST = "_airbyte_cast"
+# Columns of one index.
+MOST_INDEXED = 32
 
 
 class Postgres(Database):
@@ -137,8 +139,17 @@ class Postgres(Database):
         )
         there = {tuple(columns or ()) for (columns,) in self.rows(sql, [name.schema, name.name])}
         for columns in dict.fromkeys(wanted):
-            if columns not in there:
-                self.execute(f"CREATE INDEX ON {name.sql} ({', '.join(map(quoted, columns))})")
+            if columns[:MOST_INDEXED] not in there:
+                self._index(name, columns)
+
+    def _index(self, name: TableName, columns: tuple[str, ...]) -> None:
+        """Where values are too long for an index there is none: looking for them takes longer then."""
+        self.execute("SAVEPOINT index")
+        try:
+            self.execute(f"CREATE INDEX ON {name.sql} ({', '.join(map(quoted, columns[:MOST_INDEXED]))})")
+        except psycopg.errors.ProgramLimitExceeded:
+            self.execute("ROLLBACK TO SAVEPOINT index")
+        self.execute("RELEASE SAVEPOINT index")
 
     # Rows
 

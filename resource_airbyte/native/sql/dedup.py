@@ -9,6 +9,7 @@ from ...protocol.seams import StreamSetup
 from ...protocol.types import AirbyteType, column_type
 from .database import Database, Table
 from .failure import refused
+from .ledger import REFRESH
 from .names import quoted
 
 DELETED_AT = "_ab_cdc_deleted_at"
@@ -40,9 +41,20 @@ class Newest:
             raise refused(f"The stream {self._setup.stream} has no field {'.'.join(path)}, its {what}")
         column = "\0." + quoted(found[0])
         if len(path) > 1:
+            self._refuse_text(found[0], path, what)
             column = self._database.nested(column, path[1:], _nested_type(self._setup.json_schema, path))
         # Braces of a name must survive the filling in of the alias.
         return column.replace("{", "{{").replace("}", "}}").replace("\0", "{0}")
+
+    def _refuse_text(self, column: str, path: tuple[str, ...], what: str) -> None:
+        """A column that once held texts still does, and nothing can be looked for inside of those."""
+        held = self._table.types[column]
+        if held != self._database.dialect.types[AirbyteType.JSON]:
+            raise refused(
+                f"The column {column} of {self._table.name} is {held}, so that {'.'.join(path)}, the {what} of the "
+                f"stream {self._setup.stream}, cannot be looked for in it",
+                hint=REFRESH,
+            )
 
     def _keys(self, alias: str) -> list[str]:
         return [expression.format(alias) for expression in self._key]

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from . import loading
 from .dialect import NUMBER_TEXT, SQLiteDialect, widened
 
 PATIENCE = 30.0  # seconds that another program may hold the file
+_MOMENT_TEXT = "_airbyte_moment_text"
 # Bytes of Arrow that are Python's values at once.
 SLICE = 4 << 20
 
@@ -87,6 +89,7 @@ class SQLite(File, Database):
         # A view that somebody made of a table must not keep that from being replaced by its successor.
         self.connection.execute("PRAGMA legacy_alter_table = ON")
         self.connection.create_function(NUMBER_TEXT, 1, _number_text, deterministic=True)
+        self.connection.create_function(_MOMENT_TEXT, 1, _moment_text, deterministic=True)
 
     def explained(self) -> AbstractContextManager[None]:
         return explained(self.path)
@@ -161,15 +164,25 @@ class SQLite(File, Database):
         for step in steps[:-1]:
             column = _member("value", column, step, "type = 'object'")
         if kind in (AirbyteType.INTEGER, AirbyteType.NUMBER):
-            return _member("value", column, steps[-1], "type IN ('integer', 'real')")
+            number = "CAST(value AS NUMERIC)"
+            spelled = f"value = CAST({number} AS TEXT)"
+            return _member(number, column, steps[-1], f"(type IN ('integer', 'real') OR {spelled})")
         moments = (AirbyteType.TIMESTAMP, AirbyteType.TIMESTAMP_TZ)
-        value = "strftime('%Y-%m-%dT%H:%M:%f', value)" if kind in moments else "value"
-        return _member(value, column, steps[-1], "true")
+        return _member(f"{_MOMENT_TEXT}(value)" if kind in moments else "value", column, steps[-1], "true")
 
 
 def _number_text(value: Any) -> str | None:
     """The shortest text that is this very number."""
     return None if value is None else repr(value)
+
+
+def _moment_text(value: Any) -> str | None:
+    """A moment in UTC, to the microsecond, so that texts are in the order of moments; None if it is none."""
+    try:
+        found = datetime.fromisoformat(value)
+        return (found if found.tzinfo is None else found.astimezone(UTC)).isoformat(timespec="microseconds")[:26]
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _member(value: str, column: str, name: str, test: str) -> str:

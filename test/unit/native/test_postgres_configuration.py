@@ -13,7 +13,7 @@ import pytest
 
 from resource_airbyte.errors import ConnectorError
 from resource_airbyte.native.postgres import SPECIFICATION, check
-from resource_airbyte.native.postgres.connecting import _session
+from resource_airbyte.native.postgres.connecting import SINCE, _session
 from resource_airbyte.native.postgres.database import _numbered
 from resource_airbyte.native.postgres.dialect import PostgresDialect
 from resource_airbyte.native.postgres.failures import refused_connection, translated
@@ -128,8 +128,13 @@ def test_parameters_of_the_java_driver_are_put_in_libpqs_terms(text: str, expect
 
 
 def test_a_limit_that_the_user_sets_is_left_alone() -> None:
-    assert "statement_timeout" in _session("")
-    assert "statement_timeout" not in _session("-c statement_timeout=5s")
+    assert "statement_timeout" in _session("", 16_00_00)
+    assert "statement_timeout" not in _session("-c statement_timeout=5s", 16_00_00)
+
+
+def test_a_server_is_not_told_of_limits_that_it_does_not_know() -> None:
+    told = [{name for name in SINCE if name in _session("", version)} for version in (13_00_00, 14_00_00, 17_00_00)]
+    assert told == [set(), {"idle_session_timeout"}, set(SINCE)]
 
 
 def test_a_port_may_come_as_its_digits() -> None:
