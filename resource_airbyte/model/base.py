@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 
@@ -32,8 +32,13 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Namespace = Annotated[str | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 
+# The API's numbers have 64 bits, and so have those of the databases.
+Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 class Pagination(Wire):
     """A page of a list: how many rows, after how many."""
 
-    page_size: int | None = None
-    row_offset: int | None = None
+    page_size: Count | None = None
+    row_offset: Count | None = None

@@ -13,6 +13,7 @@ from resource_airbyte.model import moments
 
 # A month is 30 days, as it is to Airbyte.
 SECONDS = {"minutes": 60, "hours": 3600, "days": 86400, "weeks": 7 * 86400, "months": 30 * 86400}
+LONGEST = 100.0 * 365 * 86400  # of an interval: after that no calendar here would have a day for the next run
 # Whoever makes a connection may want to start its first sync himself; it starts by itself after so many seconds.
 FIRST = 60.0
 

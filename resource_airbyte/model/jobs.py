@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from resource_airbyte.model.base import AnyCase, Pagination, Wire
+from pydantic import Field
+
+from resource_airbyte.model.base import AnyCase, Int64, Pagination, Wire
 from resource_airbyte.model.catalog import StreamDescriptor
 
 JobConfigType = Literal[
@@ -24,14 +26,14 @@ JobStatus = Literal["pending", "queued", "running", "incomplete", "failed", "suc
 class JobIdRequestBody(Wire):
     """`waitSeconds` is ours: answer when the job has ended, or after so many seconds at the latest."""
 
-    id: int
-    wait_seconds: float | None = None
+    id: Int64
+    wait_seconds: float | None = Field(default=None, ge=0)
 
 
 class JobListRequestBody(Wire):
     config_types: list[AnyCase[JobConfigType]]
     config_id: str | None = None
-    including_job_id: int | None = None
+    including_job_id: Int64 | None = None
     pagination: Pagination | None = None
     statuses: list[AnyCase[JobStatus]] | None = None
     created_at_start: datetime | None = None

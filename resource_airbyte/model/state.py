@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from resource_airbyte.model.base import AnyCase, Wire
+from resource_airbyte.model.base import AnyCase, Int64, Wire
 from resource_airbyte.model.catalog import StreamDescriptor
 from resource_airbyte.model.connections import ConnectionStream
 
@@ -50,7 +50,7 @@ class StateHistoryRequest(Wire):
     """Ours: the newest points in the history of a state."""
 
     connection_id: str
-    limit: int | None = Field(default=None, ge=1)
+    limit: int | None = Field(default=None, ge=1, lt=2**31)
 
 
 class StatePoint(Wire):
@@ -79,7 +79,7 @@ class StatePointRequest(Wire):
     """Ours: the state at a point."""
 
     connection_id: str
-    point: int
+    point: Int64
 
 
 class StateRestoreRequest(StatePointRequest):

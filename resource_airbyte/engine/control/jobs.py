@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,8 @@ def _filter(body: JobListRequestBody) -> store.Filter:
 
 
 def _moment(value: datetime | None) -> float | None:
+    if value is not None and value.tzinfo is None:  # the API's times say their zone; UTC is what clients mean else
+        value = value.replace(tzinfo=UTC)
     return value.timestamp() if value else None
 
 

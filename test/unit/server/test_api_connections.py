@@ -95,6 +95,7 @@ def test_schedules_are_kept_as_they_were_given(connect: Connect, given: Any, kin
         ({"scheduleType": "basic"}, "basicSchedule"),
         ({"scheduleType": "cron"}, "cronExpression"),
         ({"scheduleData": {}}, "scheduleType"),
+        ({"schedule": {"units": 10**20, "timeUnit": "days"}}, "more than a hundred years"),
         (
             {
                 "scheduleType": "cron",
@@ -287,6 +288,28 @@ def test_a_job_that_does_not_exist_is_not_found(api: Api, connection: Any) -> No
         api.post(f"jobs/{route}", {"id": 12345}, 404)
     assert api.post("jobs/get_last_replication_job", {"connectionId": connection["connectionId"]}) == {}
     api.post("jobs/get", {"id": "x"}, 422)
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        ("jobs/get", {"id": 2**63}),
+        ("jobs/get_without_logs", {"id": 1, "waitSeconds": -1}),
+        ("jobs/list", {"configTypes": ["sync"], "includingJobId": 2**63}),
+        ("jobs/list", {"configTypes": ["sync"], "pagination": {"pageSize": -1}}),
+        ("jobs/list", {"configTypes": ["sync"], "pagination": {"rowOffset": 2**63}}),
+        ("state/history", {"connectionId": "x", "limit": 2**63}),
+        ("state/restore", {"connectionId": "x", "point": 2**63}),
+    ],
+)
+def test_a_number_that_no_database_holds_is_refused(api: Api, route: str, body: Any) -> None:
+    api.post(route, body, 422)
+
+
+def test_a_time_without_its_zone_is_utc(api: Api, connection: Any) -> None:
+    sync(api, connection)
+    for at, found in (("0001-01-01T00:00:00", 1), ("9999-12-31T23:59:59", 0)):
+        assert api.post("jobs/list", {"configTypes": ["sync"], "createdAtStart": at})["totalJobCount"] == found
 
 
 # ── state ──
