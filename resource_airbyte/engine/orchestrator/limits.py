@@ -27,7 +27,8 @@ class Claims:
     """What a job takes for as long as it runs.
 
     `source` and `destination` are the short names of the connectors ("source-github"), empty where they are not known
-    any more. `file` is the one file that the destination writes, where it is one.
+    any more. `file` is the one file that the destination writes, where it is one. `connection`: a job that was
+    cancelled takes a while to end, and the next one of its connection must not write beside it.
     """
 
     job: int
@@ -35,6 +36,7 @@ class Claims:
     source: str
     destination: str
     file: str | None = None
+    connection: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def claims(tx: Session, job_id: int, *, box: Box, catalog: Catalog) -> Claims:
     source, _ = _end(tx, connection.source_id, catalog, box)
     destination, path = _end(tx, connection.destination_id, catalog, box)
     file = str(Path(path).expanduser().resolve()) if path is not None else None
-    return Claims(job_id, connection.workspace_id, source, destination, file)
+    return Claims(job_id, connection.workspace_id, source, destination, file, connection.id)
 
 
 def obstacle(wanted: Claims, running: Sequence[Claims], capacity: Capacity) -> str | None:
@@ -79,6 +81,9 @@ def obstacle(wanted: Claims, running: Sequence[Claims], capacity: Capacity) -> s
         most = capacity.of_connector(name)
         if most and sum(name in (each.source, each.destination) for each in running) >= most:
             return f"{name} may run {most} at a time"
+    ending = next((each for each in running if wanted.connection and each.connection == wanted.connection), None)
+    if ending:
+        return f"job {ending.job} of the same connection has not ended yet"
     writer = next((each for each in running if wanted.file and each.file == wanted.file), None)
     return f"job {writer.job} writes to the same file" if writer else None
 

@@ -9,7 +9,7 @@ from resource_airbyte.engine.orchestrator.limits import Capacity, Claims, check,
 from resource_airbyte.errors import UsageError
 from resource_airbyte.settings import Settings
 
-GITHUB = Claims(1, "one", "source-github", "destination-duckdb", "/data/a.duckdb")
+GITHUB = Claims(1, "one", "source-github", "destination-duckdb", "/data/a.duckdb", "its connection")
 FAKER = Claims(2, "one", "source-faker", "destination-postgres")
 OTHER = Claims(3, "two", "source-github", "destination-duckdb", "/data/b.duckdb")
 
@@ -32,6 +32,11 @@ def settings(**flags: object) -> Settings:
         (Capacity(connectors={"*": 1, "source-github": 2}), [OTHER], "destination-duckdb may run 1 at a time"),
         (Capacity(connectors={"*": 1, "source-github": 2, "destination-duckdb": 2}), [OTHER], None),
         (Capacity(), [Claims(7, "two", "source-x", "destination-y", GITHUB.file)], "job 7 writes to the same file"),
+        (
+            Capacity(),
+            [Claims(7, "one", "", "", connection=GITHUB.connection)],
+            "job 7 of the same connection has not ended yet",
+        ),
     ],
 )
 def test_a_job_waits_while_one_more_would_be_too_many_and_says_of_what(
