@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec import Raw
 
 from ...model.state_kinds import counting
 from ...protocol.messages import ConfiguredStream, StreamDescriptor, encode
@@ -13,6 +14,8 @@ from ...protocol.seams import Checkpoint, StateKey
 from ...protocol.shared import without
 
 SHARED = StateKey("global")
+COUNTS = frozenset({"sourceStats", "destinationStats"})
+_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 @dataclass(frozen=True)
@@ -78,14 +81,17 @@ def state_document(checkpoints: Sequence[Checkpoint], anew: Collection[StreamDes
 
     The counts that a source put beside its state are not part of it; nor is what a GLOBAL state says of `anew`.
     """
-    states = [
-        without(msgspec.json.decode(checkpoint.payload), anew) for checkpoint in checkpoints if checkpoint.payload
-    ]
-    for state in states:
-        state.pop("sourceStats", None)
-        state.pop("destinationStats", None)
+    states = [_told(checkpoint, anew) for checkpoint in checkpoints if checkpoint.payload]
     if not states:
         return None
-    if checkpoints[0].key.kind == "legacy" or "data" in states[0]:
-        return encode(states[0].get("data", {}))
+    if checkpoints[0].key.kind == "legacy":
+        return bytes(states[0].get("data", Raw(b"{}")))
     return encode(states)
+
+
+def _told(checkpoint: Checkpoint, anew: Collection[StreamDescriptor]) -> dict[str, Raw]:
+    """A state message as the source wrote it, down to the digits of its numbers."""
+    payload = checkpoint.payload
+    if checkpoint.key == SHARED and anew:
+        payload = encode(without(msgspec.json.decode(payload), anew))
+    return {name: value for name, value in _fields(payload).items() if name not in COUNTS}

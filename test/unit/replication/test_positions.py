@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,6 +59,13 @@ def test_a_source_gets_its_states_as_it_gave_them(blobs: dict[str, Any], counted
         for name, state in zip(blobs, states, strict=True)
     ]
     assert json.loads(state_document(kept) or b"null") == states
+
+
+@pytest.mark.parametrize("kind", ["stream", "global"])
+def test_what_a_source_adds_for_old_platforms_does_not_take_the_place_of_its_states(kind: str) -> None:
+    """It is of the moment at which that state was said: of other streams it knows less than theirs do."""
+    text = f'{{"type":"{kind.upper()}","{kind}":{{"at":1.10000000000000000001}},"data":{{"a":1}}}}'.encode()
+    assert state_document([Checkpoint(StateKey(kind), 0, 0, 1, text)]) == b"[" + text + b"]"
 
 
 @settings(max_examples=40, deadline=None)
