@@ -49,7 +49,7 @@ Steps, in order. A word, or an object with one key:
     {"orphan": seconds}          start a worker in our process group that keeps stdout open; {"escaped": seconds} one in
                                  a session of its own; {"stranger": seconds} also with nothing in its environment, and
                                  it writes lines all the time; its process id is said in a LOG: "orphan 4711"
-    "chatter"                    LOG lines, forever; {"drip": seconds} a byte so often, never a line end; {"flood": step}
+    "chatter"                    LOG lines, forever; {"drip": seconds} a byte so often, no line end; {"flood": step}
                                  the step, forever, as fast as it goes
     {"pool": n}                  n workers of a multiprocessing pool, left alone
     "close_stdout"
