@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,23 @@ class Contract:
             reference = content["application/json"]["schema"]["$ref"]
             Draft7Validator({"$ref": f"openapi{reference}"}, registry=self._registry).validate(response.json())
             self.held.add(path)
+
+
+class OfTheTest:
+    """Stands for what each test makes anew, in what is made once for all of them: most tests take less time than the
+    routes take to be built. `find`: what is meant now; None while nothing is, and then of each attribute, too, only a
+    stand-in is handed out.
+    """
+
+    def __init__(self, find: Callable[[], Any]) -> None:
+        self._find = find
+
+    def __getattr__(self, name: str) -> Any:
+        meant = self._find()
+        return OfTheTest(lambda: getattr(self._find(), name)) if meant is None else getattr(meant, name)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._find()(*arguments)
 
 
 class Api:

@@ -8,10 +8,20 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from api_double import DESTINATION, PORTS, PUBLIC, SOURCE, TOKEN, Api, Contract, FakeOrchestrator
+from api_double import (
+    DESTINATION,
+    PORTS,
+    PUBLIC,
+    SOURCE,
+    TOKEN,
+    Api,
+    Contract,
+    FakeOrchestrator,
+    OfTheTest,
+)
 from cryptography.fernet import Fernet
 
 from resource_airbyte.engine.connectors.known.registry import Registry
@@ -62,9 +72,20 @@ def control(db: Database, orchestrator: FakeOrchestrator, log_dir: Path) -> Cont
     )
 
 
+@pytest.fixture(scope="session")
+def built() -> tuple[Any, dict[str, Any]]:
+    """The application, and what its stand-ins mean, by their names."""
+    meant: dict[str, Any] = {}
+    control, counting = (OfTheTest(partial(meant.get, name)) for name in ("control", "counting"))
+    return create_app(cast(Control, control), token=lambda: TOKEN, ports=PORTS, counting=cast(Metrics, counting)), meant
+
+
 @pytest.fixture
-def app(control: Control) -> Any:
-    return create_app(control, token=lambda: TOKEN, ports=PORTS, counting=Metrics(control.counts.read))
+def app(control: Control, built: tuple[Any, dict[str, Any]]) -> Iterator[Any]:
+    app, meant = built
+    meant.update(control=control, counting=Metrics(control.counts.read))
+    yield app
+    meant.clear()
 
 
 @pytest.fixture(scope="session")
