@@ -188,8 +188,11 @@ class ConfiguredStream(Struct, omit_defaults=True):
 
     @property
     def begins_anew(self) -> bool:
-        """Whether every attempt reads it from its beginning, whatever a state says."""
-        return self.sync_mode == "full_refresh" and not self.stream.is_resumable
+        """Whether every attempt reads it from its beginning, whatever a state says. One that is told to overwrite would
+        leave nothing of what the attempt before has loaded.
+        """
+        whole = self.sync_mode == "full_refresh" or self.destination_sync_mode == "overwrite"
+        return whole and not self.stream.is_resumable
 
 
 class ConfiguredCatalog(Struct):

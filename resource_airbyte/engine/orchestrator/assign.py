@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -89,6 +89,7 @@ def assignment(
     connection = connections.get(tx, job.connection_id)
     work = work_of(job)
     work = replace(work, backfill=_due(connection, attempt), together=_go_together(tx, connection, work))
+    work = replace(work, owing=frozenset(_owing(tx, connection)))
     streams = planned(connection.sync_catalog, work, generations=generations)
     history.catch_up(tx, connection.id, kept(settings), before=None if attempt.number else job.id)
     known, fresh = begin(tx, connection, streams, job.id)
@@ -121,6 +122,13 @@ def _go_together(tx: Session, connection: connections.Connection, work: Work) ->
         return False
     held = states.shared(tx, connection.id)
     return any(key_of(stream) in held for stream in _selected(connection) - work.only)
+
+
+def _owing(tx: Session, connection: connections.Connection) -> Iterator[StreamDescriptor]:
+    """The streams that owe a replacement."""
+    for state in states.load(tx, connection.id):
+        if state.floor:
+            yield StreamDescriptor(state.name, state.namespace)
 
 
 def _due(connection: connections.Connection, attempt: jobs.Attempt) -> frozenset[StreamDescriptor]:

@@ -33,6 +33,7 @@ class Work:
     `clear`: nothing is read, and the streams end up empty; the named ones even if they are not selected any more.
     `backfill`: streams that are read from their beginning, since rows of before lack the values of new fields.
     `together`: the other selected streams are synced beside those of `only`, as they would be without a refresh.
+    `owing`: streams whose rows of before are still to go, as after a clear that failed.
     """
 
     refresh: str | None = None
@@ -40,6 +41,7 @@ class Work:
     clear: bool = False
     backfill: frozenset[StreamDescriptor] = frozenset()
     together: bool = False
+    owing: frozenset[StreamDescriptor] = frozenset()
 
     def covers(self, stream: StreamDescriptor, selected: bool) -> bool:
         if self.only is None or (self.together and stream not in self.only):
@@ -75,8 +77,8 @@ class PlannedStream:
         """Whether this attempt starts a new generation, and with it forgets the stream's state; `begun`: the job has
         done so before.
         """
-        if not begun:
-            return self.configured.sync_mode == "full_refresh" or self.refresh is not None
+        if not begun and (self.configured.sync_mode == "full_refresh" or self.refresh is not None):
+            return True
         return self.configured.begins_anew
 
     def minimum_generation(self, generation: int) -> int:
@@ -86,7 +88,8 @@ class PlannedStream:
     @property
     def truncates(self) -> bool:
         """Whether what was there before goes, once the stream is complete."""
-        return (self.configured.sync_mode == "full_refresh" and self.overwrites) or self.refresh == "truncate"
+        whole = self.configured.begins_anew or self.configured.sync_mode == "full_refresh"
+        return (whole and self.overwrites) or self.refresh == "truncate"
 
 
 def planned(sync_catalog: Mapping[str, Any], work: Work, *, generations: bool) -> list[PlannedStream]:
@@ -107,6 +110,8 @@ def _planned(entry: Mapping[str, Any], work: Work, generations: bool) -> Planned
     sync, mode = config.get("syncMode", "full_refresh"), config.get("destinationSyncMode", "append")
     if work.clear:  # an overwrite by no rows at all
         sync, mode = "full_refresh", "overwrite"
+    if not generations and sync == "incremental" and descriptor in work.owing:
+        mode = "overwrite"  # the one way to replace rows where no generations are kept
     names = WITH_GENERATIONS if generations else WITHOUT_GENERATIONS
     if not generations and mode in OVERWRITES:  # the next attempt would overwrite what this one has loaded
         stream.is_resumable = False

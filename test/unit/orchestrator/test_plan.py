@@ -71,6 +71,16 @@ def test_an_attempt_overwrites_whole_where_the_destination_cannot_go_on(mode: st
     assert (stream.begins_generation(1), bool(stream.configured.stream.is_resumable)) == (begins, not begins)
 
 
+@pytest.mark.parametrize(("sync", "told"), [("incremental", "overwrite"), ("full_refresh", "append")])
+def test_rows_that_are_to_go_are_overwritten_where_no_generations_are_kept(sync: str, told: str) -> None:
+    """As after a clear that failed: they would be there twice. A full refresh that appends has asked for them."""
+    item, work = entry(sync, "append", resumable=True), Work(owing=frozenset([StreamDescriptor("s")]))
+    stream = one(item, work, generations=False)
+    assert (stream.configured.destination_sync_mode, stream.truncates) == (told, told == "overwrite")
+    assert stream.begins_generation(True) is stream.truncates, "what one attempt has loaded the next one overwrites"
+    assert one(item, work).configured.destination_sync_mode == "append", "generations tell which rows go"
+
+
 @pytest.mark.parametrize(("minimum", "words"), [(0, ""), (3, ", replaces all rows")])
 def test_the_log_says_which_streams_are_overwritten(minimum: int, words: str) -> None:
     stream = one(entry("full_refresh", "overwrite")).configured
