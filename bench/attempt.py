@@ -55,6 +55,7 @@ def assignment(replayed: Path, database: Path) -> wire.Assignment:
 def attempt(job: wire.Assignment) -> None:
     """Run it as the daemon does; its failure ends the measurement."""
     conversation = Conversation(job, print)
+    conversation.begin()
     for batch in conversation.messages():
         for message in batch:
             if isinstance(message, wire.Finished) and (message.failures or message.stopped):

@@ -61,6 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         database, started, peak = Path(folder) / "large.duckdb", time.monotonic(), 0.0
         conversation = Conversation(assignment(count, int(megabytes * 1e6), database), print)
+        conversation.begin()
         for batch in conversation.messages():
             peak = max(peak, high_water(conversation.pid))
             for message in batch:
