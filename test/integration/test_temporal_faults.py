@@ -8,13 +8,16 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from own_workers import Workers, workers
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "acceptance"))
 from orchestrator_acceptance import REST, Bench, checking, held, numbers, reading, some, told, until
 
+from resource_airbyte.engine.store import queue
 from resource_airbyte.errors import RuntimeFault
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -195,11 +198,44 @@ def test_a_job_that_is_cancelled_in_temporal_itself_is_cancelled(bench: Bench, s
     until(lambda: bench.statuses(job) == ["failed"] and not stack.processes())
 
 
+@pytest.mark.parametrize("moment", ["step", "admit"])
+def test_a_job_that_is_cancelled_in_temporal_while_the_store_is_asked_what_is_next_is_cancelled(
+    bench: Bench, stack: Workers, moment: str
+) -> None:
+    """Nothing but the workflow knows of it: what it is told then must not make it go on."""
+    fifo = bench.fifo("first.fifo")
+    first = bench.sync(reading(10, {"open": str(fifo)}, REST), "same.sqlite")
+    with held(fifo):
+        if moment == "admit":  # it waits for the file; whoever is told that there is room asks
+            job = bench.sync(reading(10, REST), "same.sqlite")
+            bench.waits(job, f"job {first} writes to the same file")
+        with psycopg.connect(stack.store.url("airbyte")) as other:
+            other.execute("SELECT pg_advisory_xact_lock(%s)", [queue.LOCK])
+            if moment == "step":
+                job = bench.sync(reading(10, REST), "other.sqlite")
+            else:
+                asyncio.run(signal_room(stack.temporal.address, job))
+            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            with psycopg.connect(stack.store.url("airbyte"), autocommit=True) as looks:
+                until(lambda: (looks.execute(waiting).fetchone() or [0])[0])
+            asyncio.run(cancel(stack.temporal.address, job))
+        assert bench.ended(job, 15.0) == "cancelled"
+    assert bench.ended(first) == "succeeded"
+    assert (bench.ids("other.sqlite"), bench.ids("same.sqlite")) == ([], numbers(10))
+
+
 async def cancel(address: str, job: int) -> None:
+    await (await workflow(address, job)).cancel()
+
+
+async def signal_room(address: str, job: int) -> None:
+    await (await workflow(address, job)).signal("room")
+
+
+async def workflow(address: str, job: int) -> Any:
     from temporalio.client import Client
 
-    client = await Client.connect(address)
-    await client.get_workflow_handle(f"job-{job}").cancel()
+    return (await Client.connect(address)).get_workflow_handle(f"job-{job}")
 
 
 def test_nothing_that_temporal_keeps_holds_a_record_or_a_secret(bench: Bench, stack: Workers) -> None:

@@ -30,6 +30,8 @@ PERSISTENT = RetryPolicy(
 )
 ONCE = RetryPolicy(maximum_attempts=1)
 WAIT = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+# What is asked of the store ends soon, and does no harm after the end of its job: nobody who cancels waits for it.
+AT_LEISURE = workflow.ActivityCancellationType.TRY_CANCEL
 
 
 def job_workflow(job_id: int) -> str:
@@ -85,6 +87,9 @@ class JobWorkflow:
             if not step.admitted:
                 await self._admission(job_id)
             stopped = await _attempt(job_id, step.number)
+            if workflow.cancellation_reason() is not None:  # which an attempt that has ended by then does not pass on
+                await _store("end", job_id)
+                return
             step = await _step(job_id, step.number, stopped)
             if step.number is not None and workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(job_id)
@@ -98,7 +103,7 @@ class JobWorkflow:
             result_type=bool,
             start_to_close_timeout=timedelta(seconds=AT_ONCE),
             retry_policy=PERSISTENT,
-            cancellation_type=WAIT,
+            cancellation_type=AT_LEISURE,
         ):
             try:
                 await workflow.wait_condition(lambda: self._told, timeout=pause)
@@ -135,7 +140,7 @@ async def _step(job_id: int, last: int | None = None, stopped: bool = False) -> 
         result_type=Step,
         start_to_close_timeout=timedelta(seconds=AT_ONCE),
         retry_policy=PERSISTENT,
-        cancellation_type=WAIT,
+        cancellation_type=AT_LEISURE,
     )
     return step
 
