@@ -32,8 +32,8 @@ MEMORY_LIMIT = 92 << 20
 COLUMN, TABLE = 16 << 10, 768 << 10
 ROOM = 4  # how often DuckDB holds a batch while it writes it
 THREADS = 2
-# The names of DuckDB's own catalogs; a file of such a name cannot be attached by it.
-MEMORY = ("memory", "system", "temp")
+# A file may be called memory, which must not be the catalog's name then that DuckDB begins with.
+NO_MEMORY = ("ATTACH ':memory:' AS _airbyte_nothing", "USE _airbyte_nothing", "DETACH memory")
 # Only a checkpoint of ours writes: none that DuckDB makes by itself, in the middle or at the end.
 UNLOGGED = ("SET wal_autocheckpoint = '1TB'", "PRAGMA disable_checkpoint_on_shutdown")
 NANOSECONDS = 1_000_000  # in a millisecond
@@ -118,14 +118,14 @@ class DuckDB(File, Database):
     def _leave_log(self) -> None:
         """Open the file anew, so that nothing is durable before a checkpoint (spacing.py). No transaction is open."""
         self._leaving = False
-        if self._unlogged or self._catalog in MEMORY:
+        if self._unlogged:
             return
         with explained(self.path):
             self.connection.close()
             self.connection = duckdb.connect(":memory:", config=self._config())
             self._prepare()
             attached = f"ATTACH {literal(str(self.path))} AS {quoted(self._catalog)} (RECOVERY_MODE no_wal_writes)"
-            for statement in (attached, f"USE {quoted(self._catalog)}", *UNLOGGED, KEEP_ROWS_APART):
+            for statement in (*NO_MEMORY, attached, f"USE {quoted(self._catalog)}", *UNLOGGED, KEEP_ROWS_APART):
                 self.connection.execute(statement)
         self._unlogged = True
 

@@ -67,11 +67,19 @@ def test_large_rows_are_kept_apart_and_no_blank_row_stays(
     assert max(count for _, count in spread) <= 2
 
 
-@pytest.mark.parametrize("mode", ["append", "append_dedup"])
-@pytest.mark.parametrize("before", ["a new file", "a file with large rows"])
+@pytest.mark.parametrize(
+    ("before", "mode"),
+    [
+        ("a new file", "append_dedup"),
+        pytest.param("a new file", "append", marks=pytest.mark.slow),
+        pytest.param("a file with large rows", "append", marks=pytest.mark.slow),
+        pytest.param("a file with large rows", "append_dedup", marks=pytest.mark.slow),
+    ],
+)
 def test_a_kill_before_the_blank_rows_are_deleted_leaves_nothing_of_the_transaction(
-    warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch, before: str, mode: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, mode: str
 ) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "memory.duckdb")  # which is what DuckDB calls its own catalog
     monkeypatch.setattr("resource_airbyte.native.duckdb.spacing.LARGE", 100)
     rows = [{"id": number, "name": "x" * 2000} for number in range(3)]
 
