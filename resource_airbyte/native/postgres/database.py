@@ -37,6 +37,8 @@ MOST_INDEXED = 32
 class Postgres(Database):
     """A connection to it, and the tunnel that it may go through."""
 
+    most_columns = 1600
+
     def __init__(self, configuration: Configuration, link: Link) -> None:
         self.dialect = PostgresDialect(cascade=configuration.drop_cascade)
         self.place, self.ledger = configuration.place, configuration.internal_schema

@@ -66,6 +66,8 @@ RUNNING: Sequence[tuple[str, str, str, str | None]] = (
     ("25006", "{place} is read-only: {text}", CONFIG, "Give the host of the primary server"),
     ("53100", "The disk of {place} is full", CONFIG, "Free some space there, then sync again"),
     ("53", "{place} is short of resources: {text}", TRANSIENT, None),
+    ("54011", "{place}: {text}, those counted that were dropped", CONFIG,
+     "Run the sync with --options refresh=true, which makes the table anew, or choose fewer fields of the stream"),
     ("54000", "{place} cannot hold a value: {text}", CONFIG,
      "If it is an index that cannot: run the sync with --options refresh=true, which makes the table without it"),
     ("55P03", "Another program has held a table of {place} for too long: {text}", TRANSIENT,

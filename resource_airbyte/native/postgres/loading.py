@@ -11,6 +11,7 @@ import psycopg
 import pyarrow as pa
 
 from ..sql.database import Batch
+from ..sql.failure import refused
 from ..sql.rawids import AT_ONCE, RawIds
 from . import copying
 
@@ -79,8 +80,7 @@ class Loader:
             self._copy(piece, content)
         except UNFIT as error:
             self._execute("ROLLBACK TO SAVEPOINT rows")
-            if isinstance(error, psycopg.errors.ProgramLimitExceeded) and "index row" in str(error):
-                raise  # the value would fit, but for an index
+            _refuse_besides(piece, error)
             self._load_in_parts(piece, error)
         self._execute("RELEASE SAVEPOINT rows")
 
@@ -128,3 +128,17 @@ class Loader:
 
     def _execute(self, sql: LiteralString) -> None:
         self._connection.execute(sql)
+
+
+def _refuse_besides(piece: Piece, error: psycopg.Error) -> None:
+    """Raise what is no value's own fault: it would fit, but for an index, or for hundreds of others in its row."""
+    if not isinstance(error, psycopg.errors.ProgramLimitExceeded):
+        return
+    text = error.diag.message_primary or str(error)
+    if "index row" in text:
+        raise error
+    if "row is too big" in text:
+        raise refused(
+            f"All columns of a row of {piece.batch.table.name} together are too much for PostgreSQL: {text}",
+            hint="Choose fewer fields of its stream: fields: [id, …] in the content file",
+        ) from error

@@ -127,6 +127,8 @@ class Database(Readable):
     """A directory for what does not fit in memory; None: the system's."""
     soft_deletes = False
     """Whether rows that say of themselves that they were deleted stay in deduplicated tables."""
+    most_columns: int | None = None
+    """How many columns a table may have; None: as many as anybody wants."""
     inside = False
     """Whether a transaction is open."""
 

@@ -47,11 +47,12 @@ def plan(database: Database, ledger: Ledger, connection_id: str, setup: StreamSe
         # Begun by an earlier attempt, with states that speak of its rows: it goes on, also when the sync after a failed
         # refresh no longer says that it truncates, since those states know nothing of the rows of the old table.
         begun = _name(database, unfinished)
-        return Plan(setup, tables.ensure(database, begun, tables.shape(setup, database, begun)), final, unfinished)
+        table = tables.ensure(database, begun, tables.shape(setup, database, begun), setup)
+        return Plan(setup, table, final, unfinished)
     if going_on or not setup.truncates:  # published already, or never to be staged
         _forget_unfinished(database, ledger, setup, stage)
         wanted = tables.shape(setup, database, final)
-        table = tables.ensure(database, final, wanted)
+        table = tables.ensure(database, final, wanted, setup)
         tables.index(database, final, wanted, setup)
         return Plan(setup, table, final, None)
     return _staged(database, ledger, connection_id, setup, final, stage)
@@ -72,7 +73,7 @@ def _staged(
     mark = hashlib.sha256(f"{connection_id}\0{setup.stream.namespace}\0{setup.stream.name}".encode()).hexdigest()[:10]
     name = replace(final, name=database.dialect.identifier(f"_airbyte_tmp_{mark}_{final.name[:80]}"))
     tables.drop(database, name)
-    table = tables.create(database, name, tables.shape(setup, database, final))
+    table = tables.create(database, name, tables.shape(setup, database, final), setup)
     stage = Stage(setup.generation, setup.epoch, setup.sync_id, name.schema, name.name, covered=False, published=False)
     ledger.save_stage(setup.stream, stage)
     return Plan(setup, table, final, stage)

@@ -19,10 +19,11 @@ def shape(setup: StreamSetup, database: Database, table: TableName) -> Shape:
     return Shape(fields, tuple(named[field.name] for field in fields))
 
 
-def create(database: Database, name: TableName, wanted: Shape) -> Table:
+def create(database: Database, name: TableName, wanted: Shape, setup: StreamSetup) -> Table:
     """Make the table, and its schema if need be."""
-    database.ensure_schema(name.schema)
     types = _wanted_types(database.dialect, wanted)
+    _refuse_too_many(database, setup, len(types))
+    database.ensure_schema(name.schema)
     required = database.dialect.required
     listed = ", ".join(
         f"{quoted(column)} {sql_type}{' NOT NULL' if column in required else ''}" for column, sql_type in types.items()
@@ -31,15 +32,16 @@ def create(database: Database, name: TableName, wanted: Shape) -> Table:
     return Table(name, wanted, types)
 
 
-def ensure(database: Database, name: TableName, wanted: Shape) -> Table:
+def ensure(database: Database, name: TableName, wanted: Shape, setup: StreamSetup) -> Table:
     """Make the table, or fit the one that exists: columns are added and widened, none is dropped."""
     found = database.kind(name)
     if found is None:
-        return create(database, name, wanted)
+        return create(database, name, wanted, setup)
     if found != TABLE:
         raise in_the_way(name)
     fold = database.dialect.fold
     have = {fold(column): sql_type for column, sql_type in database.described(name).items()}
+    _refuse_too_many(database, setup, len(have.keys() | set(map(fold, _wanted_types(database.dialect, wanted)))))
     types = {
         column: _fit(database, name, column, have.get(fold(column)), sql_type)
         for column, sql_type in _wanted_types(database.dialect, wanted).items()
@@ -63,6 +65,16 @@ def _as_held(dialect: Dialect, wanted: Shape, types: dict[str, str]) -> Shape:
 def in_the_way(name: TableName) -> Exception:
     """The error of a view where a stream's table should be."""
     return refused(f"{name} is a view; drop or rename it, so that the stream's table can take its place")
+
+
+def _refuse_too_many(database: Database, setup: StreamSetup, columns: int) -> None:
+    most = database.most_columns
+    if most is not None and columns > most:
+        raise refused(
+            f"The stream {setup.stream} would need a table of {columns:,} columns, {len(META)} of them Airbyte's own, "
+            f"and a table of {database.place} cannot have more than {most:,}",
+            hint="Choose fewer of its fields: fields: [id, …] of the stream in the content file",
+        )
 
 
 def drop(database: Database, name: TableName) -> None:

@@ -86,6 +86,7 @@ class SQLite(File, Database):
             self.connection.execute("PRAGMA journal_mode = WAL")  # readers need not wait for us, nor we for them
         self.connection.execute("PRAGMA synchronous = FULL")  # what is reported as committed must stay
         self.connection.execute("PRAGMA cache_size = -32768")
+        self.most_columns = self.connection.getlimit(sqlite3.SQLITE_LIMIT_COLUMN)
         # A view that somebody made of a table must not keep that from being replaced by its successor.
         self.connection.execute("PRAGMA legacy_alter_table = ON")
         self.connection.create_function(NUMBER_TEXT, 1, _number_text, deterministic=True)
