@@ -20,19 +20,36 @@ def warehouse(tmp_path: Path) -> DuckDBWarehouse:
     return DuckDBWarehouse(tmp_path / "warehouse.duckdb")
 
 
+def crashing(warehouse: DuckDBWarehouse, mode: str, fence: int, moment: str) -> int:
+    """Run an attempt in a child, the first of which dies; returns its exit code."""
+    child, configuration = (
+        HERE / "native" / "crashing_attempt.py",
+        json.dumps({"destination_path": str(warehouse.path)}),
+    )
+    die = moment if fence == 1 else "never"
+    argv = [sys.executable, str(child), "destination-duckdb", configuration, mode, str(fence), die]
+    done = process.run(argv, timeout=30, env=process.own_environment())
+    assert done.code in (0, 99), done.stderr.decode()
+    return done.code
+
+
 @pytest.mark.parametrize("mode", ["append", "append_dedup", "truncate", "truncate_dedup", "stateless"])
 @pytest.mark.parametrize("moment", ["before:3", "after:3", "before:6", "after:6"])
 def test_a_process_killed_around_a_commit_loses_and_doubles_nothing(
     warehouse: DuckDBWarehouse, mode: str, moment: str
 ) -> None:
+    exactly_once(lambda fence: crashing(warehouse, mode, fence, moment), warehouse, 400)
+
+
+@pytest.mark.parametrize("mode", ["append_dedup", pytest.param("append", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("moment", ["blank:1", pytest.param("blank:3", marks=pytest.mark.slow)])
+def test_a_kill_between_large_rows_and_the_end_of_the_blank_ones_leaves_neither(
+    warehouse: DuckDBWarehouse, mode: str, moment: str
+) -> None:
     def run(fence: int) -> int:
-        child = HERE / "native" / "crashing_attempt.py"
-        die = moment if fence == 1 else "never"
-        configuration = json.dumps({"destination_path": str(warehouse.path)})
-        argv = [sys.executable, str(child), "destination-duckdb", configuration, mode, str(fence), die]
-        done = process.run(argv, timeout=30, env=process.own_environment())
-        assert done.code in (0, 99), done.stderr.decode()
-        return done.code
+        code = crashing(warehouse, mode, fence, moment)
+        assert warehouse.query("SELECT count(*) FROM users WHERE _airbyte_raw_id IS NULL") == [(0,)]
+        return code
 
     exactly_once(run, warehouse, 400)
 

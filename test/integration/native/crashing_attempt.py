@@ -1,7 +1,7 @@
 """An attempt of 400 records that dies around one of its commits, as a process killed there would. Run as a child.
 
 Arguments: the connector, its configuration (JSON), the mode, the fence, and `before:N`, `after:N` or `never`: which
-commit is the last.
+commit is the last. `blank:N` is for DuckDB: its rows count as large, and it dies before the blank rows between them go.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Raw
 
 from resource_airbyte.native import destination
+from resource_airbyte.native.duckdb import spacing
 from resource_airbyte.native.sql.database import Database
 from resource_airbyte.protocol.chunk import Chunk
 from resource_airbyte.protocol.messages import Record, StreamDescriptor
@@ -35,8 +37,23 @@ def die_at(moment: str) -> None:
         if when == "after" and seen[0] == int(number):
             os._exit(99)
 
-    if when != "never":
+    if when == "blank":
+        spacing.LARGE = 1
+        spacing.Spacing.committed = dying_before(spacing.Spacing.committed, int(number))  # type: ignore[method-assign]
+    elif when != "never":
         Database.commit = dying  # type: ignore[method-assign]
+
+
+def dying_before(committed: Callable[[Any], None], number: int) -> Callable[[Any], None]:
+    seen = [0]
+
+    def dying(rooms: Any) -> None:
+        seen[0] += any(room.spaced for room in rooms._rooms.values())
+        if seen[0] == number:
+            os._exit(99)
+        committed(rooms)
+
+    return dying
 
 
 def setup(mode: str) -> StreamSetup:
