@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -13,6 +16,7 @@ from store_acceptance import add_connection
 
 pytest.importorskip("temporalio", reason="needs the Python package temporalio")
 
+from resource_airbyte.engine.orchestrator.temporal import schedules
 from resource_airbyte.engine.orchestrator.temporal.scheduled import moment_of
 from resource_airbyte.engine.orchestrator.temporal.schedules import Known, TemporalSchedules
 from resource_airbyte.engine.orchestrator.temporal.starting import LATE, Starting
@@ -146,3 +150,29 @@ def test_a_schedule_that_cannot_be_read_keeps_no_other_from_its_turn(
     assert identity in found
     assert odd not in found
     assert "odd: its schedule cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize("hangs", ["Temporal", "store"])
+def test_the_end_of_the_clock_waits_neither_for_temporal_nor_for_the_store(
+    db: Database, monkeypatch: pytest.MonkeyPatch, hangs: str
+) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    async def turn(_: Any, __: Any) -> None:
+        begun.set()
+        await (asyncio.Event().wait() if hangs == "Temporal" else asyncio.to_thread(over.wait, 20))
+
+    async def connected() -> Any:
+        return None
+
+    monkeypatch.setattr(TemporalSchedules, "turn", turn)
+    monkeypatch.setattr(schedules, "ENDING", 0.1 if hangs == "store" else 10.0)
+    made = TemporalSchedules(db, connected)
+    made.run()
+    assert begun.wait(10)
+    began = time.monotonic()
+    made.close()
+    assert time.monotonic() - began < 5
+    over.set()
+    assert made._thread is not None
+    made._thread.join(10)

@@ -44,6 +44,7 @@ from .workflow import JOBS
 LOOK, LIST, AGAIN = 60.0, 600.0, 5.0
 # With `run_once`, how far back Temporal looks for what was due while it was away.
 LONG = timedelta(days=365)
+ENDING = 5.0  # seconds that what is under way may take at the end
 # Seconds that an interval's job may be late without moving all that come after it.
 SLACK = 60.0
 PREFIX = "connection-"
@@ -114,7 +115,9 @@ class TemporalSchedules:
         """Tell Temporal nothing any more. It goes on counting the time."""
         self._set(self._ended)
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(ENDING)
+            if self._thread.is_alive():
+                log.warning("ends without having heard from the store, which was asked for the schedules")
 
     def _set(self, event: asyncio.Event) -> None:
         if self._loop is not None and not self._loop.is_closed():
@@ -131,7 +134,12 @@ class TemporalSchedules:
         connecting.cancel()
         while not self._ended.is_set():
             self._changed.clear()
-            pause = await self._turn_or_later(connecting.result())
+            turning = asyncio.ensure_future(self._turn_or_later(connecting.result()))
+            await asyncio.wait({turning, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not turning.done():
+                turning.cancel()
+                break
+            pause = turning.result()
             changed = asyncio.ensure_future(self._changed.wait())
             await asyncio.wait({changed, ended}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
             changed.cancel()
