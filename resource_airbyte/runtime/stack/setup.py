@@ -16,8 +16,8 @@ from resource_airbyte.runtime.instance import alone
 from resource_airbyte.runtime.stack import containers, preflight, secret, variables
 from resource_airbyte.runtime.stack.faults import REPAIR
 from resource_airbyte.runtime.stack.stack import Stack
+from resource_airbyte.runtime.stack.variables import IMAGE
 
-IMAGE = "AIRBYTE_IMAGE"
 BASE = "AIRBYTE_BASE_IMAGE"
 # What stays with the data: without these its volumes cannot be opened, or not by the right version.
 KEPT = ("secrets", "stack.env*")
@@ -133,8 +133,8 @@ def _images(stack: Stack, marker: Marker, values: dict[str, str], report: Report
 
 def _named(values: Mapping[str, str]) -> str | None:
     """The image that a person named, now or before, instead of the one that we build."""
-    if os.environ.get(IMAGE):
-        return os.environ[IMAGE]
+    if IMAGE in os.environ:
+        return os.environ[IMAGE] or None  # given empty, it takes back what was named before
     named = values.get(IMAGE)
     return None if not named or image.built(named) else named
 

@@ -59,7 +59,8 @@ class Stack:
 
     def settle(self, **more: str) -> dict[str, str]:
         """Work out the variables from what is given now and what was before, and write them down."""
-        before = self.values
+        again = variables.taken_back()
+        before = {name: value for name, value in self.values.items() if name not in again}
         user, group = secret.owner(self.engine.rootless)
         ports = variables.ports(self.settings, before)
         values = {

@@ -1,7 +1,8 @@
 """The stack's variables: what docker/compose.yaml asks for and what its containers are told, kept in `stack.env`.
 
 What is given now (by flag, environment or file) wins over what was given before, and that over the defaults. So a port
-or an image that was named once, at the install, need not be named again.
+or an image that was named once, at the install, need not be named again. A variable that is given empty takes back what
+was given before.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ PORTS = {"webapp": "webapp_port", "server": "server_port", "temporal": "temporal
 WORKERS = "AIRBYTE_WORKERS"
 # Beside what the compose file asks for.
 OWN = (WORKERS, "AIRBYTE_BASE_IMAGE")
+IMAGE = "AIRBYTE_IMAGE"
 IMAGES = {"AIRBYTE_POSTGRES_IMAGE", "AIRBYTE_TEMPORAL_IMAGE"}
 # Settings of this side, which mean nothing in a container or something else there.
 OURS = (
@@ -73,6 +75,14 @@ def given(settings: Settings) -> dict[str, str]:
     told = {name: value for name, value in settings.environment().items() if name not in ours}
     packages = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
     return {**packages, **_proxies(), **told, **chosen}
+
+
+def taken_back() -> set[str]:
+    """The variables that are given empty: the defaults of the compose file are wanted again. Our own image has none, and
+    is seen to by the install.
+    """
+    names = {*asked(), *OWN} - {properties()[name]["env"] for name in PORTS.values()} - {IMAGE}
+    return {name for name in names if os.environ.get(name) == ""}
 
 
 def _proxies() -> dict[str, str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from resource_airbyte.errors import DataDirUnusable, UsageError
 from resource_airbyte.runtime.datadir import DataDir
-from resource_airbyte.runtime.stack import secret, variables
+from resource_airbyte.runtime.stack import secret, setup, variables
+from resource_airbyte.runtime.stack.stack import Stack
 from resource_airbyte.settings import Settings
 
 PORTS = {"webapp_port": 8000, "server_port": 8001, "temporal_port": 8006}
@@ -66,6 +68,22 @@ def test_given_are_images_limits_and_settings_but_nothing_that_is_this_machines(
         "AIRBYTE_MAX_CONCURRENT_JOBS": "5",
         "UV_DEFAULT_INDEX": "https://mirror.example/simple",
     }
+
+
+def test_what_is_given_empty_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = DataDir(tmp_path)
+    stack = Stack(settings(tmp_path), data)
+    monkeypatch.setattr(Stack, "engine", SimpleNamespace(processors=2, rootless=False))
+    for name in ("AIRBYTE_IMAGE", "AIRBYTE_POSTGRES_IMAGE", "AIRBYTE_WORKER_MEMORY"):
+        monkeypatch.setenv(name, "given")
+    assert setup._named(stack.settle()) == "given"
+    monkeypatch.delenv("AIRBYTE_WORKER_MEMORY")
+    monkeypatch.setenv("AIRBYTE_IMAGE", "")
+    monkeypatch.setenv("AIRBYTE_POSTGRES_IMAGE", "")
+    values = stack.settle()
+    assert "AIRBYTE_POSTGRES_IMAGE" not in values
+    assert values["AIRBYTE_WORKER_MEMORY"] == "given"
+    assert setup._named(values) is None  # so it is built
 
 
 def test_a_proxy_is_passed_on_but_not_between_the_services_and_not_one_on_loopback(
