@@ -11,8 +11,9 @@ from resource_airbyte.runtime.datadir import DataDir
 from resource_airbyte.runtime.stack import command, containers, preflight, secret, variables
 from resource_airbyte.runtime.stack.containers import Container
 from resource_airbyte.runtime.stack.faults import REPAIR
-from resource_airbyte.runtime.stack.setup import IMAGE, outdated, reference
+from resource_airbyte.runtime.stack.setup import outdated, reference
 from resource_airbyte.runtime.stack.stack import Stack
+from resource_airbyte.runtime.stack.variables import IMAGE
 from resource_airbyte.settings import Settings
 
 START = "resource-airbyte manage start"

@@ -78,8 +78,8 @@ def given(settings: Settings) -> dict[str, str]:
 
 
 def taken_back() -> set[str]:
-    """The variables that are given empty: the defaults of the compose file are wanted again. Our own image has none, and
-    is seen to by the install.
+    """The variables that are given empty: the defaults of the compose file are wanted again. Our own image has none,
+    and is seen to by the install.
     """
     names = {*asked(), *OWN} - {properties()[name]["env"] for name in PORTS.values()} - {IMAGE}
     return {name for name in names if os.environ.get(name) == ""}
