@@ -304,6 +304,6 @@ def test_a_destination_file_that_was_deleted_is_a_named_error_and_a_refresh_mend
     (engine.root / "out.duckdb").unlink()
     job = engine.sync(connection)
     assert job.status == "failed"
-    assert "refresh=true" in job.last_failure["externalMessage"]
+    assert "content refresh" in job.last_failure["externalMessage"]
     assert engine.sync(connection, refresh_mode="truncate").status == "succeeded"
     assert count(engine) == (10, 10)

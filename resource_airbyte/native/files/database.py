@@ -121,7 +121,7 @@ def _of_ledger(path: Path, error: sqlite3.Error) -> ConnectorError:
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return refused(f"The ledger {path}/.airbyte/ledger.db cannot be written: {error}")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        hint = f"Move {path}/.airbyte away and run the sync with --options refresh=true"
+        hint = f"Move {path}/.airbyte away, then: resource-airbyte content refresh --name CONNECTION"
         return refused(f"The ledger {path}/.airbyte/ledger.db is damaged: {error}", hint=hint)
     return failed(f"The ledger of {path}: {error}", "system_error")
 

@@ -94,7 +94,7 @@ class Planner:
             raise refused(
                 f"The files of {setup.stream} are {dialect}, but the configuration now says "
                 f"{self._configuration.dialect}: nobody could read them together",
-                hint="Run the sync with --options refresh=true to write them anew, or name another destination_path",
+                hint="Write them anew (resource-airbyte content refresh --name CONNECTION), or choose another path",
             )
 
     def _must_rewrite(self, wider: Columns, parts: list[Part]) -> bool:

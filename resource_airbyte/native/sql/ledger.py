@@ -15,7 +15,7 @@ from .database import Database
 from .entries import Entries, Key, Values
 from .names import TableName
 
-REFRESH = "Run the sync with --options refresh=true: it reads everything again"
+REFRESH = "Read everything again: resource-airbyte content refresh --name CONNECTION"
 TABLES = {
     "fences": "connection_id VARCHAR, fence BIGINT",
     "checkpoints": (

@@ -115,7 +115,7 @@ def _fit(database: Database, name: TableName, column: str, have: str | None, wan
             return wider
     raise refused(
         f"The column {column} of {name} is {have}, but the stream's schema now says {want}, which cannot hold it",
-        hint="Run the sync with --options refresh=true to rebuild the table, or rename the column",
+        hint="Rebuild the table (resource-airbyte content refresh --name CONNECTION), or rename the column",
     )
 
 

@@ -142,7 +142,7 @@ def test_a_file_that_lost_its_rows_is_told_in_a_sentence_that_a_hint_may_follow(
     error = lost(expected, str(tmp_path))
     assert error.message[-1] not in ".?!"
     assert "users" in error.message
-    assert "refresh=true" in str(error.hint)
+    assert "content refresh" in str(error.hint)
 
 
 def test_tables_of_an_earlier_version_keep_their_names_when_others_come_that_differ_in_case(

@@ -344,7 +344,7 @@ def test_files_whose_ledger_is_gone_are_not_added_to_but_replaced(warehouse: Fil
     warehouse.forget("c")
     with pytest.raises(ConnectorError, match="does not know") as caught, Attempt(warehouse):
         pass
-    assert "refresh=true" in str(caught.value.hint)
+    assert "content refresh" in str(caught.value.hint)
     with Attempt(warehouse, truncating()) as attempt:
         attempt.write(people(1, 2))
         attempt.finish()
