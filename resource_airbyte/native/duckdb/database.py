@@ -171,13 +171,15 @@ class DuckDB(File, Database):
         self.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._catalog)}.{quoted(schema)}")
 
     def widen(self, name: TableName, column: str, have: str, want: str) -> None:
-        """In place; a table with indexes, which keep their columns as they are, is made anew with them."""
+        """In place. A table with indexes, which keep their columns as they are, is made anew with them; and one whose
+        column becomes JSON: should a kill leave that in DuckDB's log as a statement, nobody could open the file again.
+        """
         belongings = self.rows(
             "SELECT sql FROM duckdb_indexes() WHERE database_name = ? AND lower(schema_name) = lower(?) "
             "AND lower(table_name) = lower(?) AND sql IS NOT NULL",
             [name.catalog, name.schema, name.name],
         )
-        if belongings:
+        if belongings or want == SQL_TYPES[AirbyteType.JSON]:
             self._make_anew(name, {column: (want, _widened(column, want))}, [str(sql) for (sql,) in belongings])
             return
         using = f" USING {_widened(column, want)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from resource_airbyte.native.duckdb import preview
 from resource_airbyte.native.duckdb.database import explained, translated
 from resource_airbyte.native.duckdb.spacing import Spacing
 from resource_airbyte.native.sql.ledger import lost
+from resource_airbyte.native.sql.names import quoted
 from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
 from resource_airbyte.protocol.seams import Checkpoint, StateKey
 
@@ -186,6 +188,22 @@ def test_a_file_and_a_schema_of_one_name_are_told_apart(tmp_path: Path) -> None:
 def test_a_warehouse_is_what_the_suite_asks_for(warehouse: DuckDBWarehouse) -> None:
     suite: Warehouse = warehouse
     assert suite is warehouse
+
+
+def test_a_file_can_be_opened_by_anybody_after_a_kill_that_followed_a_change_of_type(
+    warehouse: DuckDBWarehouse, tmp_path: Path
+) -> None:
+    kinds = ["boolean", "integer", "number", "string"]
+    with Attempt(warehouse, stream(json_schema={"properties": {kind: {"type": kind} for kind in kinds}})) as attempt:
+        attempt.write([{"boolean": True, "integer": 1, "number": 0.5, "string": "x"}])
+        attempt.finish()
+    changed = {kind: {"type": "string" if kind == "number" else "object"} for kind in kinds}
+    with Attempt(warehouse, stream(json_schema={"properties": changed}), fence=2):
+        for path in warehouse.path.parent.glob("warehouse.*"):
+            shutil.copy(path, tmp_path)  # as the kill would leave it
+    with duckdb.connect(tmp_path / warehouse.path.name) as connection:
+        found = connection.execute(f"SELECT {', '.join(map(quoted, kinds))} FROM main.users").fetchall()
+    assert found == [("true", "1", "0.5", "x")]
 
 
 def test_a_table_with_indexes_and_views_keeps_them_when_a_column_becomes_wider(warehouse: DuckDBWarehouse) -> None:
