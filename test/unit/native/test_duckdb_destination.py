@@ -73,7 +73,8 @@ class Killed(BaseException):
     """The end of a process, as far as its file goes."""
 
 
-@pytest.mark.parametrize("mode", ["append_dedup", pytest.param("append", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["append_dedup", "append"])
 def test_nothing_of_a_transaction_is_durable_before_its_blank_rows_are_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
