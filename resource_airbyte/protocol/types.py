@@ -37,6 +37,8 @@ _PLAIN = {
     "object": AirbyteType.JSON,
     "array": AirbyteType.JSON,
 }
+# Hints at numbers that the source sends as texts, which they stay.
+NUMBERS_AS_TEXTS = frozenset({"integer", "big_integer", "big_number"})
 _KNOWN = {kind.value: kind for kind in AirbyteType}
 
 
@@ -86,6 +88,6 @@ def _text(form: Any, hint: Any) -> AirbyteType:
         return AirbyteType.TIMESTAMP if hint == "timestamp_without_timezone" else AirbyteType.TIMESTAMP_TZ
     if form == "time":  # and so has a time
         return AirbyteType.TIME if hint == "time_without_timezone" else AirbyteType.TIME_TZ
-    if hint in ("integer", "big_integer", "big_number"):
+    if hint in NUMBERS_AS_TEXTS:
         return AirbyteType.STRING
     return _KNOWN.get(str(hint), AirbyteType.STRING) if hint else AirbyteType.STRING

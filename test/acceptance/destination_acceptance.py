@@ -695,6 +695,28 @@ def test_newer_rows_replace_those_of_earlier_commits_and_older_ones_do_not(wareh
     assert warehouse.rows(USERS, "id", "name") == [(1, "newer"), (2, "first"), (3, "same")]
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [{"type": ["integer", "string"]}, {"type": "string", "airbyte_type": "big_integer"}],
+    ids=["union", "big integer"],
+)
+@pytest.mark.parametrize("path", [("c",), ("n", "c")], ids=["plain", "nested"])
+def test_a_cursor_whose_numbers_are_kept_as_texts_is_in_the_order_of_numbers(
+    warehouse: Warehouse, kind: dict[str, Any], path: tuple[str, ...]
+) -> None:
+    schema = {"properties": {"id": {"type": "integer"}, "name": {"type": "string"}, "c": kind, "n": {"type": "object"}}}
+    schema["properties"]["n"]["properties"] = {"c": kind}
+    text = kind["type"] == "string"
+    with Attempt(warehouse, deduped(json_schema=schema, cursor=path), commit_interval=0.0) as attempt:
+        for number, cursor in enumerate([9, 10, 8, 100], 1):
+            value = str(cursor) if text else cursor
+            attempt.write([{"id": 1, "name": f"at {cursor}", "c": value, "n": {"c": value}}])
+            if number % 2 == 0:
+                attempt.state(number)
+        attempt.finish()
+    assert warehouse.rows(USERS, "name") == [("at 100",)]
+
+
 def test_with_equal_cursors_the_one_extracted_last_and_then_the_one_that_came_last_stays(warehouse: Warehouse) -> None:
     with Attempt(warehouse, deduped()) as attempt:
         attempt.write([{"id": 1, "name": "late", "updated_at": at(5)}], at=3000)

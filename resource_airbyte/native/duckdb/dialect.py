@@ -35,6 +35,7 @@ class DuckDBDialect(Dialect):
 
     types, meta, holds = SQL_TYPES, META_TYPES, HOLDS
     reserved = frozenset({"rowid"})
+    spelled = "TRY_CAST(CAST(? AS VARCHAR) AS DOUBLE)"
     own = "{0}." + quoted(META[0]) + " IS NOT NULL"
     sync_id = "(_airbyte_meta ->> '$.sync_id')::BIGINT"
 

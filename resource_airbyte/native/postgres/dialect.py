@@ -48,6 +48,7 @@ class PostgresDialect(Dialect):
     cased = exact = True
     reserved = frozenset({"ctid", "cmax", "cmin", "tableoid", "xmax", "xmin"})
     row = "ctid"
+    spelled = r"CASE WHEN (?)::text ~ '^(-|)[0-9]+(\.[0-9]+|)$' THEN (?)::text::numeric END"
     # In the order of bytes: other collations may leave hyphens out.
     arrival = raw_id = '_airbyte_raw_id COLLATE "C"'
     sync_id = "(_airbyte_meta ->> 'sync_id')::bigint"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...protocol.seams import StreamSetup
-from ...protocol.types import AirbyteType, column_type
+from ...protocol.types import NUMBERS_AS_TEXTS, AirbyteType, column_type
 from .database import Database, Table
 from .failure import refused
 from .ledger import REFRESH
@@ -28,11 +28,19 @@ class Newest:
             )
         self._database, self._setup, self._table = database, setup, table
         self._key = [self._expression(path, "primary key") for path in setup.primary_key]
-        cursor = [self._expression(setup.cursor, "cursor")] if setup.cursor else []
-        self._order = [*cursor, "{0}._airbyte_extracted_at"]
+        self._order = [*self._cursor(), "{0}._airbyte_extracted_at"]
         deleted = None if database.soft_deletes else table.shape.column(DELETED_AT)
         self._deleted = "{0}." + quoted(deleted[0]) if deleted else None
         self._own = database.dialect.own
+
+    def _cursor(self) -> list[str]:
+        """What the newest row has most of. Where numbers are texts, 10 is more than 9 all the same."""
+        path = self._setup.cursor
+        if not path:
+            return []
+        value = self._expression(path, "cursor")
+        numbers = [self._database.dialect.spelled.replace("?", value)] if _spells_numbers(self._setup, path) else []
+        return [*numbers, value]
 
     def _expression(self, path: tuple[str, ...], what: str) -> str:
         """The value at a path, of a table alias that is still to be filled in as {0}."""
@@ -42,7 +50,7 @@ class Newest:
         column = "\0." + quoted(found[0])
         if len(path) > 1:
             self._refuse_text(found[0], path, what)
-            column = self._database.nested(column, path[1:], _nested_type(self._setup.json_schema, path))
+            column = self._database.nested(column, path[1:], column_type(_field(self._setup.json_schema, path)))
         # Braces of a name must survive the filling in of the alias.
         return column.replace("{", "{{").replace("}", "}}").replace("\0", "{0}")
 
@@ -111,10 +119,16 @@ class Newest:
         return test
 
 
-def _nested_type(json_schema: dict[str, Any], path: Sequence[str]) -> AirbyteType:
-    """The type of the field at a path, as its schema says it."""
+def _spells_numbers(setup: StreamSetup, path: Sequence[str]) -> bool:
+    """Whether the values at a path may be numbers although they are kept as texts."""
+    field = _field(setup.json_schema, path)
+    return column_type(field) is AirbyteType.JSON or field.get("airbyte_type") in NUMBERS_AS_TEXTS
+
+
+def _field(json_schema: dict[str, Any], path: Sequence[str]) -> Any:
+    """The schema of the field at a path."""
     field: Any = json_schema
     for step in path:
         properties = field.get("properties") if isinstance(field, dict) else None
         field = properties.get(step) if isinstance(properties, dict) else None
-    return column_type(field)
+    return field

@@ -37,6 +37,8 @@ class Dialect:
     own = "true"
     """True of every row that a stream brought; {0} is the alias of its table."""
     drop = "DROP TABLE IF EXISTS {0}"
+    spelled: str
+    """The number that a text or JSON, `?`, spells; NULL for none."""
     sync_id: str
     """The sync id of a row, out of `_airbyte_meta`."""
 

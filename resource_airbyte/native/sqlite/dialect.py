@@ -53,6 +53,7 @@ class SQLiteDialect(Dialect):
     types, meta, holds = SQL_TYPES, META_TYPES, HOLDS
     reserved = frozenset({"_rowid_"})
     row = arrival = "_rowid_"
+    spelled = "CASE WHEN ? = CAST(CAST(? AS NUMERIC) AS TEXT) THEN CAST(? AS NUMERIC) END"
     sync_id = "json_extract(_airbyte_meta, '$.sync_id')"
 
     def same(self, one: str, other: str) -> str:
