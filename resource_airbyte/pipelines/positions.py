@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -110,18 +112,18 @@ def parse(text: str, file: Path) -> Source:
     looks_like_json = file.suffix == ".json" or text.lstrip()[:1] in ("{", "[")
     if looks_like_json and (value := _json(text, file)) is not None:
         # JSON allows tabs between tokens, YAML does not; inside of JSON's strings there are none.
-        return Source(file, value, _Reader(file).positions(text.replace("\t", " ")))
+        return Source(file, value, _Sought(lambda: _Reader(file).positions(text.replace("\t", " "))))
     reader = _Reader(file)
     return Source(file, reader.value(text), reader.found)
 
 
 def _json(text: str, file: Path) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise InvalidDocument(f"{file}: the key {key!r} stands twice in one object")
-        return dict(pairs)
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            key = Counter(key for key, _ in pairs).most_common(1)[0][0]
+            raise InvalidDocument(f"{file}: the key {key!r} stands twice in one object")
+        return found
 
     try:
         return json.loads(text, object_pairs_hook=once)
@@ -143,6 +145,26 @@ def _elsewhere(file: Path) -> str:
         return f"there is no directory {file.parent} either"
     found = [beside[stem] for stem in near(file.stem, beside)]
     return f"did you mean {' or '.join(found)}?" if found else "give the path of a YAML or JSON file"
+
+
+class _Sought(Mapping[Trail, Position]):
+    """Positions that are looked for when the first is asked for: in the state of a large source that takes minutes."""
+
+    def __init__(self, seek: Callable[[], Mapping[Trail, Position]]) -> None:
+        self._seek = seek
+
+    @cached_property
+    def _found(self) -> Mapping[Trail, Position]:
+        return self._seek()
+
+    def __getitem__(self, path: Trail) -> Position:
+        return self._found[path]
+
+    def __iter__(self) -> Iterator[Trail]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 class _Reader:

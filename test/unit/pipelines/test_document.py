@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+import yaml
 
 from resource_airbyte.errors import InvalidDocument
+from resource_airbyte.pipelines import positions
 from resource_airbyte.pipelines.document import read
 
 PIPELINE = """\
@@ -239,3 +242,16 @@ def test_what_becomes_of_schema_changes_can_be_said(content: Any, text: str, opt
 def test_a_policy_that_there_is_not_is_named_with_its_line(content: Any, text: str, says: str) -> None:
     with pytest.raises(InvalidDocument, match=f":5:.*{says}"):
         content(f"name: a\nsource: x\ndestination: y\nsync:\n  {text}\n")
+
+
+def test_positions_in_a_large_json_file_are_looked_for_when_they_are_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The state of a source may have any number of keys."""
+    compose = Mock(wraps=yaml.compose)
+    monkeypatch.setattr(yaml, "compose", compose)
+    text = json.dumps({str(number): number for number in range(50_000)} | {"last": {}}, indent=1)
+    found = positions.parse(text, Path("state.json"))
+    assert (len(found.value), compose.call_count) == (50_001, 0)
+    small = positions.parse('{"a": 1,\n "b": 2}', Path("state.json"))
+    assert (small.where(("b",)), compose.call_count) == ("state.json:2:2", 1)
