@@ -125,8 +125,11 @@ def _json(text: str, file: Path) -> Any:
             raise InvalidDocument(f"{file}: the key {key!r} stands twice in one object")
         return found
 
+    def never(name: str) -> Any:
+        raise InvalidDocument(f"{file}: not JSON: {name} is no number there", hint="write null, or a number")
+
     try:
-        return json.loads(text, object_pairs_hook=once)
+        return json.loads(text, object_pairs_hook=once, parse_constant=never)
     except json.JSONDecodeError as error:
         if file.suffix == ".json":
             message = f"{file}:{error.lineno}:{error.colno}: not JSON: {error.msg[:1].lower()}{error.msg[1:]}"

@@ -255,3 +255,8 @@ def test_positions_in_a_large_json_file_are_looked_for_when_they_are_wanted(
     assert (len(found.value), compose.call_count) == (50_001, 0)
     small = positions.parse('{"a": 1,\n "b": 2}', Path("state.json"))
     assert (small.where(("b",)), compose.call_count) == ("state.json:2:2", 1)
+
+
+def test_what_is_no_number_in_json_is_not_taken_for_null() -> None:
+    with pytest.raises(InvalidDocument, match="NaN is no number"):
+        positions.parse('{"position": NaN}', Path("state.json"))
