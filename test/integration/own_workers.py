@@ -73,6 +73,10 @@ class Program:
     def end(self, seconds: float = 60.0) -> int:
         """Ask it to end, and wait until it has; its exit code."""
         self.send(signal.SIGTERM)
+        return self.ended(seconds)
+
+    def ended(self, seconds: float) -> int:
+        """Wait until it has ended; its exit code."""
         assert self._running is not None
         return self._running.wait(seconds)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -159,6 +160,27 @@ def test_a_worker_that_is_asked_to_end_waits_for_a_checkpoint_no_longer_than_it_
     stack.start()
     assert bench.ended(stuck) == "cancelled"
     assert bench.statuses(job) == ["failed", "succeeded"]
+    assert bench.ids() == numbers(60)
+
+
+def test_a_worker_whose_time_somebody_else_keeps_waits_for_a_checkpoint_longer_than_it_would(
+    bench: Bench, stack: Workers
+) -> None:
+    assert stack.worker.end() == 0
+    other = stack.program("worker", stack.other_port, AIRBYTE_STOP_TIMEOUT="0.1")
+    other.start()
+    job, fifo = halfway(bench)
+    other.send(signal.SIGWINCH)
+    other.send(signal.SIGTERM)
+    until(lambda: "asked to end" in other.log())
+    threading.Event().wait(1.0)  # much longer than its own time
+    assert stack.processes()
+    with held(fifo):
+        pass
+    assert other.ended(20) == 0
+    assert "is killed" not in other.log()
+    stack.start()
+    assert bench.ended(job) == "succeeded"
     assert bench.ids() == numbers(60)
 
 
