@@ -15,7 +15,7 @@ import duckdb
 from ...errors import ConnectorError, Fenced
 from ...protocol.types import AirbyteType
 from ..sql import onefile
-from ..sql.database import Batch, Database, Readable
+from ..sql.database import Batch, Database, Readable, Table
 from ..sql.failure import failed, refused
 from ..sql.kept import Owner
 from ..sql.names import TableName, literal, quoted
@@ -28,8 +28,8 @@ from .specification import INTERNAL, Configuration, usable_schema
 # Together with Python, Arrow and the batches in flight this stays below the engine's 400 MB.
 MEMORY_LIMIT = 92 << 20
 # Bytes that DuckDB may have to keep in memory until the commit: for each column that rows are added to, and for each
-# table of which rows are deleted, or that is temporary.
-COLUMN, TABLE = 16 << 10, 768 << 10
+# table of which rows are deleted, or that is temporary. And for each column of a table whose rows it works at.
+COLUMN, TABLE, WIDTH = 16 << 10, 768 << 10, 96 << 10
 ROOM = 4  # how often DuckDB holds a batch while it writes it
 THREADS = 2
 # A file may be called memory, which must not be the catalog's name then that DuckDB begins with.
@@ -144,8 +144,8 @@ class DuckDB(File, Database):
             self._known.forget()
         super().begin()
 
-    def due(self, rows: int, size: int) -> None:
-        self._leaving = self._leaving or large(rows, size)
+    def due(self, table: Table, rows: int, size: int) -> None:
+        self._leaving = self._leaving or large(rows, size, len(table.types))
 
     def commit(self) -> None:
         super().commit()
@@ -241,8 +241,8 @@ class DuckDB(File, Database):
             self.execute("CHECKPOINT")
         sql = "SELECT schema_name, table_name, column_count FROM duckdb_tables() WHERE database_name = ?"
         columns = {(str(schema), str(name)): int(count) for schema, name, count in self.rows(sql, [self._catalog])}
-        written = sum(columns.get((name.schema, name.name), 0) for name in tables)
-        self._raise_limit(MEMORY_LIMIT + COLUMN * written + TABLE * len(tables))
+        widths = [columns.get((name.schema, name.name), 0) for name in tables]
+        self._raise_limit(MEMORY_LIMIT + COLUMN * sum(widths) + WIDTH * max(widths, default=0) + TABLE * len(tables))
 
     def settled(self, name: TableName) -> bool:
         """Blank rows between large ones must be gone from a staged table before it is swapped in."""

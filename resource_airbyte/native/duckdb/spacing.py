@@ -25,8 +25,9 @@ from ..sql.names import META, TableName, quoted
 
 VECTOR = 2048
 ROW_GROUP = 122_880
-# Bytes of JSON in a row of average size, from which on 2,048 of them would be too much.
-LARGE = 16 << 10
+# Bytes of JSON in a row of average size, from which on 2,048 of them would be too much; and those that may be in each
+# of its fields beside: many columns are no large values, and blank rows of them would be the larger part.
+LARGE, FIELD = 16 << 10, 64
 # Bytes of JSON in a row group that waits for its end in memory.
 FULL = 32 << 20
 MARK = "_airbyte_spaced"
@@ -34,9 +35,9 @@ MARK = "_airbyte_spaced"
 KEEP_ROWS_APART = "SET max_vacuum_tasks = 0"
 
 
-def large(rows: int, size: int) -> bool:
-    """Whether so many rows, of so many bytes of JSON, are to be kept apart."""
-    return size >= rows * LARGE
+def large(rows: int, size: int, columns: int) -> bool:
+    """Whether so many rows, of so many bytes of JSON, are to be kept apart in a table of so many columns."""
+    return size >= rows * (LARGE + FIELD * columns)
 
 
 @dataclass
@@ -76,7 +77,7 @@ class Spacing:
         room = self._rooms.setdefault(batch.into, Room(batch.table))
         rows = batch.rows.num_rows
         room.rows += rows
-        if not large(rows, batch.size):
+        if not large(rows, batch.size, len(batch.table.types)):
             return
         if not room.spaced:
             self._database.execute(f"CREATE TABLE IF NOT EXISTS {self._mark.sql} (since TIMESTAMPTZ)")

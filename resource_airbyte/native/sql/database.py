@@ -219,7 +219,7 @@ class Database(Readable):
 
     # What a database may have to do at certain moments
 
-    def due(self, rows: int, size: int) -> None:
+    def due(self, table: Table, rows: int, size: int) -> None:
         """So many rows, of so many bytes of JSON, have arrived and will be loaded."""
         return
 

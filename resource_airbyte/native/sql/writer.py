@@ -57,7 +57,7 @@ class StreamWriter:
     def add(self, chunk: Chunk) -> None:
         """Take a chunk, and insert what is typed by now each time that there was enough to type."""
         self.received += len(chunk)
-        self._database.due(len(chunk), chunk.size)
+        self._database.due(self.plan.table, len(chunk), chunk.size)
         if self._intake.add(chunk):
             self.advance(wait=False)
 

@@ -38,7 +38,7 @@ def die_at(moment: str) -> None:
             os._exit(99)
 
     if when == "blank":
-        spacing.LARGE = 1
+        spacing.LARGE, spacing.FIELD = 1, 0
         spacing.Spacing.committed = dying_before(spacing.Spacing.committed, int(number))  # type: ignore[method-assign]
     elif when != "never":
         Database.commit = dying  # type: ignore[method-assign]

@@ -54,6 +54,7 @@ def test_large_rows_are_kept_apart_and_no_blank_row_stays(
     warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resource_airbyte.native.duckdb.spacing.LARGE", 100)
+    monkeypatch.setattr("resource_airbyte.native.duckdb.spacing.FIELD", 0)
     monkeypatch.setattr("resource_airbyte.native.intake.BATCH", 3000)
     for fence, mode in enumerate(["append", "append_dedup", "truncate"], 1):
         setup = stream(mode="append_dedup" if mode == "append_dedup" else "append")
@@ -80,6 +81,7 @@ def test_nothing_of_a_transaction_is_durable_before_its_blank_rows_are_deleted(
 ) -> None:
     warehouse = DuckDBWarehouse(tmp_path / "memory.duckdb")  # which is what DuckDB calls its own catalog
     monkeypatch.setattr("resource_airbyte.native.duckdb.spacing.LARGE", 100)
+    monkeypatch.setattr("resource_airbyte.native.duckdb.spacing.FIELD", 0)
 
     def load(fence: int) -> None:
         with Attempt(warehouse, stream(mode=mode), fence=fence) as attempt:
