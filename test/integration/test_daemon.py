@@ -177,7 +177,7 @@ def test_a_life_with_its_times(make: Make, tmp_path: Path) -> None:
     if seconds >= 3.0:  # on a busy machine, in proportion to what it takes there to load the program alone
         command = [sys.executable, "-c", "import resource_airbyte.engine.main.daemon, resource_airbyte.engine.wiring"]
         alone = partial(subprocess.run, command, env=process.own_environment(), check=True)
-        assert seconds < 3.0 * min(_seconds(alone) for _ in range(3))
+        assert seconds < 3.0 * max(_seconds(alone) for _ in range(3))
     assert not runtime.start().changed
     pid = daemon_of(runtime).pid
     assert runtime.stop().changed
