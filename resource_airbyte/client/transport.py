@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 
 from resource_airbyte.client.endpoint import Endpoint
 from resource_airbyte.client.patience import patience
-from resource_airbyte.errors import ConnectorError, NotRunning, ResourceError, RuntimeFault, Unauthorized, by_code
+from resource_airbyte.errors import (
+    ConnectorError,
+    InvalidDocument,
+    NotRunning,
+    ResourceError,
+    RuntimeFault,
+    Unauthorized,
+    by_code,
+)
 from resource_airbyte.model.base import Wire
 from resource_airbyte.model.instance import ProgressRead
 
@@ -84,12 +92,7 @@ class Transport:
             raise self._not_running()  # and no other program that has our port since then gets to see the token
         seconds = self.timeout if timeout is None else timeout
         content = body.wire() if isinstance(body, Wire) else body
-        request = self._client.build_request(
-            method,
-            self.endpoint.base_url + path,
-            json=content,
-            timeout=httpx.Timeout(seconds, connect=min(CONNECT_TIMEOUT, seconds)),
-        )
+        request = self._request(method, path, content, seconds)
         try:
             with self._patience(path, seconds):
                 response = self._client.send(request)
@@ -100,6 +103,17 @@ class Transport:
         if response.is_success:
             return response
         raise _refused(response, path)
+
+    def _request(self, method: str, path: str, content: Any, seconds: float) -> httpx.Request:
+        timeout = httpx.Timeout(seconds, connect=min(CONNECT_TIMEOUT, seconds))
+        try:
+            return self._client.build_request(method, self.endpoint.base_url + path, json=content, timeout=timeout)
+        except UnicodeEncodeError as error:
+            around = error.object[max(error.start - 20, 0) : error.start]
+            raise InvalidDocument(
+                f"what is to be sent holds half a character ({error.object[error.start]!r} after {around!r})",
+                hint="such a \\uD800 to \\uDFFF stands for a character only together with its other half",
+            ) from None
 
     def _renew(self, request: httpx.Request) -> bool:
         """Whether the token was rotated meanwhile: whoever watches a long sync is not to lose it by that."""

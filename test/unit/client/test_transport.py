@@ -15,6 +15,7 @@ import pytest
 from resource_airbyte import errors
 from resource_airbyte.client import Endpoint, patience
 from resource_airbyte.client.api import Airbyte
+from resource_airbyte.model.state import ConnectionState
 
 JOB = {"job": {"id": 3, "configType": "sync", "configId": "c", "createdAt": 1, "updatedAt": 1, "status": "pending"}}
 
@@ -202,3 +203,9 @@ def _answer_once(listener: socket.socket) -> None:
 
 def test_a_token_is_in_no_representation() -> None:
     assert "tok" not in repr(Endpoint("http://localhost/api", "tok"))
+
+
+def test_half_a_character_is_refused_before_it_is_sent() -> None:
+    state = ConnectionState(state_type="legacy", connection_id="c", state={"position": "\ud800"})
+    with pytest.raises(errors.InvalidDocument, match=r"half a character \('\\ud800' after '.*position"):
+        client(lambda request: httpx.Response(200)).state.set("c", state)
