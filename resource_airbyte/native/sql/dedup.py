@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ...protocol.seams import StreamSetup
 from ...protocol.types import NUMBERS_AS_TEXTS, AirbyteType, column_type
+from ..mend import TOO_LARGE, TRUNCATED, change
 from .database import Database, Table
 from .failure import refused
 from .ledger import REFRESH
@@ -63,6 +67,20 @@ class Newest:
                 f"stream {self._setup.stream}, cannot be looked for in it",
                 hint=REFRESH,
             )
+
+    def refuse_rounded(self, rows: pa.Table) -> None:
+        """Rows whose numbers are kept rounded have the keys of others: of two, one would be gone without a word."""
+        changes = rows.column("changes")
+        if changes.null_count == len(changes):
+            return
+        for path in self._setup.primary_key:
+            noted = pc.match_substring(changes, change(path[0], TRUNCATED, TOO_LARGE))
+            if len(path) == 1 and pc.any(noted).as_py():
+                raise refused(
+                    f"{self._database.place} rounds numbers beyond 2^53, and the stream {self._setup.stream} has such "
+                    f"ones in its primary key, {path[0]}: rows with different keys would become one",
+                    hint="Keep every row (destination_sync_mode: append), or sync it into destination-postgres",
+                )
 
     def _keys(self, alias: str) -> list[str]:
         return [expression.format(alias) for expression in self._key]

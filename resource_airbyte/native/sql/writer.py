@@ -99,6 +99,8 @@ class StreamWriter:
 
     def _insert(self, typed: Typed) -> None:
         setup, rows = self.plan.setup, typed.table()
+        if self._newest:
+            self._newest.refuse_rounded(rows)
         self._database.begin()
         self._take_back()
         if setup.begins_anew:  # a later attempt reads again even what a state covers
