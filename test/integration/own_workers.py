@@ -29,6 +29,7 @@ class Program:
 
     def __init__(self, name: str, port: int, environment: dict[str, str], log: Path) -> None:
         self.name, self.port, self._environment, self._log = name, port, environment, log
+        self._before = log.stat().st_size if log.exists() else 0  # of another test's program at this port
         self._running: subprocess.Popen[bytes] | None = None
 
     @property
@@ -86,7 +87,8 @@ class Program:
             self._running.wait()
 
     def log(self) -> str:
-        return self._log.read_text(errors="replace")[-6000:]
+        """The end of what it has said, whichever of its processes it was."""
+        return self._log.read_bytes()[self._before :].decode(errors="replace")[-6000:]
 
 
 class Workers:

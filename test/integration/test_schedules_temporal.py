@@ -38,7 +38,8 @@ from resource_airbyte.model.due import due
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 NAMESPACE = "schedules"
-NOW = datetime.now(UTC).replace(microsecond=0)
+# An hour ahead: Temporal tells what is still to come when it is asked, and no moment may pass meanwhile.
+NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
 # Zones whose clocks are set by an hour, by half of it, in both halves of the year, in Ramadan, at odd offsets, never.
 ZONES = (
     "UTC Europe/Berlin America/New_York Australia/Lord_Howe Pacific/Chatham America/St_Johns Africa/Casablanca"
