@@ -23,6 +23,7 @@ from resource_airbyte.errors import ConnectorCrashed, ConnectorFailed, Connector
 from resource_airbyte.model.mask import MASK
 from resource_airbyte.protocol import messages
 
+pytestmark = pytest.mark.slow  # each runs a process of its own
 Scripted = Callable[..., Launch]
 Steps = Callable[..., dict[str, Any]]
 ENOUGH = 20.0

@@ -17,6 +17,7 @@ from resource_airbyte.engine.connectors.launch import Launch
 from resource_airbyte.engine.replication import replicate
 from resource_airbyte.protocol import reader
 
+pytestmark = pytest.mark.slow  # each runs a process of its own
 Scripted = Callable[..., Launch]
 BOM = "efbbbf"
 
