@@ -199,7 +199,8 @@ def test_without_a_network_it_says_so_and_leaves_nothing(machine: Machine) -> No
     assert machine.leftovers() == machine.environments() == []
 
 
-@pytest.mark.parametrize("moment", [0.2, pytest.param(2.0, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [0.2, 2.0])
 def test_a_killed_set_up_leaves_nothing_that_is_used_and_blocks_nobody(machine: Machine, moment: float) -> None:
     child = process.start([str(CLI), "help"], env=machine.env, stderr=subprocess.PIPE)
     assert child.stderr is not None

@@ -81,7 +81,7 @@ def test_what_is_lost_fails_the_sync_and_what_is_not_is_counted(engine: Engine, 
     assert f"{lost} lines of the source could not be read" in failure or "trace" in failure
 
 
-@pytest.mark.parametrize("mode", ["full_refresh overwrite", "incremental append"])
+@pytest.mark.parametrize("mode", ["incremental append", pytest.param("full_refresh overwrite", marks=pytest.mark.slow)])
 def test_what_loses_nothing_arrives_whole(engine: Engine, tmp_path: Path, mode: str) -> None:
     print(f"seed {SEED}")
     lines = b"\n".join(mutated(SEED + 1, LINES, sample(SHARED))).split(b"\n")

@@ -76,7 +76,7 @@ def _postgres(url: str) -> Table:
     return Table({"name": "out", "connector": "destination-postgres", "config": config}, rows)
 
 
-@pytest.fixture(params=[pytest.param("duckdb", marks=pytest.mark.slow), "postgres"])
+@pytest.fixture(params=["duckdb", "postgres"])
 def table(request: pytest.FixtureRequest, tmp_path: Path) -> Table:
     if request.param == "duckdb":
         return _duckdb(tmp_path)
@@ -101,6 +101,7 @@ def command(tmp_path: Path) -> Iterator[Callable[..., str]]:
     run("manage", "stop", "--force")
 
 
+@pytest.mark.slow
 def test_a_second_sync_of_an_incremental_stream_reads_only_what_is_new(
     tmp_path: Path, table: Table, command: Callable[..., str]
 ) -> None:

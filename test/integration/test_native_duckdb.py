@@ -63,10 +63,8 @@ def large_rows(warehouse: DuckDBWarehouse, mode: str, rows: int) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.parametrize(
-    "mode",
-    ["append_dedup", *(pytest.param(mode, marks=pytest.mark.slow) for mode in ("append", "stateless", "truncate"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["append_dedup", "append", "stateless", "truncate"])
 def test_rows_of_10_mb_need_no_more_memory_than_others(warehouse: DuckDBWarehouse, mode: str) -> None:
     assert large_rows(warehouse, mode, 60) < 380
     assert warehouse.query("SELECT count(*), min(length(text)) FROM large") == [(60, 5_000_000)]

@@ -39,7 +39,8 @@ def test_a_process_killed_around_a_commit_loses_and_doubles_nothing(
     exactly_once(run, warehouse, 400)
 
 
-@pytest.mark.parametrize("mode", ["append_dedup", pytest.param("stateless", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["append_dedup", "stateless"])
 def test_rows_of_10_mb_need_no_more_memory_than_others(warehouse: SQLiteWarehouse, mode: str) -> None:
     done = child("large_rows.py", warehouse, mode, "30")
     assert done.code == 0, done.stderr.decode()

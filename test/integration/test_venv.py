@@ -107,7 +107,7 @@ def test_two_threads_install_once(tmp_path: Path) -> None:
     assert len([line for line in said if line.startswith("Installing")]) == 1
 
 
-@pytest.mark.parametrize("moment", ["Installing", "Resolved"])
+@pytest.mark.parametrize("moment", ["Installing", pytest.param("Resolved", marks=pytest.mark.slow)])
 def test_an_installation_that_was_killed_recovers(
     tmp_path: Path, install: Callable[[str], Installer], moment: str
 ) -> None:
@@ -131,12 +131,14 @@ def test_the_second_use_needs_no_network(tmp_path: Path, monkeypatch: pytest.Mon
     assert said == []
 
 
+@pytest.mark.slow
 def test_what_was_downloaded_once_is_installed_without_a_network(tmp_path: Path) -> None:
     Environments(tmp_path / "one").prepare(RECORDS, RECORDS.version, print)
     argv = Environments(tmp_path / "two", offline=True).prepare(RECORDS, RECORDS.version, print)
     assert process.run([*argv, "spec"], timeout=60, env=process.environment()).code == 0
 
 
+@pytest.mark.slow
 def test_an_environment_can_be_moved(tmp_path: Path) -> None:
     argv = Environments(tmp_path / "one").prepare(RECORDS, RECORDS.version, print)
     shutil.move(tmp_path / "one", tmp_path / "two")
