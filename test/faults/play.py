@@ -18,13 +18,14 @@ from typing import Any, TypeVar
 import psycopg
 from duckdb_warehouse import DuckDBWarehouse
 from files_warehouse import FilesWarehouse
-from grounds import Ground, asleep
+from grounds import REAPED, Ground, asleep
 from jobs_bench import DUCKDB_ID, FINISHED, stream
 from judge import Journal, Judge, Rows, Wrong
 from postgres_warehouse import PostgresWarehouse
-from scenario import Scenario
+from scenario import LATER, Scenario
 from sqlite_warehouse import SQLiteWarehouse
 
+from resource_airbyte import process
 from resource_airbyte.client.api import Airbyte
 from resource_airbyte.errors import ResourceError
 from resource_airbyte.model.actors import DestinationCreate, SourceCreate
@@ -179,6 +180,7 @@ class Run:
         if kind == "clear":
             self._disturb()
         ended = self._ended(job)
+        self._struck()
         self.attempts.append(len(ended.attempts))
         if ended.job.status == "cancelled":
             self._quiet(CANCELLED, "an attempt still runs {seconds:.0f} s after it was cancelled")
@@ -226,6 +228,12 @@ class Run:
             if found.job.status in FINISHED:
                 return found
         raise Wrong(f"job {job} is still {found.job.status} after {STUCK:.0f} s: {_reasons(found)}")
+
+    def _struck(self) -> None:
+        """Until every kill that was put off has come: the next job, or the next run, is not to meet it."""
+        late = self.root / "late"
+        for pid in late.read_text().split() if late.exists() else ():
+            process.wait_gone(int(pid), max(LATER) + REAPED)
 
     def _look(self) -> None:
         for name in self.records:

@@ -28,6 +28,7 @@ Faults, {"do": …, "settle"?: seconds between what was said before and the faul
     "kill", "stop"               "whom": our attempt ("attempt"), whoever runs that ("runner"), "both", or whom `pids`
                                  names, with its children; a kill "later" by so many seconds, whatever we do by then;
                                  who is stopped is woken after "seconds"
+                                 (a process in `late`, a file with a line for each, does it)
     "ask"                        whoever plays this is asked to do something, by a file `asked`; we wait until that is
                                  gone, "seconds" at most
 """
@@ -286,7 +287,10 @@ class Reading:
             # In a session of its own and without our mark: it must outlive us, and whoever clears up after us.
             argv = [sys.executable, "-S", "-E", __file__, "later", *map(str, (later, int(number), then, *pids))]
             nothing = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-            subprocess.Popen(argv, start_new_session=True, env={}, **nothing)
+            made = subprocess.Popen(argv, start_new_session=True, env={}, **nothing)
+            if later:
+                with open(os.path.join(self.config["place"], "late"), "a") as file:
+                    print(made.pid, file=file)
 
     def whom(self, whom):
         """Process ids: of our attempt, of who runs it, of both, or of somebody that `pids` names, with its children."""
