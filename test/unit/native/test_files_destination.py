@@ -35,6 +35,7 @@ from resource_airbyte.native.files.layout import ours, part_name, safe
 from resource_airbyte.native.files.specification import configuration
 from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
 
+pytestmark = pytest.mark.slow  # some 170 of them, each with files of its own
 TYPED = {
     "properties": {
         "id": {"type": "integer"},
