@@ -234,6 +234,7 @@ class Run:
         late = self.root / "late"
         for pid in late.read_text().split() if late.exists() else ():
             process.wait_gone(int(pid), max(LATER) + REAPED)
+        self._mend()  # whoever it has met is needed to look at the rows
 
     def _look(self) -> None:
         for name in self.records:
