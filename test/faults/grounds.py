@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import own_temporal
 import psutil
 import pytest
 from own_daemon import Daemon
-from own_workers import Workers, workers
+from own_workers import Program, Workers, workers
 
 from resource_airbyte import process
 from resource_airbyte.client.endpoint import Endpoint
@@ -29,6 +30,11 @@ OPTIONS: dict[str, Any] = {
 
 
 REAPED = 5.0  # seconds after which it does not matter that nobody has asked how a dead server has ended
+
+
+MENDED = 100.0  # seconds; it takes some five when the machine is quiet
+
+Part = own_temporal.Temporal | Program
 
 
 class Unavailable(Exception):
@@ -119,11 +125,25 @@ class Stack:
         return {**running, "temporal": self._made.temporal.pid}
 
     def mend(self) -> None:
+        """Start again whoever is dead, as containers are: also who dies at its start, of another's death meanwhile."""
+        parts = (self._made.temporal, self._made.server, self._made.worker, self._other)
+        begun: set[Part] = set()
+        until, pause = process.deadline(MENDED), Event()
+        while (waited := self._waits(parts, begun)) is not None:
+            assert process.deadline(0.0) < until, waited.log()
+            pause.wait(0.05)  # as health checks do: it tells nobody when it is ready
+
+    def _waits(self, parts: tuple[Part, ...], begun: set[Part]) -> Part | None:
+        """The first part that has been begun and is not well yet. The next ones need it, and are left alone so long."""
         self.postgres.mend()
-        for part in (self._made.temporal, self._made.server, self._made.worker, self._other):
+        for part in parts:
             if not process.alive(part.pid):
                 part.kill()  # waits for the end of the last of its threads
-                part.start()
+                part.begin()
+                begun.add(part)
+            if part in begun and not part.is_well():
+                return part
+        return None
 
     def processes(self) -> list[int]:
         return self._made.processes()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import own_postgres
 import pytest
@@ -150,32 +151,35 @@ clusterMetadata:
 """
 
     def start(self) -> None:
-        """Start it unless it runs, and wait until it answers."""
-        if self._running is not None and self._running.poll() is None:
-            return
+        """Start it unless it runs, and wait until it is well."""
+        if self._running is None or self._running.poll() is not None:
+            self.begin()
+        deadline, pause = process.deadline(START), Event()
+        while not self.is_well():
+            assert self._running is not None
+            assert self._running.poll() is None, self.log()
+            assert process.deadline(0.0) < deadline, self.log()
+            pause.wait(0.1)  # between two questions: it tells nobody when it is ready
+
+    def begin(self) -> None:
+        argv = [str(self._programs / "server"), "--root", str(self._place), "--config", ".", "--env", "temporal"]
         with (self._place / "temporal.log").open("ab") as log:
-            argv = [str(self._programs / "server"), "--root", str(self._place), "--config", ".", "--env", "temporal"]
             self._running = subprocess.Popen(
                 [*argv, "--allow-no-auth", "start"], stdout=log, stderr=log, start_new_session=True
             )
-        asyncio.run(self._answers())
 
-    async def _answers(self) -> None:
+    def is_well(self) -> bool:
+        return asyncio.run(self._answers())
+
+    async def _answers(self) -> bool:
         temporalio = pytest.importorskip("temporalio.client", reason="needs the Python package temporalio")
         from temporalio.service import RPCError
 
-        deadline = process.deadline(START)
-        while True:
-            try:
-                client = await temporalio.Client.connect(self.address)
-                await client.service_client.check_health(timeout=timedelta(seconds=5))
-            except (RPCError, RuntimeError):
-                assert self._running is not None
-                assert self._running.poll() is None, self.log()
-                assert process.deadline(0.0) < deadline, self.log()
-                await asyncio.sleep(0.1)  # between two questions: it tells nobody when it is ready
-            else:
-                return
+        try:
+            client = await temporalio.Client.connect(self.address)
+            return bool(await client.service_client.check_health(timeout=timedelta(seconds=5)))
+        except (RPCError, RuntimeError):
+            return False
 
     @property
     def pid(self) -> int:
