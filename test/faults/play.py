@@ -175,6 +175,7 @@ class Run:
         begun = self.journal.count()
         told = {"number": number, "begun": begun, "records": self.records}
         (self.root / "job").write_text(json.dumps(told))
+        (self.root / "asked").unlink(missing_ok=True)  # asked again by a source that was being cancelled
         self.glimpses: dict[str, list[Rows]] = {name: [] for name in self.records}
         job = self._begun(connection, kind)
         if kind == "clear":
