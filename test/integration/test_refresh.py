@@ -301,6 +301,33 @@ def test_a_source_that_changes_the_kind_of_its_state_goes_on_from_the_new_one(du
             assert {each.kind for each in states.load(tx, connection) if each.state} == {kind}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [("full_refresh", "overwrite"), ("incremental", "append")])
+def test_a_stream_beside_those_that_share_a_state_goes_on_from_its_own(tmp_path: Path, mode: tuple[str, str]) -> None:
+    """Sources of change data keep one for what is read in full: it was read again into what the attempt before had
+    loaded, and stood there twice.
+    """
+    engine = Engine(tmp_path / "engine", {"retry_backoff": [0.1]})
+    bench = Bench(engine, DUCKDB_ID, {"destination_path": str(engine.root / "out.duckdb")})
+    given = source()
+    entry = {"stream_descriptor": {"name": "a"}, "stream_state": {"position": 6}}
+    whole = {"type": "GLOBAL", "global": {"shared_state": {"lsn": 6}, "stream_states": [entry]}}
+    given["on"]["read"] = [
+        {"records": {"stream": "a"}},
+        {"message": {"type": "STATE", "state": whole}},
+        {"records": {"stream": "b", "count": 4, "state_every": 2}},
+        {"once": [str(engine.root / "once"), {"crash": "cosmic ray"}]},
+        {"records": {"stream": "b", "state_every": 2}},
+        *({"status": [name, "COMPLETE"]} for name in ("a", "b")),
+    ]
+    connection = bench.connect(given, ("incremental", "append"), mode, isResumable=True)
+    assert bench.sync(connection).attempts == ["failed", "succeeded"]
+    for _ in range(2):  # neither state is forgotten when a sync says only the other
+        bench.sync(connection)
+        assert (bench.ids("a"), bench.ids("b")) == (ONCE, ONCE)
+    engine.close()
+
+
 def test_a_child_destination_is_told_to_overwrite_by_nothing(engine: Engine, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     bench = Bench(engine, SINK_ID, {"write": {"file": str(out)}})

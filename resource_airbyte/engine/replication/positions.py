@@ -11,9 +11,9 @@ from msgspec import Raw
 from ...model.state_kinds import counting
 from ...protocol.messages import ConfiguredStream, StreamDescriptor, encode
 from ...protocol.seams import Checkpoint, StateKey
-from ...protocol.shared import without
+from ...protocol.shared import members, without
 
-SHARED = StateKey("global")
+SHARED, LEGACY = StateKey("global"), StateKey("legacy")
 COUNTS = frozenset({"sourceStats", "destinationStats"})
 _fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
@@ -61,14 +61,16 @@ def _brought_over(found: Checkpoint, known: Checkpoint, formers: Sequence[Former
 
 
 def ordered(positions: Mapping[StateKey, Checkpoint], streams: Iterable[ConfiguredStream]) -> list[Checkpoint]:
-    """The checkpoints that a source goes on from: a global or legacy one that holds a state stands alone, else the
-    streams' in catalog order.
+    """The checkpoints that a source goes on from, streams in catalog order. A legacy one that holds a state stands alone.
+    A global one goes before those of the streams that it does not name: some sources keep both.
     """
     kind = counting(key.kind for key, checkpoint in positions.items() if checkpoint.payload)
-    if kind in ("global", "legacy"):
-        return [positions[StateKey(kind)]]
-    keys = [StateKey("stream", stream.descriptor) for stream in streams]
-    return [positions[key] for key in keys if key in positions]
+    if kind == "legacy":
+        return [positions[LEGACY]]
+    whole = [positions[SHARED]] if kind == "global" else []
+    named = {stream for each in whole for stream in members(msgspec.json.decode(each.payload))}
+    keys = [StateKey("stream", stream.descriptor) for stream in streams if stream.descriptor not in named]
+    return [*whole, *(positions[key] for key in keys if key in positions)]
 
 
 def begins_anew(streams: Iterable[ConfiguredStream]) -> set[StreamDescriptor]:

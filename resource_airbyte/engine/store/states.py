@@ -265,10 +265,15 @@ def following(was: StreamState, begun: frozenset[tuple[str, str | None]]) -> lis
 def supersede(tx: Session, connection_id: str, kinds: Collection[str]) -> None:
     """A sync that has ended well stored states of these kinds: those of the other kinds are of an earlier version of
     the source. Were they kept, every sync to come would go on from them, and read what lies between again.
+
+    Unless it keeps both kinds: one state for the streams that are named in it, and one for each of the others.
     """
-    for state in load(tx, connection_id):
-        if kinds and state.kind not in kinds and state.state is not None:
-            reset(tx, connection_id, state.key, None)
+    held, named = {state.key for state in load(tx, connection_id) if state.state is not None}, shared(tx, connection_id)
+    apart = held - named - {LEGACY} - ({GLOBAL} if named & held else set())
+    stays = apart if named and "legacy" not in kinds else set()
+    for key in held - stays:
+        if kinds and key.kind not in kinds:
+            reset(tx, connection_id, key, None)
 
 
 def settle(tx: Session, connection_id: str, keys: Iterable[StateKey | tuple[Kind, str | None, str]]) -> None:

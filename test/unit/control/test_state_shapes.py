@@ -35,5 +35,5 @@ def test_what_is_shown_is_what_the_source_goes_on_from(held: tuple[StateKey, ...
     assert read("c", {key: PAYLOADS[key] for key in held}).state_type == kind
     if kind in ("global", "legacy"):
         keys = [Position(key.kind) for key in held if key != USERS]
-        positions = {key: Checkpoint(key, 0, 0, 1, encode(key.kind)) for key in keys}
+        positions = {key: Checkpoint(key, 0, 0, 1, encode(PAYLOADS[StateKey(key.kind, None, "")])) for key in keys}
         assert [each.key.kind for each in ordered(positions, [])] == [kind]
