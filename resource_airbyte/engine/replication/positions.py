@@ -61,7 +61,7 @@ def _brought_over(found: Checkpoint, known: Checkpoint, formers: Sequence[Former
 
 
 def ordered(positions: Mapping[StateKey, Checkpoint], streams: Iterable[ConfiguredStream]) -> list[Checkpoint]:
-    """The checkpoints that a source goes on from, streams in catalog order. A legacy one that holds a state stands alone.
+    """The checkpoints that a source goes on from, streams in catalog order. A legacy one that is held stands alone.
     A global one goes before those of the streams that it does not name: some sources keep both.
     """
     kind = counting(key.kind for key, checkpoint in positions.items() if checkpoint.payload)
