@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from resource_airbyte.engine.store import Database, queue
-from resource_airbyte.errors import DataDirUnusable
+from resource_airbyte.errors import DataDirUnusable, InvalidDocument
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "acceptance"))
 from store_acceptance import *  # noqa: F403
@@ -45,6 +45,11 @@ def test_a_full_disk_of_the_server_is_said_so(db: Database) -> None:
     raising = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
     with pytest.raises(DataDirUnusable, match="is full"), db.begin() as tx:
         tx.execute(text(raising))
+
+
+def test_a_text_that_postgresql_cannot_keep_is_the_fault_of_who_sent_it(db: Database) -> None:
+    with pytest.raises(InvalidDocument, match="NUL"), db.begin() as tx:
+        tx.execute(text("SELECT :text"), {"text": "a\0b"})
 
 
 def test_a_process_that_stands_still_while_it_admits_does_not_hold_up_the_others(

@@ -10,7 +10,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import json
 import logging
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -22,7 +24,14 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resource_airbyte.engine.server.faults import refusal, unexpected
-from resource_airbyte.errors import Forbidden, ResourceError, Unauthorized, UnsupportedMedia, UsageError
+from resource_airbyte.errors import (
+    Forbidden,
+    InvalidDocument,
+    ResourceError,
+    Unauthorized,
+    UnsupportedMedia,
+    UsageError,
+)
 
 LARGEST_BODY = 16 * 1024 * 1024
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -33,6 +42,7 @@ SECURITY = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
+HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 log = logging.getLogger(__name__)
 
 
@@ -76,6 +86,7 @@ class Gate:
             body = await _body(headers, receive)
             if scope["method"] not in ("GET", "HEAD"):
                 _check_kind(headers, body)
+                _check_text(body)
             await self._app(scope, _replay(body, receive), out)
         except ClientDisconnect:
             return  # nobody is left to hear an answer
@@ -200,6 +211,21 @@ def _check_kind(headers: Headers, body: bytes) -> None:
     raise UnsupportedMedia(
         f"the body is {kind or 'of no known kind'}, not JSON", hint="send Content-Type: application/json"
     )
+
+
+def _check_text(body: bytes) -> None:
+    """No half of a character: kept, it would be in answers that nobody could be given any more."""
+    if HALF.search(body) is None:
+        return
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidDocument(
+            f"the body holds half a character: {error.object[error.start]!r}",
+            hint="such a \\uD800 to \\uDFFF stands for a character only together with its other half",
+        ) from None
+    except (ValueError, RecursionError):
+        return  # no JSON: whoever reads it says where
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

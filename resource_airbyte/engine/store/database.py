@@ -13,7 +13,13 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from sqlalchemy.orm import Session, sessionmaker
 
 from resource_airbyte.engine.store import migrate, tallies
-from resource_airbyte.errors import DatabaseMismatch, DatabaseUnreachable, DataDirUnusable, UsageError
+from resource_airbyte.errors import (
+    DatabaseMismatch,
+    DatabaseUnreachable,
+    DataDirUnusable,
+    InvalidDocument,
+    UsageError,
+)
 
 BUSY_SECONDS = 30
 # A host that vanishes says nothing: without these a thread would wait for as long as the kernel does, which is hours.
@@ -130,6 +136,8 @@ def _known_fault(engine: Engine, error: DBAPIError) -> Exception | None:
             return DatabaseMismatch(f"{where} is not a database of resource-airbyte: {text}", hint=f"move {where} away")
         if any(sign in text for sign in ("full", "readonly", "unable to open", "disk I/O", "locked")):
             return DataDirUnusable(f"cannot use the database {where}: {text}", hint="see to the disk, then try again")
+    elif "NUL (0x00)" in text:
+        return InvalidDocument("a text holds the character NUL, which PostgreSQL cannot keep", hint="leave it out")
     elif getattr(error.orig, "sqlstate", None) == DISK_FULL:
         return DataDirUnusable(f"the disk of the database {where} is full: {text}", hint="free some space there")
     elif isinstance(error, OperationalError) and (error.connection_invalidated or "connection" in text):

@@ -122,6 +122,16 @@ def test_malformed_json_is_a_422_that_says_so(api: Api, text: bytes) -> None:
     assert response.json()["details"]["code"] == "invalid_document"
 
 
+def test_half_a_character_is_refused_and_a_whole_one_is_not(api: Api) -> None:
+    headers = {"content-type": "application/json"}
+    for text, status in ((rb'{"sourceId": "a \uD83D b"}', 422), (rb'{"sourceId": "a \ud83d\ude00 b"}', 404)):
+        response = api.request("POST", "/api/v1/sources/get", content=text, headers=headers)
+        assert response.status_code == status
+    refused = api.request("POST", "/api/v1/sources/get", content=rb'{"sourceId": "\uDC00"}', headers=headers).json()
+    assert refused["details"]["code"] == "invalid_document"
+    assert "half a character" in refused["message"]
+
+
 def test_a_missing_field_is_named_with_its_path(api: Api) -> None:
     body = api.post("connections/create", {"syncCatalog": {"streams": [{"stream": {}}]}, "sourceId": 5}, 422)
     paths = {each["propertyPath"] for each in body["validationErrors"]}
