@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 FIELDS = (6, 7)
 _ANY = ("*", "?")
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 class Field(NamedTuple):
@@ -48,13 +49,13 @@ def faults(expression: str) -> Iterator[str]:
 
 def _part(field: Field, part: str) -> Iterator[str]:
     span, slash, step = part.partition("/")
-    if slash and not (step.isdigit() and int(step) >= 1):
-        yield f"a step is at least 1, not {step!r}"
+    if slash and not (_NUMBER.fullmatch(step) and int(step) >= 1):
+        yield f"a step is at least 1, not {step[:20]!r}"
     if span in ("*", "?") or re.fullmatch(field.special, span):
         return
     for end in span.split("-", 1):
-        if end.isdigit():
+        if _NUMBER.fullmatch(end):
             if not field.low <= int(end) <= field.high:
                 yield f"{int(end)} is no {field.what} ({field.low} to {field.high})"
         elif end not in field.words:
-            yield f"{end.lower()!r} is no {field.what}"
+            yield f"{end.lower()[:20]!r} is no {field.what}"

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from itertools import product
 
+from resource_airbyte.model import cron
 from resource_airbyte.model.cron import QUARTZ, Field
 
 # 29 February on a given weekday can be 40 years away (1900, 2100 and the like are no leap years).
@@ -25,7 +26,7 @@ _SATURDAY, _SUNDAY = 5, 6  # as Python counts; to Quartz Sunday is 1
 
 @dataclass(frozen=True)
 class Moments:
-    """A parsed expression; parse only what `cron.faults` has no fault with."""
+    """A parsed expression; parse only what `faults` has no fault with."""
 
     seconds: tuple[int, ...]
     minutes: tuple[int, ...]
@@ -52,6 +53,11 @@ class Moments:
     def numbered_days(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The days of a month and those of a week (Sunday is 1) that a regular one names; a day is to be in both."""
         return _values(QUARTZ[3], ",".join(self.days)), _values(QUARTZ[5], ",".join(self.weekdays))
+
+    def has_days(self) -> bool:
+        """Whether there is any day that it names: there is no 30 February."""
+        years = self.years or range(2000, 2000 + HORIZON)
+        return any(self.days_of(year, month) for year in years for month in self.months)
 
     def _local(self, after: datetime) -> Iterator[datetime]:
         return self._from(after.astimezone(self.zone).replace(tzinfo=None, fold=0, microsecond=0))
@@ -117,9 +123,17 @@ class Moments:
         return found
 
 
+def faults(expression: str) -> Iterator[str]:
+    """What in an expression of 6 or 7 fields could never come, a sentence for each."""
+    found = [*cron.faults(expression)]
+    yield from found
+    if not found and not parse(expression, UTC).has_days():
+        yield "no month has such a day"
+
+
 @lru_cache(maxsize=256)
 def parse(expression: str, zone: tzinfo) -> Moments:
-    """What an expression means; ValueError for one that `cron.faults` has a fault with."""
+    """What an expression means; ValueError for one that `faults` has a fault with."""
     texts = expression.upper().split()
     second, minute, hour, _, month, _, *_ = (_values(*pair) for pair in zip(QUARTZ, texts, strict=False))
     years = None if len(texts) < len(QUARTZ) or texts[-1] in ("*", "?") else _values(QUARTZ[-1], texts[-1])

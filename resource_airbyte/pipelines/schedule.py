@@ -10,14 +10,14 @@ import re
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from resource_airbyte.model import cron
+from resource_airbyte.model import cron, moments
 from resource_airbyte.pipelines.near import did_you_mean
 from resource_airbyte.pipelines.section import Section
 
 UNITS = ("minutes", "hours", "days", "weeks", "months")
 KEYS = ("type", "expression", "timezone", "every")
 STRAY = {"manual": ("expression", "timezone", "every"), "basic": ("expression", "timezone"), "cron": ("every",)}
-_EVERY = re.compile(r"(?:every\s+)?(\d+)?\s*([a-z]+)", re.IGNORECASE)
+_EVERY = re.compile(r"(?:every\s+)?(\d{1,12})?\s*([a-z]+)", re.IGNORECASE)
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 # scheduleType and scheduleData of the API
@@ -80,7 +80,7 @@ def _cron(section: Section) -> str:
         expression = quartz(text) if count == 5 else text
     except ValueError as error:
         raise section.error(str(error), "expression") from None
-    for fault in cron.faults(expression):
+    for fault in moments.faults(expression):
         fields = "minute, hour, day, month, weekday" if count == 5 else "second, minute, hour, day, month, weekday"
         raise section.error(f"{text!r}: {fault}", "expression", f"the fields are: {fields}")
     return expression
@@ -106,7 +106,12 @@ def _weekdays(field: str) -> str:
         return _DAYS[number]
 
     parts = (part.partition("/") for part in field.split(","))
-    return ",".join(re.sub(r"\d+", name, days) + slash + step for days, slash, step in parts).upper()
+    # 0 and 7 are both Sunday; from one to the other is a whole week.
+    named = (
+        "*" + slash + step if days == "0-7" else re.sub(r"\d+", name, days) + slash + step
+        for days, slash, step in parts
+    )
+    return ",".join(named).upper()
 
 
 def words(kind: str | None, data: dict[str, Any] | None) -> str:

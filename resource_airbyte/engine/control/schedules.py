@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from resource_airbyte.errors import InvalidConfiguration
-from resource_airbyte.model import cron, due
+from resource_airbyte.model import cron, due, moments
 from resource_airbyte.model.connections import ConnectionOptions, ConnectionSchedule, ConnectionScheduleData
 
 MANUAL = "manual"
@@ -53,7 +53,7 @@ def _check_cron(expression: str, zone: str) -> None:
             f"scheduleData.cron.cronExpression: {expression!r} has {len(fields)} fields",
             hint="a Quartz expression has 6 or 7, seconds first: 0 0 */6 * * ?",
         )
-    for fault in cron.faults(expression):
+    for fault in moments.faults(expression):
         raise InvalidConfiguration(
             f"scheduleData.cron.cronExpression: {expression!r}: {fault}",
             hint="the fields are: second, minute, hour, day, month, weekday, and perhaps a year",

@@ -19,6 +19,7 @@ from resource_airbyte.pipelines.schedule import quartz, words
         ("0 9 * * 0,6", "0 0 9 ? * SUN,SAT"),
         ("0 9 * * 7", "0 0 9 ? * SUN"),
         ("0 9 * * mon", "0 0 9 ? * MON"),
+        ("0 9 * * 0-7", "0 0 9 ? * *"),
     ],
 )
 def test_unix_cron_becomes_quartz(unix: str, expected: str) -> None:
@@ -38,6 +39,11 @@ def test_unix_cron_becomes_quartz(unix: str, expected: str) -> None:
         ("5-61/2 * * * *", "61 is no minute"),
         ("*/0 * * * *", "a step is at least 1"),
         ("5-x * * * *", "'x' is no minute"),
+        ("² * * * *", "'²' is no minute"),
+        ("9" * 5000 + " * * * *", "is no minute"),
+        ("*/" + "9" * 5000 + " * * * *", "a step is at least 1"),
+        ("0 0 30 2 *", "no month has such a day"),
+        ("0 0 0 29 2 ? 2027", "no month has such a day"),
     ],
 )
 def test_a_moment_that_never_comes_is_refused_with_its_field(content: Any, expression: str, fault: str) -> None:
@@ -72,7 +78,10 @@ def test_a_schedule_is_read_and_said_in_words(content: Any, schedule: str, expec
     assert words(options["scheduleType"], options.get("scheduleData")) == expected
 
 
-@pytest.mark.parametrize("schedule", ["{type: cron}", "{type: basic, expression: x}", "daily", "{expression: '* *'}"])
+@pytest.mark.parametrize(
+    "schedule",
+    ["{type: cron}", "{type: basic, expression: x}", "daily", "{expression: '* *'}", f"{{every: {'9' * 5000} hours}}"],
+)
 def test_an_incomplete_or_mixed_schedule_is_refused(content: Any, schedule: str) -> None:
     with pytest.raises(InvalidDocument):
         content(f"name: a\nsource: x\ndestination: y\nsync: {{schedule: {schedule}}}\n")
