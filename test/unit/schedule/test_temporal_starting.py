@@ -16,9 +16,11 @@ from store_acceptance import add_connection
 
 pytest.importorskip("temporalio", reason="needs the Python package temporalio")
 
+from temporalio.service import RPCError, RPCStatusCode
+
 from resource_airbyte.engine.orchestrator.temporal import schedules
 from resource_airbyte.engine.orchestrator.temporal.scheduled import moment_of
-from resource_airbyte.engine.orchestrator.temporal.schedules import Known, TemporalSchedules
+from resource_airbyte.engine.orchestrator.temporal.schedules import Known, TemporalSchedules, Wanted
 from resource_airbyte.engine.orchestrator.temporal.starting import LATE, Starting
 from resource_airbyte.engine.store import Database, connections, jobs
 from resource_airbyte.errors import DatabaseUnreachable, NotExecutable, SyncRunning
@@ -150,6 +152,32 @@ def test_a_schedule_that_cannot_be_read_keeps_no_other_from_its_turn(
     assert identity in found
     assert odd not in found
     assert "odd: its schedule cannot be read" in caplog.text
+
+
+def test_a_schedule_that_temporal_refuses_keeps_no_other_from_its_turn(
+    db: Database, identity: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[str] = []
+
+    async def tell(_: Any, __: Any, connection: str, wanted: Wanted, ___: Any) -> None:
+        told.append(connection)
+        if wanted.what.startswith(refused):
+            raise RPCError("no such time zone", status, b"")
+
+    monkeypatch.setattr(TemporalSchedules, "_tell", tell)
+    refused, status = "n" * 200, RPCStatusCode.INVALID_ARGUMENT
+    change(db, identity, name="n" * 5000)
+    other = add_connection(db, "other")
+    change(db, other, schedule_type=AT_NOON[0], schedule_data=AT_NOON[1])
+    made = clock(db)
+    made._listed = time.monotonic()
+    asyncio.run(made.turn(None))  # type: ignore[arg-type] # nobody asks it anything
+    assert sorted(told) == sorted([identity, other])
+    assert f"{refused}: 0 0 12 * * ? (UTC): Temporal refuses this schedule: no such time zone" in caplog.text
+    status, made._known = RPCStatusCode.UNAVAILABLE, {}  # when it is away, all of them have to wait
+    with pytest.raises(RPCError):
+        asyncio.run(made.turn(None))  # type: ignore[arg-type]
+    change(db, other, status=connections.DELETED)
 
 
 @pytest.mark.parametrize("hangs", ["Temporal", "store"])

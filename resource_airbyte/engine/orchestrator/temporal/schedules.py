@@ -48,6 +48,7 @@ ENDING = 5.0  # seconds that what is under way may take at the end
 # Seconds that an interval's job may be late without moving all that come after it.
 SLACK = 60.0
 PREFIX = "connection-"
+SHOWN = 200  # characters of a name in what Temporal shows, which takes no text of any length
 log = logging.getLogger("schedule")
 
 
@@ -169,9 +170,18 @@ class TemporalSchedules:
         for identity, each in wanted.items():
             known = self._known.get(identity)
             if known is None or known.note != each.note:
-                await self._tell(client, identity, each, known)
+                await self._tell_or_pass_over(client, identity, each, known)
                 self._known[identity] = Known.of(each.note, each.paused, each.spec)
         self._first = False
+
+    async def _tell_or_pass_over(self, client: Client, identity: str, wanted: Wanted, known: Known | None) -> None:
+        """Those after one that Temporal does not take, as it does not know its time zone, say, are not to wait."""
+        try:
+            await self._tell(client, identity, wanted, known)
+        except RPCError as error:
+            if error.status != RPCStatusCode.INVALID_ARGUMENT:
+                raise
+            log.warning("%s: Temporal refuses this schedule: %s", wanted.what, error.message)
 
     async def _tell(self, client: Client, identity: str, wanted: Wanted, known: Known | None) -> None:
         made, handle = self._schedule(identity, wanted), client.get_schedule_handle(PREFIX + identity)
@@ -226,7 +236,7 @@ class TemporalSchedules:
         begins = known is None or known.every != step or (known.paused and not paused)
         left_out = known is None and self._first and self._missed == "skip"
         overdue = begins and first <= now and not paused and not left_out
-        return Wanted(calendars.interval(data, anchor), paused, f"{connection.name}: every {step:g} s", overdue)
+        return Wanted(calendars.interval(data, anchor), paused, f"{connection.name[:SHOWN]}: every {step:g} s", overdue)
 
     def _cron(self, connection: connections.Scheduled, last: jobs.Job | None, now: float) -> Wanted:
         data, paused = connection.data or {}, connection.paused
@@ -236,7 +246,7 @@ class TemporalSchedules:
             seen = max(last.updated_at if last else 0.0, connection.updated_at)
             moment = due("cron", data, made=connection.created_at, began=None, after=seen)
             overdue = moment is not None and moment <= now
-        words = f"{connection.name}: {data['cron']['cronExpression']} ({data['cron']['cronTimeZone']})"
+        words = f"{connection.name[:SHOWN]}: {data['cron']['cronExpression']} ({data['cron']['cronTimeZone']})"
         return Wanted(calendars.cron(data, now, self._jitter), paused, words, overdue)
 
 
