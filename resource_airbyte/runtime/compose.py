@@ -147,7 +147,9 @@ class Compose:
 
     @told
     def restart(self, *, force: bool = False) -> Outcome:
-        if claim.installed(self._data, self.name):
+        if claim.installed(self._data, self.name):  # what it cannot start with is said before it is stopped
+            self._require_install()
+            setup.check_start(self._stack)
             self._stack.check()
         stopped = self.stop(force=force)
         started = self.start()
@@ -156,6 +158,7 @@ class Compose:
     @told
     def scale(self, workers: int) -> Outcome:
         self._require_install()
+        self._ports()  # of a file without them, compose would make containers of other images
         before = self._stack.values
         with self._alone():
             self._stack.write({**before, WORKERS: str(workers)})

@@ -179,6 +179,20 @@ def test_a_network_that_was_removed_while_the_stack_was_stopped_is_made_again(ru
     assert runtime.start().changed
 
 
+def test_a_restart_that_cannot_succeed_stops_nothing(
+    runtime: Compose, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = settings.data_dir / "secrets" / "token"
+    hidden = token.rename(settings.data_dir / "secrets" / "hidden")
+    with pytest.raises(RuntimeFault, match="token is missing"):
+        runtime.restart()
+    hidden.rename(token)
+    monkeypatch.setenv("AIRBYTE_POSTGRES_IMAGE", "nobody.invalid/postgres:0")
+    with pytest.raises(RuntimeFault, match="is not here"):
+        runtime.restart()
+    assert runtime.status().healthy
+
+
 def test_a_running_stack_is_not_removed_unasked(runtime: Compose) -> None:
     with pytest.raises(Conflict, match="is running"):
         runtime.uninstall()
@@ -250,6 +264,7 @@ def test_a_missing_image_is_named_with_the_way_to_it(runtime: Compose, monkeypat
     assert "install --force" in str(caught.value.hint)
     with pytest.raises(RuntimeFault, match=r"nobody\.invalid/temporal:0 cannot be had"):
         runtime.install(force=True)
+    assert "nobody" not in runtime._stack.env_file.read_text()
 
 
 def test_an_engine_that_is_gone_is_told_and_nothing_is_lost(

@@ -31,11 +31,12 @@ def install(stack: Stack, report: Report, *, link: Path | None, validate: bool) 
     if validate:
         preflight.memory(engine)
         preflight.ports(engine, stack.project, variables.ports(stack.settings, stack.values))
+    stack.settled()  # what cannot be is said before anything is made
     created = stack.data.make()
     with alone(stack.data, stack.settings.start_timeout):
         marker = _begin(stack, created, link)
         secret.make(stack.data, rootless=engine.rootless)
-        values = stack.settle()
+        values = stack.settled()
         marker = _images(stack, marker, values, report, validate=validate)
         if not any(one.running for one in stack.find()):
             report("making the containers and the database")
@@ -52,17 +53,24 @@ def install(stack: Stack, report: Report, *, link: Path | None, validate: bool) 
 
 
 def prepare_start(stack: Stack, report: Report) -> None:
-    """See that a start can succeed: ports that are free, images that are there, variables as they are given now."""
+    """See that a start can succeed, with variables as they are given now, which are remembered then."""
+    values = check_start(stack)
+    stack.write(values)
+    if outdated(stack, values):
+        report(f"this program is not the one that the image was built of; to build it anew: {REPAIR}")
+
+
+def check_start(stack: Stack) -> dict[str, str]:
+    """Raise what a start would fail for: a port that is taken, an image that is not there. The variables of now."""
     stack.data.check(sqlite=False)
-    values = stack.settle()
+    values = stack.settled()
     ports = {name: int(values[key]) for name, key in zip(variables.PORTS, _port_names(), strict=True)}
     preflight.ports(stack.engine, stack.project, ports)
     for name in (IMAGE, *sorted(variables.IMAGES)):
         wanted = reference(values, name)
         if not image.exists(stack.engine, wanted):
             raise RuntimeFault(f"the image {wanted} is not here (any more).", hint=f"get it again: {REPAIR}")
-    if outdated(stack, values):
-        report(f"this program is not the one that the image was built of; to build it anew: {REPAIR}")
+    return values
 
 
 def uninstall(stack: Stack, marker: Marker, report: Report, *, force: bool, keep_data: bool) -> Outcome:
@@ -122,12 +130,12 @@ def _images(stack: Stack, marker: Marker, values: dict[str, str], report: Report
     if not own and ours not in marker.images:
         marker = replace(marker, images=(*marker.images, ours))
         stack.data.write_marker(marker)
-    stack.write({**values, IMAGE: ours})
     for wanted in [reference(values, name) for name in sorted(variables.IMAGES)] + ([own] if own else []):
         if not image.exists(stack.engine, wanted):
             image.pull(stack.engine, wanted, report)
     if building:
         image.build(stack.engine, context, ours, base, stack.data.logs / "build.log", report)
+    stack.write({**values, IMAGE: ours})  # an image that cannot be had is not remembered
     return marker
 
 

@@ -57,10 +57,9 @@ class Stack:
         """The variables as they were last settled."""
         return variables.read(self.env_file)
 
-    def settle(self, **more: str) -> dict[str, str]:
-        """Work out the variables from what is given now and what was before, and write them down."""
-        again = variables.taken_back()
-        before = {name: value for name, value in self.values.items() if name not in again}
+    def settled(self) -> dict[str, str]:
+        """The variables from what is given now and what was before; `write` has them remembered."""
+        before = variables.kept(self.values)
         user, group = secret.owner(self.engine.rootless)
         ports = variables.ports(self.settings, before)
         values = {
@@ -72,10 +71,9 @@ class Stack:
             "AIRBYTE_DATA_DIR": str(self.data.path),
             "AIRBYTE_UID": str(user),
             "AIRBYTE_GID": str(group),
-            **more,
         }
         variables.workers(values)
-        self.write(values)
+        variables.render(values)  # what cannot be written is said before anything is done
         return values
 
     def write(self, values: Mapping[str, str]) -> None:

@@ -73,16 +73,16 @@ def given(settings: Settings) -> dict[str, str]:
     chosen = {name: os.environ[name] for name in names if os.environ.get(name)}
     ours = {properties()[name]["env"] for name in OURS if name in properties()}
     told = {name: value for name, value in settings.environment().items() if name not in ours}
-    packages = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
+    packages = {name: value for name, value in os.environ.items() if value and name.startswith("UV_")}
     return {**packages, **_proxies(), **told, **chosen}
 
 
-def taken_back() -> set[str]:
-    """The variables that are given empty: the defaults of the compose file are wanted again. Our own image has none,
-    and is seen to by the install.
+def kept(before: Mapping[str, str]) -> dict[str, str]:
+    """What was given before, without what is given empty now: there the default is wanted again. Ports are seen to
+    elsewhere, and our own image, which has no default, by the install.
     """
-    names = {*asked(), *OWN} - {properties()[name]["env"] for name in PORTS.values()} - {IMAGE}
-    return {name for name in names if os.environ.get(name) == ""}
+    others = {IMAGE, *(properties()[name]["env"] for name in PORTS.values())}
+    return {name: value for name, value in before.items() if name in others or os.environ.get(name) != ""}
 
 
 def _proxies() -> dict[str, str]:

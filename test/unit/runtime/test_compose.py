@@ -147,6 +147,28 @@ def test_secrets_that_are_missing_are_made_anew_by_force_alone(
     assert not installed.install().changed
 
 
+def test_an_install_that_cannot_write_its_variables_makes_nothing(
+    data: DataDir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    odd = DataDir(tmp_path / "it's")
+    engine = type("Engine", (), {"rootless": False, "processors": 1, "memory": 0, "root": None, "info": {}})()
+    monkeypatch.setattr(Stack, "engine", engine)
+    monkeypatch.setattr(Stack, "compose", None)
+    monkeypatch.setattr(setup.preflight, "ports", lambda *_: None)
+    ports: dict[str, Any] = {"webapp_port": 18000, "server_port": 18001, "temporal_port": 18006}
+    runtime = Compose(Settings.load({"data_dir": str(odd.path), **ports}, cwd=tmp_path))
+    with pytest.raises(DataDirUnusable, match="AIRBYTE_DATA_DIR"):
+        runtime.install()
+    assert not odd.path.exists()
+
+
+def test_of_a_stack_without_variables_nothing_is_scaled(installed: Compose, data: DataDir) -> None:
+    (data.path / "stack.env").unlink()
+    with pytest.raises(RuntimeFault, match="does not say the ports"):
+        installed.scale(2)
+    assert not (data.path / "stack.env").exists()
+
+
 def test_two_data_directories_are_two_projects(tmp_path: Path) -> None:
     names = {
         Compose(Settings.load({"data_dir": str(tmp_path / name)}, cwd=tmp_path))._stack.project for name in ("a", "b")

@@ -74,14 +74,16 @@ def test_what_is_given_empty_is_taken_back(tmp_path: Path, monkeypatch: pytest.M
     data = DataDir(tmp_path)
     stack = Stack(settings(tmp_path), data)
     monkeypatch.setattr(Stack, "engine", SimpleNamespace(processors=2, rootless=False))
-    for name in ("AIRBYTE_IMAGE", "AIRBYTE_POSTGRES_IMAGE", "AIRBYTE_WORKER_MEMORY"):
+    others = ["AIRBYTE_POSTGRES_IMAGE", "AIRBYTE_JOBS_PER_CONNECTOR", "UV_DEFAULT_INDEX", "HTTPS_PROXY"]
+    for name in ("AIRBYTE_IMAGE", "AIRBYTE_WORKER_MEMORY", *others):
         monkeypatch.setenv(name, "given")
-    assert setup._named(stack.settle()) == "given"
+    stack.write(stack.settled() | {"AIRBYTE_JOBS_PER_CONNECTOR": "*=1"})
+    assert setup._named(stack.values) == "given"
     monkeypatch.delenv("AIRBYTE_WORKER_MEMORY")
-    monkeypatch.setenv("AIRBYTE_IMAGE", "")
-    monkeypatch.setenv("AIRBYTE_POSTGRES_IMAGE", "")
-    values = stack.settle()
-    assert "AIRBYTE_POSTGRES_IMAGE" not in values
+    for name in ("AIRBYTE_IMAGE", *others):
+        monkeypatch.setenv(name, "")
+    values = stack.settled()
+    assert not {*others} & {*values}
     assert values["AIRBYTE_WORKER_MEMORY"] == "given"
     assert setup._named(values) is None  # so it is built
 
