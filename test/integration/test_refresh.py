@@ -18,7 +18,7 @@ from sqlalchemy import update
 from resource_airbyte import process
 from resource_airbyte.engine.connectors.known.registry import Registry
 from resource_airbyte.engine.control import Control
-from resource_airbyte.engine.store import states
+from resource_airbyte.engine.store import connections, states
 from resource_airbyte.errors import StateLocked, SyncRunning
 from resource_airbyte.model.connections import ConnectionStream
 from resource_airbyte.native.postgres.specification import DEFINITION_ID as POSTGRES_ID
@@ -206,6 +206,39 @@ def test_a_resumable_full_refresh_goes_on_and_another_begins_anew(tmp_path: Path
         assert (done.attempts, done.stats[1]["a"]["recordsEmitted"]) == (["failed", "succeeded"], emitted)
         assert (bench.ids("a"), bench.ids("b")) == (ONCE, ONCE)
         engine.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mode", "resumable", "loaded", "then"),
+    [
+        ("append", True, 4, ("full_refresh", "overwrite")),
+        ("append", False, 4, ("incremental", "append")),
+        ("append", False, 6, ("incremental", "append")),
+        ("overwrite", False, 6, ("incremental", "append")),
+    ],
+)
+def test_a_job_goes_on_as_it_began_though_its_streams_are_configured_otherwise_between_two_attempts(
+    tmp_path: Path, mode: str, resumable: bool, loaded: int, then: tuple[str, str]
+) -> None:
+    """What the first attempt had loaded was taken out, or replaced, and the source went on behind it."""
+    engine = Engine(tmp_path / "engine", {"retry_backoff": [3600.0]})
+    bench = Bench(engine, DUCKDB_ID, {"destination_path": str(engine.root / "out.duckdb")})
+    given = source()
+    complete = [{"status": ["a", "COMPLETE"]}] * (loaded == 6)
+    steps = [{"records": {"stream": "a", "count": loaded, "state_every": 2}}, *complete, {"crash": "cosmic ray"}]
+    given["on"]["read"][1:1] = [{"turn": [str(engine.root / "turn"), [steps]]}]
+    connection = bench.connect(given, *[("full_refresh", mode)] * 2, isResumable=resumable)
+    job = bench.control.connections.sync(connection)
+    engine.wait(job, lambda job: job.status == "incomplete")
+    engine.orchestrator.drain(0.0)
+    with engine.db.begin() as tx:
+        streams = [stream(name, *then, isResumable=resumable) for name in ("a", "b")]
+        connections.get(tx, connection).sync_catalog = {"streams": streams}
+    engine.start()  # it takes the job up at once
+    assert engine.wait(job).status == "succeeded"
+    assert (bench.ids("a"), bench.ids("b")) == (ONCE, ONCE)
+    engine.close()
 
 
 def test_a_global_state_forgets_the_cleared_stream_and_no_other(duckdb: Bench) -> None:

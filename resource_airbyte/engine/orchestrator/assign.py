@@ -50,7 +50,9 @@ def begin(
         keeps = stream.refresh == "merge" or stream.configured.sync_mode != "incremental"
         owes = key_of(stream.descriptor) in owing and not keeps
         replaces = stream.truncates or owes
-        states.begin_generation(tx, connection.id, key_of(stream.descriptor), replaces=replaces, job_id=job_id)
+        mode = stream.configured.sync_mode
+        key = key_of(stream.descriptor)
+        states.begin_generation(tx, connection.id, key, replaces=replaces, job_id=job_id, sync_mode=mode)
     anew = {stream.descriptor for stream in begun}
     if {key_of(stream) for stream in anew} - earlier or (anew and _selected(connection) <= anew):
         _forget(tx, connection, anew)
@@ -89,7 +91,7 @@ def assignment(
     connection = connections.get(tx, job.connection_id)
     work = work_of(job)
     work = replace(work, backfill=_due(connection, attempt), together=_go_together(tx, connection, work))
-    work = replace(work, owing=frozenset(_owing(tx, connection)))
+    work = replace(work, owing=frozenset(_owing(tx, connection)), begun=dict(_begun(tx, job)))
     streams = planned(connection.sync_catalog, work, generations=generations)
     history.catch_up(tx, connection.id, kept(settings), before=None if attempt.number else job.id)
     known, fresh = begin(tx, connection, streams, job.id)
@@ -131,6 +133,13 @@ def _owing(tx: Session, connection: connections.Connection) -> Iterator[StreamDe
             yield StreamDescriptor(state.name, state.namespace)
 
 
+def _begun(tx: Session, job: jobs.Job) -> Iterator[tuple[StreamDescriptor, str]]:
+    """The streams that an earlier attempt of the job has begun, and in which sync mode."""
+    for state in states.load(tx, job.connection_id):
+        if state.begun_by == job.id and state.begun_as:
+            yield StreamDescriptor(state.name, state.namespace), state.begun_as
+
+
 def _due(connection: connections.Connection, attempt: jobs.Attempt) -> frozenset[StreamDescriptor]:
     """The streams that wait to be read from their beginning; a job's later attempts go on with what the first began."""
     waiting = connection.backfill or [] if attempt.number == 0 else []
@@ -157,11 +166,11 @@ def _target(stream: PlannedStream, connection: connections.Connection, state: st
     name, namespace = destination_name(
         stream.descriptor, connection.namespace_definition, connection.namespace_format, connection.prefix
     )
-    # A stream that still owes a replacement makes it now, whatever sort of job this is.
-    minimum = max(stream.minimum_generation(state.generation), state.floor)
     fields = None if stream.fields is None else list(stream.fields)
+    # A stream that owes a replacement makes it now, whatever sort of job this is. One that owes none makes none: what
+    # an earlier attempt has added would go with the rows of before.
     return wire.Target(
-        stream.descriptor, name, namespace, state.generation, minimum, state.epoch, state.sequence, fields
+        stream.descriptor, name, namespace, state.generation, state.floor, state.epoch, state.sequence, fields
     )
 
 

@@ -9,7 +9,7 @@ destination.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...model.catalog import OF_THE_SOURCE
@@ -34,6 +34,8 @@ class Work:
     `backfill`: streams that are read from their beginning, since rows of before lack the values of new fields.
     `together`: the other selected streams are synced beside those of `only`, as they would be without a refresh.
     `owing`: streams whose rows of before are still to go, as after a clear that failed.
+    `begun`: the sync modes of the streams that it has begun already. It goes on with them in these, whatever the
+    connection says by now: what was loaded in another mode would be missing, or be taken out again.
     """
 
     refresh: str | None = None
@@ -42,6 +44,7 @@ class Work:
     backfill: frozenset[StreamDescriptor] = frozenset()
     together: bool = False
     owing: frozenset[StreamDescriptor] = frozenset()
+    begun: Mapping[StreamDescriptor, str] = field(default_factory=dict)
 
     def covers(self, stream: StreamDescriptor, selected: bool) -> bool:
         if self.only is None or (self.together and stream not in self.only):
@@ -81,13 +84,9 @@ class PlannedStream:
             return True
         return self.configured.begins_anew
 
-    def minimum_generation(self, generation: int) -> int:
-        """Rows of generations below this one go when the stream is complete; 0: none go."""
-        return generation if self.truncates else 0
-
     @property
     def truncates(self) -> bool:
-        """Whether what was there before goes, once the stream is complete."""
+        """Whether what was there before goes, if this attempt begins a generation, once the stream is complete."""
         whole = self.configured.begins_anew or self.configured.sync_mode == "full_refresh"
         return (whole and self.overwrites) or self.refresh == "truncate"
 
@@ -108,6 +107,7 @@ def _planned(entry: Mapping[str, Any], work: Work, generations: bool) -> Planned
     if not work.covers(descriptor, config.get("selected", True)):
         return None
     sync, mode = config.get("syncMode", "full_refresh"), config.get("destinationSyncMode", "append")
+    sync = work.begun.get(descriptor, sync)
     if work.clear:  # an overwrite by no rows at all
         sync, mode = "full_refresh", "overwrite"
     if not generations and sync == "incremental" and descriptor in work.owing:

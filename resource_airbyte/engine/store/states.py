@@ -12,8 +12,9 @@ reads the stream next must replace them, or they would be there twice.
 the destination may hold a newer one of the epoch before, of an attempt that died between its commit and ours. For the
 streams that go on that one still counts. As soon as a checkpoint of the new epoch is stored, nothing before it matters.
 
-`begun_by` is the job that began the generation. Its later attempts go on with what the first one began; and only with
-that: the first may have failed before it began anything, and a stream may be configured otherwise since.
+`begun_by` is the job that began the generation, `begun_as` the sync mode in which. Its later attempts go on with what
+the first one began; and only with that: the first may have failed before it began anything, and a stream may be
+configured otherwise since.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class StreamState:
     floor: int = 0
     formers: tuple[Former, ...] = ()
     begun_by: int | None = None
+    begun_as: str | None = None
 
     @property
     def key(self) -> StateKey:
@@ -92,6 +94,7 @@ class State(Base):
     floor: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     formers: Mapped[str | None] = mapped_column(Text)
     begun_by: Mapped[int | None]
+    begun_as: Mapped[str | None]
 
 
 _states = cast(Table, State.__table__)
@@ -151,8 +154,9 @@ def begin_generation(
     *,
     replaces: bool = False,
     job_id: int | None = None,
+    sync_mode: str | None = None,
 ) -> StreamState:
-    """The stream starts anew, for this job: the next generation and epoch, sequence 0, no state.
+    """The stream starts anew, for this job and in this mode: the next generation and epoch, sequence 0, no state.
 
     `replaces`: the rows of the generations before are to go, now or whenever the stream is next complete.
     """
@@ -167,6 +171,7 @@ def begin_generation(
             state=None,
             floor=following if replaces else 0,
             begun_by=job_id,
+            begun_as=sync_mode,
             updated_at=now(),
         )
     )
@@ -196,7 +201,7 @@ def _loaded(row: Row[Any]) -> StreamState:
         for epoch, sequence, without in json.loads(row.formers or "[]")
     )
     place = row.generation, row.epoch, row.sequence
-    return StreamState(*key, *place, row.state, row.updated_at, row.floor, formers, row.begun_by)
+    return StreamState(*key, *place, row.state, row.updated_at, row.floor, formers, row.begun_by, row.begun_as)
 
 
 def _normal(key: StateKey | tuple[Kind, str | None, str]) -> StateKey:
