@@ -11,13 +11,14 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from msgspec import DecodeError, Raw
-from msgspec.json import Decoder
+from msgspec.json import Decoder, Encoder
 
 from .... import process
-from ....errors import ConnectorCrashed, ConnectorFailed
+from ....errors import ConnectorCrashed, ConnectorError, ConnectorFailed
 from ....protocol.chunk import Chunk
 from ....protocol.messages import (
     ConfiguredCatalog,
@@ -47,6 +48,8 @@ from .shortage import Shortage
 # A destination takes its input in pieces of so many bytes: each that it takes is a sign of life.
 PIECE = 1 << 16
 _fields = Decoder(dict[str, Raw]).decode
+_value = Decoder().decode
+_sorted = Encoder(order="deterministic").encode
 # Seconds that a source may live on after it has closed its output: there is nothing left that it could do for us.
 FAREWELL = 30.0
 
@@ -130,14 +133,20 @@ class ChildDestination:
         line: Callable[[str], None] | None = None,
     ) -> None:
         self._program, self._configuration, self._catalog, self._line = program, configuration, catalog, line
-        self._given: dict[StateKey, deque[Checkpoint]] = defaultdict(deque)
+        # What each says, and which of them was returned last: see _returned.
+        self._given: dict[StateKey, deque[tuple[bytes, Checkpoint]]] = defaultdict(deque)
+        self._last: dict[StateKey, bytes] = {}
         self._counts: dict[StreamDescriptor, int | None] = {}
         self._error: Exception | None = None
 
     def open(self, setup: WriteSetup) -> list[Checkpoint]:
         self._setup = setup
         self._names = {stream.stream: stream for stream in setup.streams}
-        self._originals = {StreamDescriptor(s.name, s.namespace): s.stream for s in setup.streams}
+        self._originals: dict[StreamDescriptor, StreamDescriptor] = {}
+        for stream in setup.streams:
+            other = self._originals.setdefault(StreamDescriptor(stream.name, stream.namespace), stream.stream)
+            if other != stream.stream:  # neither their rows nor their states could be told apart
+                raise _alike(other, stream)
         documents = {"config": encode(self._configuration), "catalog": encode(self._catalog)}
         pipe = subprocess.PIPE
         # The documents stay handed over until close(): where they are files, nobody tells us when it has read them.
@@ -164,7 +173,7 @@ class ChildDestination:
             self._send([*_renamed(chunk, setup), b""])
 
     def state(self, checkpoint: Checkpoint) -> None:
-        self._given[checkpoint.key].append(checkpoint)
+        self._given[checkpoint.key].append((_said(checkpoint.payload), checkpoint))
         payload = _with_descriptor(checkpoint, self._names)
         self._send([b'{"type":"STATE","state":' + payload + b"}", b""])
 
@@ -251,17 +260,24 @@ class ChildDestination:
             self._setup.log("WARN", "the destination asked for a new configuration, which only sources may do")
 
     def _returned(self, event: SourceState) -> None:
-        """Rule 1: only what the destination hands back is a checkpoint. States of one key come back in order."""
+        """Rule 1: only what the destination hands back is a checkpoint. States of one key come back in order. Of those
+        before, which some leave out, it speaks too; and one that says what the last one said is no other.
+        """
         key = event.key
         if key.stream is not None:
             key = StateKey("stream", self._originals.get(key.stream, key.stream))
-        waiting = self._given[key]
-        if not waiting:
+        waiting, said = self._given[key], _said(event.payload)
+        known = any(each == said for each, _ in waiting)
+        if not waiting or (not known and said == self._last.get(key)):
             text = event.payload[:200].decode("utf-8", "replace")
-            self._setup.log("WARN", f"the destination returned a state that nobody gave it: {text}…")
+            self._setup.log("WARN", f"the destination returned a state that nobody gave it, or one twice: {text}…")
             return
         self._count(key, event.payload)
-        self._setup.committed(waiting.popleft())
+        given, checkpoint = waiting.popleft()
+        while known and given != said:
+            given, checkpoint = waiting.popleft()
+        self._last[key] = said
+        self._setup.committed(checkpoint)
 
     def _count(self, key: StateKey, payload: bytes) -> None:
         stats = decode_state(payload).destinationStats
@@ -269,6 +285,27 @@ class ChildDestination:
             count = self._counts[key.stream] = (self._counts.get(key.stream) or 0) + int(stats.recordCount)
             if key.stream in self._names and not _replaces(self._names[key.stream]):
                 self._setup.counted(key.stream, count, 0)
+
+
+def _alike(other: StreamDescriptor, stream: StreamSetup) -> ConnectorError:
+    return ConnectorError(
+        f"The streams {other} and {stream.stream} would both be {stream.name} at the destination",
+        hint="Keep them apart by sync: {namespace: source}, or by a connection for each, with a prefix",
+        failure_type="config_error",
+        origin="destination",
+    )
+
+
+def _said(payload: bytes) -> bytes:
+    """A digest of what a state says, however its JSON is written: not how many records it covers, nor whose it is."""
+    found = decode_state(payload)
+    streams = found.global_.stream_states if found.global_ else [found.stream] if found.stream else []
+    parts = [found.global_.shared_state if found.global_ else found.data, *(each.stream_state for each in streams)]
+    try:
+        text = _sorted([_value(part) if part else None for part in parts])
+    except (DecodeError, RecursionError):  # nested too deeply to be looked into
+        text = b"\n".join(map(bytes, parts))
+    return sha256(text).digest()
 
 
 def _renamed(chunk: Chunk, setup: StreamSetup) -> list[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,16 @@ from rehearsal import PEOPLE, gone
 from resource_airbyte import process
 from resource_airbyte.engine.connectors.children.child import ChildDestination, Program
 from resource_airbyte.engine.connectors.launch import Launch
-from resource_airbyte.errors import ConnectorCrashed, ConnectorFailed
+from resource_airbyte.errors import ConnectorCrashed, ConnectorError, ConnectorFailed
 from resource_airbyte.protocol.chunk import Chunk
-from resource_airbyte.protocol.messages import SAYS_NOTHING, ConfiguredCatalog, ConfiguredStream, Record, Stream
+from resource_airbyte.protocol.messages import (
+    SAYS_NOTHING,
+    ConfiguredCatalog,
+    ConfiguredStream,
+    Record,
+    Stream,
+    StreamDescriptor,
+)
 from resource_airbyte.protocol.seams import Checkpoint, StateKey, StreamSetup, WriteSetup
 
 Scripted = Callable[..., Launch]
@@ -47,14 +54,18 @@ class Written:
         catalog = ConfiguredCatalog([ConfiguredStream(Stream("people"), "incremental", "append")])
         self.destination = ChildDestination(program, {"write": write}, catalog, self.heard.append)
 
-    def run(self, chunks: int = 1, pad: int = 0) -> dict[Any, int | None]:
-        stream = StreamSetup(PEOPLE, "people", None, {}, "append", (), (), 0, 0, 1, 0, 0)
-        setup = WriteSetup("c", 1, (stream,), (), 10.0, self.store, lambda level, text: self.heard.append(text))
+    def run(
+        self, chunks: int = 1, pad: int = 0, positions: Sequence[int] = (3,), of: Sequence[StreamDescriptor] = (PEOPLE,)
+    ) -> dict[Any, int | None]:
+        streams = tuple(StreamSetup(each, "people", None, {}, "append", (), (), 0, 0, 1, 0, 0) for each in of)
+        setup = WriteSetup("c", 1, streams, (), 10.0, self.store, lambda level, text: self.heard.append(text))
         self.destination.open(setup)
         try:
             for _ in range(chunks):
                 self.destination.write(records(3, pad))
-            self.destination.state(Checkpoint(KEY, 0, 1, 1, STATE))
+            for sequence, position in enumerate(positions, 1):
+                payload = STATE.replace(b'"position":3', b'"position":%d' % position)
+                self.destination.state(Checkpoint(KEY, 0, 1, sequence, payload))
             return self.destination.finish(frozenset({PEOPLE}))
         finally:
             self.destination.close()
@@ -129,3 +140,27 @@ def test_a_destination_that_returns_a_state_twice_or_a_strange_one_is_told_of(
     written = Written(scripted(), {"file": str(tmp_path / "out"), "end": [strange]})
     assert written.run() == {PEOPLE: 3}
     assert any("a state that nobody gave it" in line for line in written.heard)
+
+
+@pytest.mark.parametrize(
+    ("returned", "stored"),
+    [([1, 2, 3], [1, 2, 3]), ([3], [3]), ([2, 3], [2, 3]), ([1, 1, 1], [1]), ([2, 2], [2]), ([7], [1])],
+)
+def test_a_state_that_is_returned_is_the_one_that_is_stored(
+    scripted: Scripted, returned: list[int], stored: list[int]
+) -> None:
+    """Some return only the newest; and one that comes twice says nothing of the next. A state that was changed on its
+    way is at least the oldest that waits.
+    """
+    stream = {"stream_state": {"position": 0}, "stream_descriptor": {"name": "people", "namespace": None}}
+    states = [{"type": "STREAM", "stream": {**stream, "stream_state": {"position": each}}} for each in returned]
+    write = {"swallow": True, "end": [{"message": {"type": "STATE", "state": each}} for each in states]}
+    written = Written(scripted(), write)
+    written.run(positions=[1, 2, 3])
+    assert [checkpoint.sequence for checkpoint in written.committed] == stored
+
+
+def test_streams_that_would_have_one_name_there_are_refused(scripted: Scripted) -> None:
+    """Their states would be taken for each other's, and be stored before their records are."""
+    with pytest.raises(ConnectorError, match="would both be people at the destination"):
+        Written(scripted(), {}).run(of=[PEOPLE, StreamDescriptor("people", "elsewhere")])
