@@ -1,11 +1,14 @@
-"""A GLOBAL state: one position that several streams share."""
+"""A GLOBAL state: one position that several streams share. Beside it, some sources keep states of single streams."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
+import msgspec
+
 from .messages import StreamDescriptor
+from .seams import Checkpoint, WriteSetup
 
 
 def without(payload: dict[str, Any], streams: Collection[StreamDescriptor]) -> dict[str, Any]:
@@ -29,3 +32,25 @@ def descriptor(entry: dict[str, Any]) -> StreamDescriptor:
     """Whose an entry of `stream_states` is."""
     named = entry["stream_descriptor"]
     return StreamDescriptor(named["name"], named.get("namespace"))
+
+
+class Apart:
+    """The streams of a sync that have states of their own: a GLOBAL state that names others does not speak of them."""
+
+    def __init__(self, setup: WriteSetup, held: Iterable[Checkpoint]) -> None:
+        """`held` are the checkpoints that the destination has of earlier attempts."""
+        places = {stream.stream: (stream.generation, stream.epoch) for stream in setup.streams}
+        self._own = {
+            each.key.stream
+            for each in (*setup.expected, *held)
+            if each.key.stream and places.get(each.key.stream) == (each.generation, each.epoch)
+        }
+
+    def add(self, stream: StreamDescriptor) -> None:
+        """A state of this one has come."""
+        self._own.add(stream)
+
+    def beside(self, payload: bytes) -> set[StreamDescriptor]:
+        """Those of them that a state of the whole connection does not cover."""
+        named = members(msgspec.json.decode(payload)) if self._own else set()
+        return self._own - named if named else set()

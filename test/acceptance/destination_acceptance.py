@@ -308,6 +308,26 @@ def test_a_global_state_covers_every_stream(warehouse: Warehouse) -> None:
     assert (ids(warehouse), ids(warehouse, ORDERS)) == ([1, 2], [1])
 
 
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_global_state_that_names_others_leaves_a_stream_with_states_of_its_own_uncovered(
+    warehouse: Warehouse, earlier: bool
+) -> None:
+    """Should the attempt die, the source sends again what came after that stream's own state."""
+    text = b'{"global":{"stream_states":[{"stream_descriptor":{"name":"orders","namespace":"shop"}}]}}'
+    both = stream(), stream(ORDERS)
+    for fence in (1, 2):
+        with Attempt(warehouse, *both, fence=fence) as attempt:
+            if (fence == 1) is earlier:
+                attempt.state(1)
+            if fence == 2:
+                attempt.write(people(1, 1))
+                attempt.write(people(1, 1), ORDERS)
+                attempt.destination.state(replace(checkpoint(1, None), payload=text))
+                attempt.finish(frozenset())
+            attempt.flush()
+    assert (ids(warehouse), ids(warehouse, ORDERS)) == ([], [1])
+
+
 def test_a_state_of_one_stream_leaves_the_others_uncovered(warehouse: Warehouse) -> None:
     with Attempt(warehouse, stream(), stream(ORDERS)) as attempt:
         attempt.write(people(1, 2))

@@ -11,6 +11,7 @@ from ...errors import ConnectorError, ResourceError
 from ...protocol.chunk import Chunk
 from ...protocol.messages import StreamDescriptor
 from ...protocol.seams import Checkpoint, StateKey, WriteSetup
+from ...protocol.shared import Apart
 from ..effort import Effort
 from ..pace import Pace
 from ..sql.failure import refused
@@ -59,6 +60,7 @@ class FilesDestination:
             self._take_over()
             self._held = ledger.checkpoints()
             refuse_gaps(setup, self._held, str(self._configuration.path))
+            self._apart = Apart(setup, self._held.values())
             plans = self._plans()
             for made in plans:
                 (path / made.directory).mkdir(parents=True, exist_ok=True)
@@ -108,17 +110,20 @@ class FilesDestination:
                 writer.roll()
 
     def state(self, checkpoint: Checkpoint) -> None:
-        """See Destination.state. A global or legacy state covers every stream."""
+        """See Destination.state. A global or legacy state covers every stream that has none of its own beside it."""
         with self._explained():
-            for writer in self._covered(checkpoint.key):
+            for writer in self._covered(checkpoint):
                 writer.seal()
         self._pending[checkpoint.key] = checkpoint
         self._commit_if_due()
 
-    def _covered(self, key: StateKey) -> list[StreamWriter]:
-        if key.stream is None:
-            return list(self._writers.values())
-        return [self._writers[key.stream]] if key.stream in self._writers else []
+    def _covered(self, checkpoint: Checkpoint) -> list[StreamWriter]:
+        stream = checkpoint.key.stream
+        if stream is None:
+            others = self._apart.beside(checkpoint.payload)
+            return [writer for of, writer in self._writers.items() if of not in others]
+        self._apart.add(stream)
+        return [self._writers[stream]] if stream in self._writers else []
 
     def _commit_if_due(self) -> None:
         if self._pending and self._pace.due(self._setup.commit_interval):
@@ -167,7 +172,7 @@ class FilesDestination:
             writer.commit()
         for checkpoint in self._pending.values():
             self._ledger.save(checkpoint)
-            for writer in self._covered(checkpoint.key):
+            for writer in self._covered(checkpoint):
                 writer.cover()
         if complete is not None:
             for stream, writer in self._writers.items():

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ...protocol.chunk import Chunk
 from ...protocol.messages import StreamDescriptor
 from ...protocol.seams import Checkpoint, StateKey, WriteSetup
+from ...protocol.shared import Apart
 from ..effort import Effort
 from ..pace import Pace
 from .database import Database
@@ -47,6 +48,7 @@ class TableDestination:
             self._ledger.take_over()
             held = self._ledger.checkpoints()
             refuse_gaps(setup, held, database.place)
+            self._apart = Apart(setup, held.values())
             with database.transaction():
                 plans = self._plans()
                 self._ledger.check()
@@ -97,16 +99,19 @@ class TableDestination:
                 self._setup.progress()
 
     def state(self, checkpoint: Checkpoint) -> None:
-        """See Destination.state. A global or legacy state covers every stream."""
-        for writer in self._covered(checkpoint.key):
+        """See Destination.state. A global or legacy state covers every stream that has none of its own beside it."""
+        for writer in self._covered(checkpoint):
             writer.seal()
         self._pending[checkpoint.key] = checkpoint
         self._commit_if_due()
 
-    def _covered(self, key: StateKey) -> list[StreamWriter]:
-        if key.stream is None:
-            return list(self._writers.values())
-        return [self._writers[key.stream]] if key.stream in self._writers else []
+    def _covered(self, checkpoint: Checkpoint) -> list[StreamWriter]:
+        stream = checkpoint.key.stream
+        if stream is None:
+            others = self._apart.beside(checkpoint.payload)
+            return [writer for of, writer in self._writers.items() if of not in others]
+        self._apart.add(stream)
+        return [self._writers[stream]] if stream in self._writers else []
 
     def _commit_if_due(self) -> None:
         late = bool(self._pending) and self._pace.due(self._setup.commit_interval)
@@ -146,7 +151,7 @@ class TableDestination:
                 self._setup.progress()
             for checkpoint in pending.values():
                 self._ledger.save(checkpoint)
-                for writer in self._covered(checkpoint.key):
+                for writer in self._covered(checkpoint):
                     writer.cover()
             if complete is not None:
                 for stream, writer in self._writers.items():
