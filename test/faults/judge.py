@@ -95,9 +95,14 @@ def covered(readings: list[Reading], stream: str, token: str | None) -> Rows:
     """The records of all readings that lie before the state with this token."""
     if token is None:
         return Counter()
-    turn, line = map(int, token.split("."))
-    reading = readings[turn]
+    line = int(token.split(".")[1])
+    reading = readings[_turn(token)]
     return reading.emitted(stream, before=line) + covered(readings, stream, reading.start.get(stream))
+
+
+def _turn(token: str | None) -> int:
+    """The number of the reading that said it; -1 when there is none."""
+    return -1 if token is None else int(token.split(".")[0])
 
 
 @dataclass
@@ -137,7 +142,8 @@ class Table:
             return [self.rows, *whole]
         before = covered(readings, name, readings[begun].start.get(name))
         tokens = [stored] if exact else [stored, *last.tokens(name)]
-        kept = [covered(readings, name, token) for token in tokens]
+        # A state that several streams share may be of before the job, which reads some of them from their beginning.
+        kept = [covered(readings, name, token) if _turn(token) >= begun else before for token in tokens]
         return [self._shown(self.rows + (each - before)) for each in (*kept, *whole)]
 
     def wholes(self, readings: list[Reading], begun: int, exact: bool) -> list[Rows]:

@@ -95,3 +95,14 @@ def test_half_a_table_that_is_being_replaced_is_seen(tmp_path: Path) -> None:
     with pytest.raises(Wrong, match="could be seen"):
         made.between("sync", 0, {"a": [Counter([1, 2])]}, whole)
     made.between("sync", 0, {"a": [Counter(), whole["a"]]}, whole)
+
+
+def test_a_stored_state_of_an_earlier_job_covers_nothing_of_a_reading_from_the_beginning(tmp_path: Path) -> None:
+    cancelled: list[dict[str, Any]] = [{"start": {"a": None}}, {"status": ["a", "STARTED"]}, {"end": 1}]
+    made = judge(tmp_path, scenario("full_refresh", "append"), reading())
+    rows, shared = {"a": Counter([1, 2, 3, 4])}, {"a": LAST}
+    made.succeeded("sync", 0, rows, shared, {"a": 4})
+    judge(tmp_path, scenario(), reading(), cancelled)
+    with pytest.raises(Wrong):
+        made.failed("sync", 1, {"a": rows["a"] + rows["a"]}, shared, exact=False)
+    made.failed("sync", 1, rows, shared, exact=False)
