@@ -7,6 +7,7 @@ only reads it. Neither a YAML nor a JSON Schema library is imported unless a fil
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -326,7 +327,7 @@ def _problem(entry: Mapping[str, Any], value: Any) -> str | None:
         problems = (_problem(entry["items"], item) for item in value)
         found = next((problem for problem in problems if problem), None)
         return found or ("is empty" if len(value) < entry.get("minItems", 0) else None)
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and not math.isfinite(value):
         return "is not a number"
     if "enum" in entry and value not in entry["enum"]:
         return f"is not one of {', '.join(entry['enum'])}"

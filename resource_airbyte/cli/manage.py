@@ -29,7 +29,10 @@ app = application(
     help="Install, uninstall, start and stop the runtime.",
 )
 
-Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", min=0.0, help="How long to wait.")]
+LONGEST = 1e6  # seconds: days, and nothing that a clock cannot count
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", metavar="SECONDS", min=0.0, max=LONGEST, help="How long to wait.")
+]
 
 
 def _result(outcome: Outcome) -> Result:

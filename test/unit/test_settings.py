@@ -116,6 +116,7 @@ def test_variables_are_read_by_type(tmp_path: Path, variable: str, text: str, va
         ("AIRBYTE_JOBS_PER_CONNECTOR", "source-github=0", "is not like source-github=1"),
         ("AIRBYTE_JOBS_PER_CONNECTOR", "4", "is not like source-github=1"),
         ("AIRBYTE_CHECK_TIMEOUT", "nan", "is not a number"),
+        ("AIRBYTE_CHECK_TIMEOUT", "1e400", "is not a number"),
     ],
 )
 def test_an_unfit_value_is_refused_with_its_origin(tmp_path: Path, variable: str, text: str, problem: str) -> None:

@@ -73,6 +73,7 @@ class Stack:
             "AIRBYTE_GID": str(group),
         }
         variables.workers(values)
+        variables.check_limits(values, self.engine.processors)
         variables.render(values)  # what cannot be written is said before anything is done
         return values
 

@@ -36,6 +36,8 @@ NEIGHBOURS = ("localhost", "127.0.0.1", "postgres", "temporal", "server", "webap
 QUOTED = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?:'(?P<quoted>[^']*)'|(?P<plain>.*))")
 # A backslash is a character like any other, but before the quote (v2) or another backslash (v1.29).
 UNFIT = re.compile(r"'|\\\\|\\\Z")
+NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+")
+MEMORY = re.compile(r"\d+(\.\d+)?([kmg]i?)?b?", re.IGNORECASE)
 ASKED = re.compile(r"(?<!\$)\$\{(?P<name>AIRBYTE_\w+)(?::-(?P<default>[^}]*))?")
 
 
@@ -130,6 +132,17 @@ def workers(values: Mapping[str, str]) -> int:
         hint = "resource-airbyte manage scale --workers 2"
         raise UsageError(f"{WORKERS} is {text!r}, not a number of workers.", hint=hint)
     return int(text)
+
+
+def check_limits(values: Mapping[str, str], processors: int) -> None:
+    """Raise UsageError for a limit of memory or processors that the engine would refuse when all is stopped."""
+    for name in sorted({*asked()} & {*values}):
+        value = values[name]
+        if name.endswith("_MEMORY") and not MEMORY.fullmatch(value):
+            raise UsageError(f"{name} is {value!r}, not an amount of memory.", hint="write for example 512m or 4g")
+        if name.endswith("_CPUS") and not (NUMBER.fullmatch(value) and 0.01 <= float(value) <= processors):
+            hint = f"give it empty for what it is without: {name}="
+            raise UsageError(f"{name} is {value!r}, and the container engine has {processors} processors.", hint=hint)
 
 
 def _choose() -> str:

@@ -50,6 +50,7 @@ def test_help_goes_as_far_as_there_are_verbs(run: Any) -> None:
         (["content", "get"], "content list"),
         (["logs", "--job", "abc"], "this is not a whole number"),
         (["logs", "--tail", "-1"], "must be at least 0"),
+        (["manage", "start", "--timeout", "inf"], "must be at most 1000000"),
         (["logs", "--service", "wroker"], "did you mean worker?"),
         (["completion"], "bash, zsh, fish"),
     ],

@@ -70,21 +70,32 @@ def test_given_are_images_limits_and_settings_but_nothing_that_is_this_machines(
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WORKER_MEMORY", "lots"), ("WORKER_MEMORY", "-1g"), ("SERVER_CPUS", "64"), ("SERVER_CPUS", "nan")],
+)
+def test_a_limit_that_the_engine_would_refuse_is_named(name: str, value: str) -> None:
+    fit = {"AIRBYTE_WORKER_MEMORY": "1.5GiB", "AIRBYTE_SERVER_MEMORY": "512m", "AIRBYTE_WORKER_CPUS": ".5"}
+    variables.check_limits(fit, 2)
+    with pytest.raises(UsageError, match=f"AIRBYTE_{name} is '{value}'"):
+        variables.check_limits({**fit, f"AIRBYTE_{name}": value}, 2)
+
+
 def test_what_is_given_empty_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = DataDir(tmp_path)
     stack = Stack(settings(tmp_path), data)
     monkeypatch.setattr(Stack, "engine", SimpleNamespace(processors=2, rootless=False))
     others = ["AIRBYTE_POSTGRES_IMAGE", "AIRBYTE_JOBS_PER_CONNECTOR", "UV_DEFAULT_INDEX", "HTTPS_PROXY"]
     for name in ("AIRBYTE_IMAGE", "AIRBYTE_WORKER_MEMORY", *others):
-        monkeypatch.setenv(name, "given")
+        monkeypatch.setenv(name, "3g")
     stack.write(stack.settled() | {"AIRBYTE_JOBS_PER_CONNECTOR": "*=1"})
-    assert setup._named(stack.values) == "given"
+    assert setup._named(stack.values) == "3g"
     monkeypatch.delenv("AIRBYTE_WORKER_MEMORY")
     for name in ("AIRBYTE_IMAGE", *others):
         monkeypatch.setenv(name, "")
     values = stack.settled()
     assert not {*others} & {*values}
-    assert values["AIRBYTE_WORKER_MEMORY"] == "given"
+    assert values["AIRBYTE_WORKER_MEMORY"] == "3g"
     assert setup._named(values) is None  # so it is built
 
 
