@@ -33,6 +33,9 @@ from resource_airbyte.pipelines.near import did_you_mean
 from resource_airbyte.pipelines.own import AS_IT_IS, short
 
 ActorRead_ = SourceRead | DestinationRead
+# A path that is right on this machine need not be where connectors run.
+FILE = re.compile(r"\[Errno \d+\] (No such file|Permission denied|Read-only file system)")
+PLACE = "a path is one of where connectors run, in the stack of containers below /local; "
 
 
 class ActorAction:
@@ -194,9 +197,10 @@ class ActorAction:
         told = reason and (reason.external_message or reason.internal_message)
         message = checked.message or told or "no reason given"
         at = self.document.text.where(self.actor.at)
+        where = PLACE if FILE.search(message) else ""
         raise ConnectorFailed(
             f"{at}: the check of {self.actor.side} {self.actor.name!r} failed: {message}",
-            hint="correct its configuration in the file; all that the connector said: "
+            hint=f"{where}correct its configuration in the file; all that the connector said: "
             "resource-airbyte logs --service worker",
             origin=self.actor.side,
             failure_type="config_error",

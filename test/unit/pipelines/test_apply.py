@@ -159,6 +159,14 @@ def test_a_source_whose_check_fails_is_not_left_behind(apply: Any, airbyte: Any)
     assert not airbyte.things["source"]
 
 
+def test_of_a_path_that_cannot_be_used_it_is_said_whose_path_it_is(apply: Any, airbyte: Any) -> None:
+    said = "destination-duckdb reports: PermissionError: [Errno 13] Permission denied: '/root/w.duckdb'"
+    airbyte.check = {**airbyte.check, "status": "failed", "message": said}
+    with pytest.raises(ConnectorFailed) as caught:
+        apply(PIPELINE)
+    assert "where connectors run, in the stack of containers below /local" in str(caught.value.hint)
+
+
 def test_a_relative_path_starts_at_the_file(apply: Any, airbyte: Any, tmp_path: Any) -> None:
     apply(PIPELINE)
     (destination,) = airbyte.things["destination"].values()
