@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -209,6 +210,34 @@ def test_a_resumable_full_refresh_goes_on_and_another_begins_anew(tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("resumable", [True, False])
+def test_a_store_that_comes_from_a_backup_goes_on_where_the_destination_is(tmp_path: Path, resumable: bool) -> None:
+    """It knows nothing of the attempts since, which have higher numbers than the next one: each sync was refused, as
+    often as there had been attempts.
+    """
+    root, modes, connection = tmp_path / "engine", (("incremental", "append"), ("full_refresh", "overwrite")), ""
+    for name, records in (("before", 6), ("lost", 8), ("again", 8), ("after", 10)):
+        if name == "after":
+            for path in root.glob("airbyte.db*"):
+                path.unlink()
+            for path in (tmp_path / "backup").iterdir():
+                shutil.copy(path, root)
+        engine = Engine(root, {"retry_backoff": [0.1]})
+        bench = Bench(engine, DUCKDB_ID, {"destination_path": str(engine.root / "out.duckdb")})
+        connection = connection or bench.connect(source(), *modes, isResumable=resumable)
+        engine.configure_source(connection, source(records))
+        done = bench.sync(connection)
+        engine.close()
+        if name == "before":
+            (tmp_path / "backup").mkdir()
+            for path in root.glob("airbyte.db*"):
+                shutil.copy(path, tmp_path / "backup")
+    assert done.attempts == ["failed", "succeeded"]
+    assert done.stats[1]["a"]["recordsEmitted"] == 2
+    assert bench.ids("a") == bench.ids("b") == list(range(1, 11))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "resumable", "loaded", "then"),
     [
@@ -397,7 +426,7 @@ def test_nothing_is_begun_or_set_while_a_job_runs(duckdb: Bench, tmp_path: Path)
 
 
 def kill(engine: Engine, job: int) -> None:
-    """Kill -9 of the attempt, as soon as it is there."""
+    """Kill -9 of the attempt, as soon as it is there; one that is over before it was seen is left as it is."""
 
     def found() -> list[int]:
         marked = process.marked(f"test-{engine.root}")
@@ -406,6 +435,8 @@ def kill(engine: Engine, job: int) -> None:
     deadline = time.monotonic() + 20
     while not (pids := found()):
         assert time.monotonic() < deadline, engine.job(job)
+        if engine.job(job).status == "succeeded":
+            return
         time.sleep(0.01)  # it shows itself in the table of processes alone
     for pid in pids:
         os.kill(pid, signal.SIGKILL)

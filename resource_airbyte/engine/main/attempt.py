@@ -167,6 +167,7 @@ def failure(fault: Fault) -> wire.Failure:
         fault.stream,
         fault.from_trace,
         time.time(),
+        fault.held,
     )
 
 

@@ -161,7 +161,7 @@ class Beat(Struct, tag="beat"):
 
 
 class Failure(Struct, omit_defaults=True):
-    """Why an attempt failed, in the words of Airbyte's FailureReason."""
+    """Why an attempt failed, in the words of Airbyte's FailureReason. `held`: see Fault."""
 
     origin: str
     type: str
@@ -171,6 +171,7 @@ class Failure(Struct, omit_defaults=True):
     stream: StreamDescriptor | None = None
     from_trace: bool = False
     at: float = 0.0
+    held: int | None = None
 
 
 class Finished(Struct, tag="finished"):

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from ..store import history, jobs, states
+from ..store import connections, history, jobs, states
 from . import assignment as wire
 from .assign import key_of
 
@@ -20,10 +20,11 @@ def closed(
     failures: list[dict[str, Any]],
     keep: history.Keep,
     kinds: Collection[str],
+    held: int | None = None,
 ) -> bool:
     """Close the attempt, and its job with it when it has succeeded; False when somebody else has closed it.
 
-    `kinds` are those of the states that it has stored.
+    `kinds` are those of the states that it has stored; `held` is the higher fencing number that it was refused by.
     """
     status: jobs.AttemptStatus = "succeeded" if succeeded else "failed"
     if not jobs.close_attempt(tx, job.job, job.attempt, status, stats=stats, failures=failures):
@@ -32,5 +33,18 @@ def closed(
         jobs.set_status(tx, job.job, "succeeded")
         states.supersede(tx, job.connection_id, kinds)
         states.settle(tx, job.connection_id, [key_of(target.stream) for target in job.targets])
+    if held is not None:
+        _overtake(tx, job, held)
     history.record_job(tx, job.job, keep)
     return True
+
+
+def _overtake(tx: Session, job: wire.Assignment, held: int) -> None:
+    """The newest attempt that we know of was refused: our database was restored from a backup, and knows nothing of
+    those that came after it. The next attempt is newer than they; so are the generations that this job begins, since
+    each of them has begun one of a stream at most.
+    """
+    connection = connections.locked(tx, job.connection_id)
+    if connection.fence == job.fence < held:
+        connection.fence = held
+        states.skip_generations(tx, job.connection_id, job.job, held - job.fence + 1)

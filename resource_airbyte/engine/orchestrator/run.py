@@ -346,8 +346,8 @@ class Run:
         for failure in heard.failures:
             lines.line("ERROR", "platform", reasons.in_log(failure))
         failures = [reasons.to_wire(failure, lines.redact, job.job, job.attempt) for failure in heard.failures]
-        keep = kept(self._tools.settings)
-        if not self._transaction(lambda tx: closed(tx, job, succeeded, stats, failures, keep, heard.kinds)):
+        keep, held = kept(self._tools.settings), max((each.held or 0 for each in heard.failures), default=0) or None
+        if not self._transaction(lambda tx: closed(tx, job, succeeded, stats, failures, keep, heard.kinds, held)):
             lines.line("WARN", "platform", f"attempt {job.attempt + 1} of job {job.job} had been closed already")
             return None
         how = "succeeded" if succeeded else "failed"

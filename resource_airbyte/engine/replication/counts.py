@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from ...errors import ConnectorError, ResourceError
+from ...errors import ConnectorError, Fenced, ResourceError
 from ...protocol.messages import ErrorTrace, Estimate, StreamDescriptor
 from ...protocol.seams import Event, Status
 
@@ -51,7 +51,10 @@ class Counts:
 
 @dataclass(frozen=True)
 class Fault:
-    """A failure in the words of Airbyte's FailureReason. `origin` is source, destination or replication."""
+    """A failure in the words of Airbyte's FailureReason. `origin` is source, destination or replication.
+
+    `held` is the fencing number of a newer attempt, which the destination has seen.
+    """
 
     origin: str
     type: str
@@ -60,6 +63,7 @@ class Fault:
     stacktrace: str | None = None
     stream: StreamDescriptor | None = None
     from_trace: bool = False
+    held: int | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ def from_error(origin: str, error: Exception) -> Fault:
         stack = error.details.get("stack_trace")
         kind = error.failure_type
         return Fault(error.origin or origin, kind, error.told(), stacktrace=str(stack) if stack else None)
+    if isinstance(error, Fenced):  # another attempt may do, should ours be the newest all the same
+        return Fault(origin, "transient_error", error.told(), held=error.details.get("held"))
     if isinstance(error, ResourceError):
         return Fault(origin, "config_error", error.told())
     import traceback

@@ -24,7 +24,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
-from sqlalchemy import BigInteger, CursorResult, ForeignKey, Row, Table, Text, select, update
+from sqlalchemy import BigInteger, CursorResult, ForeignKey, Row, Table, Text, case, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from resource_airbyte.engine.store.base import Base, now
@@ -178,6 +178,18 @@ def begin_generation(
     if cast("CursorResult[Any]", changed).rowcount != 1:
         raise NotFound(f"connection {connection_id} has no state for {key}")
     return _loaded(tx.execute(select(_states).where(*_is(connection_id, key))).one())
+
+
+def skip_generations(tx: Session, connection_id: str, job_id: int, by: int) -> None:
+    """Give the generations that a job has begun higher numbers, before there is a row of them."""
+    tx.execute(
+        update(_states)
+        .where(_states.c.connection_id == connection_id, _states.c.begun_by == job_id, _states.c.sequence == 0)
+        .values(
+            generation=_states.c.generation + by,
+            floor=case((_states.c.floor == _states.c.generation, _states.c.floor + by), else_=_states.c.floor),
+        )
+    )
 
 
 def replace(
