@@ -106,8 +106,9 @@ class Embedded:
 
     def restart(self, *, force: bool = False) -> Outcome:
         _two_ports(self._settings)
-        if self._installed():
-            offline.check(self._settings)  # before the old one is stopped, and nothing runs
+        if self._installed():  # before the old one is stopped, and nothing runs
+            offline.check(self._settings)
+            self._check_ports()
         stopped = self.stop(force=force)
         try:
             started = self.start()
@@ -201,9 +202,16 @@ class Embedded:
         self._report("checking the data directory and the ports")
         _two_ports(self._settings)
         self._data.check(sqlite=not self._settings.database_url)
-        if daemon.running(self._data) is None:
-            for name in ("webapp_port", "server_port"):
-                check_port(getattr(self._settings, name), name)
+        self._check_ports()
+
+    def _check_ports(self) -> None:
+        """Raise PortTaken for a port that anybody but this very instance listens on."""
+        found = daemon.running(self._data)
+        ours = () if found is None else (found.webapp_port, found.server_port)
+        for name in ("webapp_port", "server_port"):
+            port = int(getattr(self._settings, name))
+            if port not in ours:
+                check_port(port, name)
 
     def _begin(self, created: tuple[str, ...], link: Path | None) -> Marker:
         """Write the marker before anything that it speaks of, so that even half an install can be removed."""

@@ -98,6 +98,20 @@ def test_install_finds_a_taken_port_and_says_by_whom_and_what_to_change(tmp_path
     assert not (tmp_path / "data").exists()
 
 
+def test_a_restart_onto_a_port_that_is_taken_stops_nothing(runtime: Embedded, settings: Settings) -> None:
+    runtime.install()
+    start(runtime)
+    found = instance.running(runtime._data)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        flags = {"data_dir": str(settings.data_dir), "webapp_port": 0, "server_port": other.getsockname()[1]}
+        with pytest.raises(PortTaken):
+            Embedded(Settings.load(flags, cwd=settings.data_dir)).restart()
+    assert found is not None
+    assert instance.running(runtime._data) == found
+
+
 def test_skip_validation_does_not_look_at_the_ports(runtime: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "check_port", lambda *_: pytest.fail("looked"))
     assert runtime.install(skip_validation=True).changed
