@@ -49,6 +49,8 @@ class Compose:
         if service:
             sentence = "the stack needs no service: its containers come back with the container engine."
             raise NotAvailable(sentence, hint="leave --service out; sudo systemctl enable docker")
+        if not force:
+            self._stack.check_place()
         if not force and claim.installed(self._data, self.name) and self._whole():
             where = str(self._data.path)
             return Outcome(f"the stack is already installed in {where}", False, {"data_dir": where}, START_HINT)
@@ -72,6 +74,7 @@ class Compose:
         marker = self._data.marker()
         if marker is not None and marker.runtime != self.name:
             return Outcome(claim.where(self._data, self.name), False, hint=claim.hint(self._data, self.name))
+        self._stack.check_place()  # by force, too: the secrets are those of volumes that would stay
         if marker is None or (marker.kept and keep_data):
             return self._finish_removal(keep_data)
         with self._alone():
@@ -132,6 +135,7 @@ class Compose:
         if not claim.installed(self._data, self.name):
             sentence = f"Airbyte is not running: {claim.where(self._data, self.name)}"
             return Outcome(sentence, False, hint=claim.hint(self._data, self.name))
+        self._stack.check_place()
         with contextlib.nullcontext() if force else self._alone():
             if not any(one.running for one in self._stack.find()):
                 return Outcome("Airbyte is not running", False, hint=START_HINT)
@@ -183,6 +187,10 @@ class Compose:
     def status(self) -> RuntimeStatus:
         if not claim.installed(self._data, self.name):
             return RuntimeStatus(self.name, False, False, False, hint=claim.hint(self._data, self.name))
+        try:
+            self._stack.check_place()
+        except RuntimeFault as error:
+            return RuntimeStatus(self.name, True, False, False, problem=error.message, hint=error.hint)
         try:
             found = self._stack.find()
         except EngineFault as error:
@@ -251,6 +259,7 @@ class Compose:
     def _require_install(self) -> None:
         if not claim.installed(self._data, self.name):
             raise claim.not_installed(self._data, self.name)
+        self._stack.check_place()
         if missing := secret.missing(self._data):
             sentence = f"the stack in {self._data.path} is not whole: {', '.join(missing)} is missing from secrets/."
             raise RuntimeFault(sentence, hint=f"restore it from a backup, or make what is missing anew: {REPAIR}")

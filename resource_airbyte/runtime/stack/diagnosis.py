@@ -93,6 +93,10 @@ def _ports(stack: Stack, found: list[Container]) -> Iterator[Check]:
 
 
 def _files(stack: Stack) -> Iterator[Check]:
+    try:
+        stack.check_place()
+    except ResourceError as error:
+        yield failed("place", error)
     for name in secret.missing(stack.data):
         path = secret.directory(stack.data) / name
         yield Check("secrets", "fail", f"{path} is missing", f"restore it from a backup; or make a new one: {REPAIR}")

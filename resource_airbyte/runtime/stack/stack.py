@@ -80,6 +80,18 @@ class Stack:
     def write(self, values: Mapping[str, str]) -> None:
         self.data.write(self.env_file, variables.render(values))
 
+    def check_place(self) -> None:
+        """Raise RuntimeFault where the directory was moved, or is reached by another path: what the engine has bears
+        the name of the old one, and a start would make all of it anew, and empty.
+        """
+        was = self.values.get("AIRBYTE_DATA_DIR")
+        if was and was != str(self.data.path):
+            raise RuntimeFault(
+                f"this stack was installed in {was}: its containers and volumes belong to that path, and not to "
+                f"{self.data.path}.",
+                hint=f"use it there: AIRBYTE_DATA_DIR={was}; or begin with empty volumes here: {REPAIR}",
+            )
+
     def find(self, service: str | None = None) -> list[Container]:
         return containers.find(self.engine, self.project, service)
 

@@ -169,6 +169,20 @@ def test_of_a_stack_without_variables_nothing_is_scaled(installed: Compose, data
     assert not (data.path / "stack.env").exists()
 
 
+def test_a_directory_that_was_moved_is_no_new_stack(
+    installed: Compose, data: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stack, "find", lambda *_: pytest.fail("looked"))
+    installed._stack.write({**installed._stack.values, "AIRBYTE_DATA_DIR": "/old/place"})
+    for verb in (installed.install, installed.start, installed.stop, installed.restart, installed.uninstall):
+        with pytest.raises(RuntimeFault, match="was installed in /old/place"):
+            verb()
+    with pytest.raises(RuntimeFault, match="was installed in /old/place"):
+        installed.uninstall(force=True)
+    assert "/old/place" in str(installed.status().problem)
+    assert data.marker() is not None
+
+
 def test_two_data_directories_are_two_projects(tmp_path: Path) -> None:
     names = {
         Compose(Settings.load({"data_dir": str(tmp_path / name)}, cwd=tmp_path))._stack.project for name in ("a", "b")
