@@ -16,7 +16,8 @@ def answer(body: Wire, status: int = 200) -> Response:
 
 def json_answer(body: Any, status: int = 200) -> Response:
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return Response(text, status_code=status, media_type="application/json")
+    # Half a character that is kept from earlier must not take the rest of a list with it.
+    return Response(text.encode(errors="replace"), status_code=status, media_type="application/json")
 
 
 def deleted() -> Response:

@@ -11,6 +11,7 @@ from api_double import TOKEN, Api
 from starlette.responses import PlainTextResponse
 
 from resource_airbyte.engine.server import gate
+from resource_airbyte.engine.server.answers import json_answer
 
 
 def authorization(user: str, password: str) -> dict[str, str]:
@@ -130,6 +131,10 @@ def test_half_a_character_is_refused_and_a_whole_one_is_not(api: Api) -> None:
     refused = api.request("POST", "/api/v1/sources/get", content=rb'{"sourceId": "\uDC00"}', headers=headers).json()
     assert refused["details"]["code"] == "invalid_document"
     assert "half a character" in refused["message"]
+
+
+def test_half_a_character_that_is_kept_takes_nothing_else_of_an_answer_with_it() -> None:
+    assert json_answer({"sources": ["\ud800", "é"]}).body == '{"sources":["?","é"]}'.encode()
 
 
 def test_a_missing_field_is_named_with_its_path(api: Api) -> None:
