@@ -34,6 +34,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ResourceError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RecursionError, _deep)
 
 
 def refusal(error: ResourceError) -> Response:
@@ -91,6 +92,11 @@ async def _invalid(_: Request, error: Exception) -> Response:
         details={"code": InvalidDocument.code},
     )
     return answer(body, 422)
+
+
+async def _deep(_: Request, __: Exception) -> Response:
+    """Whatever takes documents apart goes only so deep."""
+    return refusal(InvalidDocument("the body is nested too deeply", hint="some 200 levels are what is understood"))
 
 
 def _property(fault: dict[str, Any]) -> InvalidInputProperty:

@@ -202,6 +202,15 @@ def test_a_pinned_version_is_kept(api: Api, workspace: str, orchestrator: FakeOr
     assert {probe.version for probe in orchestrator.probes} == {"0.9.0"}
 
 
+def test_a_configuration_that_is_nested_too_deeply_is_refused(api: Api, workspace: str) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(600):
+        deep = {"a": deep}
+    body = {"workspaceId": workspace, "name": "s", "sourceDefinitionId": SOURCE, "connectionConfiguration": deep}
+    assert "nested too deeply" in api.post("sources/create", body, 422)["message"]
+    assert api.post("sources/list", {"workspaceId": workspace}) == {"sources": []}
+
+
 def test_a_configuration_that_does_not_fit_names_every_path(api: Api, workspace: str, db: Database) -> None:
     body = {
         "workspaceId": workspace,
