@@ -75,13 +75,16 @@ def postgres() -> Iterator[str]:
 
 def _image(name: str) -> str | None:
     """The image, if an engine answers and has it; nothing is pulled for a test."""
-    docker = pytest.importorskip("docker", reason="needs the library of the container engine")
+    pytest.importorskip("docker", reason="needs the library of the container engine")
+    from resource_airbyte.errors import EngineFault
+    from resource_airbyte.runtime.stack import engine
+
     try:
-        client = docker.from_env(timeout=5)
-    except docker.errors.DockerException:
+        found = engine.connect()
+    except EngineFault:  # the library, which is not asked then, leaves its socket open when it is refused
         return None
-    with closing(client):
-        return name if client.images.list(name) else None
+    with closing(found):
+        return name if found.client.images.list(name) else None
 
 
 @contextmanager

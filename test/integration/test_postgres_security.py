@@ -10,12 +10,14 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import asyncssh
 import pytest
 from own_postgres import Certificate, certificate, server
 
+from resource_airbyte import process
 from resource_airbyte.errors import ConnectorError
 from resource_airbyte.native.postgres import access
 from resource_airbyte.native.postgres.specification import configuration
@@ -221,7 +223,8 @@ def sshd() -> Iterator[Sshd]:
 
 def wait_for(number: int, running: subprocess.Popen[bytes]) -> None:
     """Until somebody listens: nothing but trying tells."""
-    for _ in range(2000):
+    until, pause = process.deadline(30), Event()
+    while process.deadline(0) < until:
         with socket.socket() as probe:
             probe.settimeout(0.05)
             if probe.connect_ex(("127.0.0.1", number)) == 0:
@@ -229,6 +232,7 @@ def wait_for(number: int, running: subprocess.Popen[bytes]) -> None:
         if running.poll() is not None:
             assert running.stderr is not None
             raise AssertionError(running.stderr.read().decode())
+        pause.wait(0.02)
     raise AssertionError("sshd does not listen")
 
 
