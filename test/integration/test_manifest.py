@@ -256,6 +256,7 @@ def test_a_warm_connector_leads_a_group_that_is_marked_and_shows_no_secret(
     assert not psutil.pid_exists(child.pid)
 
 
+@pytest.mark.slow
 def test_a_warm_connector_that_hangs_is_ended_at_its_deadline(launchers: Launchers, ask: Callable[..., Asked]) -> None:
     asked = ask(timeout=3.0)
     (child,) = only(launchers).children()
@@ -289,6 +290,7 @@ def test_without_a_warm_parent_the_connector_is_started_as_any_other(launch: Lau
     assert broken.pids() == []
 
 
+@pytest.mark.slow
 def test_a_warm_parent_ends_when_nothing_is_asked(launch: Launch) -> None:
     warm = Warm(0.2)
     began = replace(launch, starter=warm.start)
@@ -315,6 +317,7 @@ probe.check(launch, {"base_url": sys.argv[2], "token": "shop-token-4711", "start
 """
 
 
+@pytest.mark.slow
 def test_a_warm_parent_ends_with_whoever_started_it_and_takes_its_children_along(shop: Shop) -> None:
     shop.trouble, reached = ["hang"], threading.Event()
     shop.reached = reached.set

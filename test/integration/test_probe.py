@@ -27,6 +27,9 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 }
 STREAMS = {"source-faker": {"users", "products", "purchases"}, "source-hardcoded-records": {"dummy_fields"}}
 
+# One of them says it of any.
+NAMES = ["source-faker", pytest.param("source-hardcoded-records", marks=pytest.mark.slow)]
+
 
 class Asker:
     """Asks as the local orchestrator does."""
@@ -55,7 +58,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Asker:
     return Asker(tmp_path_factory.mktemp("cache"))
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("name", NAMES)
 def test_spec_is_asked_for_once(ask: Asker, name: str) -> None:
     connector = CATALOG.find(name)
     first = ask("spec", connector)
@@ -69,12 +72,12 @@ def test_spec_is_asked_for_once(ask: Asker, name: str) -> None:
     assert min(seconds() for _ in range(5)) < 0.1  # the best of some: a busy machine may stop us in the middle of any
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("name", NAMES)
 def test_check_succeeds(ask: Asker, name: str) -> None:
     assert ask("check", CATALOG.find(name), CONFIGURATIONS[name]) == {"status": "SUCCEEDED"}
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("name", NAMES)
 def test_discover_lists_the_streams(ask: Asker, name: str) -> None:
     catalog = ask("discover", CATALOG.find(name), CONFIGURATIONS[name])["catalog"]
     assert {stream["name"] for stream in catalog["streams"]} >= STREAMS[name]

@@ -62,6 +62,7 @@ def count(place: Path, table: str) -> int:
         return int(found[0])
 
 
+@pytest.mark.slow
 def test_the_way_of_a_connection_through_refresh_clear_and_states(run: Run, tmp_path: Path) -> None:
     file = pipeline(tmp_path)
     code, out, err = run("execute", "--config", str(file))

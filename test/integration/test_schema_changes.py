@@ -257,6 +257,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[[str], Ran]:
     return go
 
 
+@pytest.mark.slow
 def test_changes_are_shown_taken_over_and_mended_from_the_command_line(shop: Shop, run: Callable[[str], Ran]) -> None:
     assert run("content execute --config orders.yaml").code == 0
     assert run("content discover --source shop").out.splitlines()[0] == "people: full_refresh, incremental"

@@ -217,7 +217,7 @@ def test_what_a_reference_stands_for_is_nowhere_but_with_its_connector(daemon: D
     assert list(daemon.temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("ending", ["stop", "stop --force", "kill"])
+@pytest.mark.parametrize("ending", [pytest.param("stop", marks=pytest.mark.slow), "stop --force", "kill"])
 def test_what_a_check_had_written_is_gone_with_the_daemon(daemon: Daemon, tmp_path: Path, ending: str) -> None:
     fifo, told = tmp_path / "fifo", []
     os.mkfifo(fifo)
