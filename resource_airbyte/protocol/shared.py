@@ -46,11 +46,11 @@ class Apart:
             if each.key.stream and places.get(each.key.stream) == (each.generation, each.epoch)
         }
 
-    def add(self, stream: StreamDescriptor) -> None:
-        """A state of this one has come."""
-        self._own.add(stream)
-
-    def beside(self, payload: bytes) -> set[StreamDescriptor]:
-        """Those of them that a state of the whole connection does not cover."""
-        named = members(msgspec.json.decode(payload)) if self._own else set()
-        return self._own - named if named else set()
+    def covered(self, checkpoint: Checkpoint, streams: Collection[StreamDescriptor]) -> list[StreamDescriptor]:
+        """Those of the `streams` that a state speaks of. One whose state this is has one of its own from now on."""
+        own = checkpoint.key.stream
+        if own is not None:
+            self._own.add(own)
+            return [own] if own in streams else []
+        named = members(msgspec.json.decode(checkpoint.payload)) if self._own else set()
+        return [stream for stream in streams if not named or stream in named or stream not in self._own]

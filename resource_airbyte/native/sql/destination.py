@@ -106,12 +106,7 @@ class TableDestination:
         self._commit_if_due()
 
     def _covered(self, checkpoint: Checkpoint) -> list[StreamWriter]:
-        stream = checkpoint.key.stream
-        if stream is None:
-            others = self._apart.beside(checkpoint.payload)
-            return [writer for of, writer in self._writers.items() if of not in others]
-        self._apart.add(stream)
-        return [self._writers[stream]] if stream in self._writers else []
+        return [self._writers[stream] for stream in self._apart.covered(checkpoint, self._writers)]
 
     def _commit_if_due(self) -> None:
         late = bool(self._pending) and self._pace.due(self._setup.commit_interval)
