@@ -19,6 +19,7 @@ from ..sql.database import Batch, Database, Readable, Table
 from ..sql.failure import failed, refused
 from ..sql.kept import Owner
 from ..sql.names import TableName, literal, quoted
+from .beginning import complete, no_database
 from .dialect import SQL_TYPES, DuckDBDialect
 from .known import Known
 from .loading import insertion
@@ -92,6 +93,7 @@ class DuckDB(File, Database):
         onefile.make_parents(self.path)
         self._limit, self._unlogged, self._leaving = MEMORY_LIMIT, False, False
         with explained(self.path):
+            complete(self.path)
             opened = duckdb.connect(self.path, config=self._config())
         try:
             super().__init__(opened, configuration.schema)
@@ -287,7 +289,7 @@ def translated(path: Path, error: duckdb.Error) -> ConnectorError | Fenced:
     if "No space left" in text or "disk is full" in text.lower():
         return onefile.full(path)
     if "not a valid DuckDB database" in text:
-        return refused(f"{path} exists but is no DuckDB file", hint="Name another file as destination_path")
+        return no_database(path)
     if "ermission denied" in text or "Read-only file system" in text:
         return refused(f"{path} cannot be written: {text}")
     return failed(f"{path}: {text}", "system_error")

@@ -2,12 +2,15 @@
 
 Arguments: the connector, its configuration (JSON), the mode, the fence, and `before:N`, `after:N` or `never`: which
 commit is the last. `blank:N` is for DuckDB: its rows count as large, and it dies before the blank rows between them go.
+`size:N`: it dies when a file of it is to be larger than N bytes.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -40,6 +43,9 @@ def die_at(moment: str) -> None:
     if when == "blank":
         spacing.LARGE, spacing.FIELD = 1, 0
         spacing.Spacing.committed = dying_before(spacing.Spacing.committed, int(number))  # type: ignore[method-assign]
+    elif when == "size":
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(number), int(number)))
     elif when != "never":
         Database.commit = dying  # type: ignore[method-assign]
 

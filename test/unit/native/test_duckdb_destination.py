@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,43 @@ def test_the_spill_directory_is_private_and_goes_with_the_attempt(warehouse: Duc
         assert private.stat().st_mode & 0o777 == 0o700
         attempt.finish()
     assert sorted(path.name for path in warehouse.path.parent.iterdir()) == ["warehouse.duckdb"]
+
+
+@pytest.mark.parametrize("written", [0, 4096, 12287])
+def test_a_file_that_is_empty_or_was_never_made_whole_becomes_a_database(
+    warehouse: DuckDBWarehouse, written: int
+) -> None:
+    warehouse.path.parent.mkdir(parents=True)
+    duckdb.connect(warehouse.path).close()
+    os.truncate(warehouse.path, written)
+    warehouse.path.chmod(0o600)
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(0, 4))
+        attempt.finish()
+    assert ids(warehouse) == list(range(5))
+    assert warehouse.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_small_file_of_another_kind_is_refused_and_left_as_it_is(warehouse: DuckDBWarehouse) -> None:
+    warehouse.path.parent.mkdir(parents=True)
+    warehouse.path.write_text("shopping: milk, bread, a DUCK\n")
+    with pytest.raises(ConnectorError, match="is no DuckDB file"), Attempt(warehouse):
+        pass
+    assert warehouse.path.read_text() == "shopping: milk, bread, a DUCK\n"
+
+
+def test_a_file_that_somebody_is_making_is_left_to_them(warehouse: DuckDBWarehouse) -> None:
+    warehouse.path.parent.mkdir(parents=True)
+    warehouse.path.touch()
+    script = "import fcntl, sys; fcntl.lockf(f := open(sys.argv[1], 'r+b'), fcntl.LOCK_EX); print(flush=True); input()"
+    argv = [sys.executable, "-c", script, str(warehouse.path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as maker:
+        assert maker.stdout is not None
+        maker.stdout.readline()
+        with pytest.raises(ConnectorError, match="open in another program"), Attempt(warehouse):
+            pass
+        maker.communicate()
+    assert warehouse.path.stat().st_size == 0
 
 
 def test_records_that_no_state_covers_leave_memory(warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
