@@ -180,8 +180,8 @@ def verdict(tally: Tally, first: int, seconds: float) -> int:
         f"faults: {count} runs ({tally.orchestrator}, seeds from {first}), {tally.attempts} attempts, "
         f"{len(tally.failed)} failed; {seconds:.0f} s, a run {statistics.median(tally.took or [0]):.1f} s (median)"
     )
-    for seed in tally.failed:
-        print(f"again: {tally.command(seed)}")
+    for seed, wrong in tally.failed.items():
+        print(f"seed {seed}: {wrong.splitlines()[-1]}\nagain: {tally.command(seed)}")
     return 1 if tally.failed or not count else 0
 
 

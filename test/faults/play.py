@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import duckdb
 import psycopg
 from duckdb_warehouse import DuckDBWarehouse
 from files_warehouse import FilesWarehouse
@@ -185,7 +186,7 @@ class Run:
         self.attempts.append(len(ended.attempts))
         if ended.job.status == "cancelled":
             self._quiet(CANCELLED, "an attempt still runs {seconds:.0f} s after it was cancelled")
-        found = {name: self.place.rows(name) for name in self.records}
+        found = self._found(ended)
         self.judge.between(kind, begun, self.glimpses, found)
         stored = self._tokens(self._asked(lambda: self.client.state.get(connection)))
         status = str(ended.job.status)
@@ -198,6 +199,13 @@ class Run:
         else:
             raise Wrong(f"job {job} has {status}, and no fault was such that it should: {_reasons(ended)}")
         return status
+
+    def _found(self, ended: JobInfoRead) -> dict[str, Rows]:
+        try:
+            return {name: self.place.rows(name) for name in self.records}
+        except (duckdb.Error, sqlite3.Error, psycopg.Error, OSError) as error:
+            how = f"job {ended.job.id} has {ended.job.status}"
+            raise Wrong(f"{how}, and its rows cannot be read: {error}; it says: {_reasons(ended)}") from error
 
     def _begun(self, connection: str, kind: str) -> int:
         """The job's number; asked for once, so that nobody asks for two."""
