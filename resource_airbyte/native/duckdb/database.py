@@ -95,19 +95,19 @@ class DuckDB(File, Database):
         with explained(self.path):
             complete(self.path)
             opened = duckdb.connect(self.path, config=self._config())
-        try:
-            super().__init__(opened, configuration.schema)
-            # Holding the file's lock, we are its only writer: what lies here was left by one that was killed.
-            shutil.rmtree(self.private, ignore_errors=True)
-            self.private.mkdir(mode=0o700)
-            self._prepare()
-            self._spacing = Spacing(self)
-            if self._spacing.marked:
-                self.connection.execute(KEEP_ROWS_APART)
-                self._leave_log()
-        except BaseException:
-            self.connection.close()
-            raise
+            try:
+                super().__init__(opened, configuration.schema)
+                # Holding the file's lock, we are its only writer: what lies here was left by one that was killed.
+                shutil.rmtree(self.private, ignore_errors=True)
+                self.private.mkdir(mode=0o700)
+                self._prepare()
+                self._spacing = Spacing(self)
+                if self._spacing.marked:
+                    self.connection.execute(KEEP_ROWS_APART)
+                    self._leave_log()
+            except BaseException:
+                self.connection.close()
+                raise
 
     def _config(self) -> dict[str, Any]:
         return {"threads": THREADS, "memory_limit": f"{self._limit >> 20}MiB"}

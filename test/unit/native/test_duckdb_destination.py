@@ -166,6 +166,21 @@ def test_a_full_disk_is_said_plainly(tmp_path: Path, error: Exception) -> None:
     assert caught.value.failure_type == "config_error"
 
 
+def test_a_disk_without_room_for_what_does_not_fit_in_memory_is_said_plainly(
+    warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir = Path.mkdir
+
+    def full(path: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        if path.suffix == ".spill":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        mkdir(path, mode, parents, exist_ok)
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(ConnectorError, match="is full"):
+        Attempt(warehouse).__enter__()
+
+
 def test_the_program_that_holds_a_file_is_named_on_one_short_line(tmp_path: Path) -> None:
     script = "import sys\nprint('ready', flush=True)\nsys.stdin.read()\n" + "# a long comment\n" * 20
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
