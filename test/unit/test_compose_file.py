@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,43 @@ def test_the_image_is_built_without_buildkit() -> None:
     assert not re.search(r"^# *syntax|--mount|--chmod|<<", text, re.MULTILINE)
     assert re.search(r"^ARG BASE_IMAGE=python:3\.11-slim$", text, re.MULTILINE)
     assert re.search(r"^USER 10001:10001$", text, re.MULTILINE)
+
+
+def entrypoint(place: Path, *present: str) -> Path:
+    """Where the database is after its container's entrypoint, of a volume in which this was there before."""
+    volume, programs = place / "volume", place / "programs"
+    for directory in (volume, programs):
+        directory.mkdir()
+    for name in present:
+        (volume / name).parent.mkdir(exist_ok=True)
+        (volume / name).write_text("15\n")
+    for name, does in {"docker-entrypoint.sh": 'echo "$PGDATA"', "chown": ":"}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{does}\n")
+        (programs / name).chmod(0o755)
+    script = SERVICES["postgres"]["entrypoint"][2].replace("$$", "$").replace("/docker-entrypoint-initdb.d", str(place))
+    script = script.replace("/var/lib/postgresql/data", str(volume))
+    env = {"PATH": f"{programs}:/usr/bin:/bin", "PGDATA": str(volume)}
+    done = subprocess.run(["bash", "-c", script, "start"], env=env, capture_output=True, text=True, check=True)
+    return Path(done.stdout.strip()).relative_to(volume)
+
+
+def test_a_database_that_was_never_finished_is_made_anew(tmp_path: Path) -> None:
+    assert entrypoint(tmp_path, "begun", "made/PG_VERSION") == Path("made")
+    assert [path.name for path in (tmp_path / "volume").iterdir()] == ["begun"]
+
+
+@pytest.mark.parametrize(
+    ("present", "where"), [("made/PG_VERSION", "made"), ("PG_VERSION", "."), ("made/other", "made")]
+)
+def test_a_database_that_is_not_being_made_is_never_removed(tmp_path: Path, present: str, where: str) -> None:
+    assert entrypoint(tmp_path, present) == Path(where)
+    assert (tmp_path / "volume" / present).exists()
+    assert not (tmp_path / "volume" / "begun").exists()
+
+
+def test_a_database_counts_as_whole_when_all_that_makes_it_is_done(tmp_path: Path) -> None:
+    entrypoint(tmp_path)
+    assert (tmp_path / "volume" / "begun").exists()
+    assert sorted(path.name for path in tmp_path.glob("*.s*")) == ["warehouse.sql", "whole.sh"]
+    subprocess.run(["sh", "-ec", f". {tmp_path}/whole.sh"], check=True)
+    assert not (tmp_path / "volume" / "begun").exists()
