@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -10,10 +11,13 @@ from resource_airbyte.errors import DataDirUnusable
 
 
 def create(path: Path, key: bytes) -> None:
-    """Write a key to a new file that only its owner can read; an existing file is an error."""
+    """Write a key to a new file that only its owner can read; an existing file is an error. After a crash at any
+    moment the file is whole, or not there.
+    """
     try:
-        _write(path, key)
-        _sync_directory(path)
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        _put(path, key)
     except OSError as error:
         raise _unwritable(path, error) from error
 
@@ -39,12 +43,8 @@ def load(path: Path) -> tuple[bytes, ...]:
 
 def replace(path: Path, content: bytes) -> None:
     """Put this in place of what the file holds: after a crash at any moment it holds the one or the other."""
-    beside = path.with_name(f"{path.name}.new")
     try:
-        beside.unlink(missing_ok=True)  # of one that was killed here
-        _write(beside, content)
-        os.replace(beside, path)
-        _sync_directory(path)
+        _put(path, content)
     except OSError as error:
         raise _unwritable(path, error) from error
 
@@ -52,6 +52,14 @@ def replace(path: Path, content: bytes) -> None:
 def sweep(path: Path) -> None:
     """Remove what a killed `replace` left beside the file; nothing has been sealed with it."""
     path.with_name(f"{path.name}.new").unlink(missing_ok=True)
+
+
+def _put(path: Path, content: bytes) -> None:
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)  # of one that was killed here
+    _write(beside, content)
+    os.replace(beside, path)
+    _sync_directory(path)
 
 
 def _write(path: Path, content: bytes) -> None:

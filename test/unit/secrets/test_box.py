@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from resource_airbyte.engine.secrets import Box
+from resource_airbyte.engine.secrets import Box, keyfile
 from resource_airbyte.errors import DataDirUnusable
 
 
@@ -35,6 +35,20 @@ def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(DataDirUnusable, match="cannot write"):
         Box.create(path)
     assert path.read_bytes() == before
+
+
+def test_a_key_whose_making_was_cut_short_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "master.key"
+
+    def cut(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keyfile.os, "fsync", cut)  # type: ignore[attr-defined]
+        with pytest.raises(KeyboardInterrupt):
+            Box.create(path)
+    Box.create(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["master.key"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a key"])
