@@ -22,7 +22,7 @@ def of(data: DataDir) -> str | None:
 def installed(data: DataDir, name: str) -> bool:
     """Whether this very runtime is installed there."""
     marker = data.marker()
-    return marker is not None and not marker.kept and marker.runtime == name
+    return marker is not None and not marker.kept and not marker.half and marker.runtime == name
 
 
 def check_free(data: DataDir, name: str) -> None:
@@ -42,6 +42,8 @@ def check_free(data: DataDir, name: str) -> None:
 def where(data: DataDir, name: str) -> str:
     """Why this runtime is not installed there, as a sentence without its end."""
     found = of(data) if data.marker_file.exists() else None
+    if found == name and (half := _half(data)):
+        return f"the {half} of resource-airbyte in {data.path} was cut short"
     if found in (None, name):
         return f"resource-airbyte is not installed in {data.path}"
     return f"the {name} runtime is not installed in {data.path}; the {found} runtime is"
@@ -52,7 +54,19 @@ def hint(data: DataDir, name: str) -> str:
     found = of(data) if data.marker_file.exists() else None
     if found not in (None, name):
         return "leave --runtime and AIRBYTE_RUNTIME out, or choose another AIRBYTE_DATA_DIR"
-    return f"install it with: {INSTALL}" + ("" if name == "embedded" else f" --runtime {name}")
+    other = "" if name == "embedded" else f" --runtime {name}"
+    if found is not None and (half := _half(data)):
+        return f"bring it to its end: resource-airbyte manage {half}{other}"
+    return f"install it with: {INSTALL}{other}"
+
+
+def _half(data: DataDir) -> str | None:
+    """What was begun there and has not come to its end; nothing, where the marker cannot be read."""
+    try:
+        marker = data.marker()
+    except ResourceError:
+        return None
+    return None if marker is None else marker.half
 
 
 def not_installed(data: DataDir, name: str) -> NotInstalled:

@@ -14,9 +14,9 @@ from resource_airbyte import process
 from resource_airbyte.client.endpoint import Endpoint
 from resource_airbyte.errors import Conflict, EngineFault, NotAvailable, NotFound, RuntimeFault, Unhealthy, UsageError
 from resource_airbyte.runtime import claim
+from resource_airbyte.runtime.alone import alone
 from resource_airbyte.runtime.base import START_HINT, Credential, Outcome, Report, RuntimeStatus, silent
 from resource_airbyte.runtime.datadir import DataDir
-from resource_airbyte.runtime.instance import alone
 from resource_airbyte.runtime.stack import health, output, secret, setup
 from resource_airbyte.runtime.stack.containers import SERVICES
 from resource_airbyte.runtime.stack.faults import REPAIR, told

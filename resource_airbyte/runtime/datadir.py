@@ -35,8 +35,9 @@ from resource_airbyte.errors import DataDirUnusable, ResourceError
 MARKER = ".resource-airbyte"
 # What the runtime makes in its directory, now or while it runs. A trailing * stands for SQLite's companions and copies.
 DATA = ("master.key", "master.key.new", "airbyte.db*")
-REST = ("token*", "daemon.lock", "start.lock", "daemon.json*", "api.sock", "logs")
-STACK = ("stack.env*", "secrets", "start.lock", "logs")
+LOCK = "start.lock"  # whoever removes the rest holds it, so that it goes last
+REST = ("token*", "daemon.lock", LOCK, "daemon.json*", "api.sock", "logs")
+STACK = ("stack.env*", "secrets", LOCK, "logs")
 LOG_FILES = ("*.log", "*.log.*", "daemon.out")
 # File systems on which neither SQLite's shared memory nor file locks can be relied on.
 NETWORK = frozenset(
@@ -55,7 +56,8 @@ class Marker:
 
     `links` are absolute paths of launchers, each with the target that was given to it. `kept` says that the runtime was
     uninstalled and its data left for the next install. `runtime` is which one it is, `service` the file that makes it
-    start with the machine's session, `images` are the container images that install has built.
+    start with the machine's session, `images` are the container images that install has built. `half` is what has begun
+    and not come to its end, "install" or "uninstall": a kill may leave any part of it.
     """
 
     version: str
@@ -66,13 +68,14 @@ class Marker:
     runtime: str = "embedded"
     service: str | None = None
     images: tuple[str, ...] = ()
+    half: str | None = None
 
     @classmethod
     def read(cls, raw: dict[str, Any]) -> Marker:
         """From its JSON. What a version before this one did not write yet has its default."""
         known = cls(raw["version"], raw["installed_at"], tuple(raw["created"]), dict(raw["links"]), raw["kept"])
         runtime, images = str(raw.get("runtime", "embedded")), tuple(raw.get("images", ()))
-        return replace(known, runtime=runtime, service=raw.get("service"), images=images)
+        return replace(known, runtime=runtime, service=raw.get("service"), images=images, half=raw.get("half"))
 
     def wire(self) -> dict[str, Any]:
         """Its JSON."""
@@ -89,6 +92,7 @@ class DataDir:
         self.logs = path / "logs"
         self.output = self.logs / "daemon.out"
         self.instance_file = path / "daemon.json"
+        self.start_lock = path / LOCK
 
     def marker(self) -> Marker | None:
         """The marker; None where there is none, and nothing has been installed."""
@@ -105,9 +109,9 @@ class DataDir:
             raise DataDirUnusable(f"the marker {self.marker_file} cannot be read: {error}", hint=hint) from error
 
     def installed(self) -> bool:
-        """Whether an install has made this directory and no uninstall has followed."""
+        """Whether an install has made all of this directory and no uninstall has followed."""
         marker = self.marker()
-        return marker is not None and not marker.kept
+        return marker is not None and not marker.kept and not marker.half
 
     def token(self) -> str:
         """The bearer token."""
@@ -141,8 +145,7 @@ class DataDir:
 
     def make(self) -> tuple[str, ...]:
         """Make the directory (0700) and say what was made. Refuses a directory that holds anything that is not ours."""
-        if not self.path.exists():  # check() has looked whether it can be asked
-            self._attempt(lambda: self.path.mkdir(mode=0o700, parents=True))
+        if not self.path.exists() and self._made():  # check() has looked whether it can be asked
             return (".",)
         strangers = [entry.name for entry in self.path.iterdir() if not _ours(entry.name)]
         if strangers and self.marker() is None:
@@ -151,8 +154,23 @@ class DataDir:
         self._attempt(lambda: self.path.chmod(0o700))
         return ()
 
+    def _made(self) -> bool:
+        try:
+            self.path.mkdir(mode=0o700, parents=True)
+        except FileExistsError:  # another install at the same moment
+            return False
+        except OSError as error:
+            raise self.unusable(error) from error
+        return True
+
     def write_marker(self, marker: Marker) -> None:
         self.write(self.marker_file, json.dumps(marker.wire(), indent=2) + "\n")
+
+    def remove_marker(self) -> None:
+        """Remove the marker, after what a kill left of one that was being written."""
+        for path in self.path.glob(f"{MARKER}.*"):
+            path.unlink()
+        self.marker_file.unlink()
 
     def write_token(self) -> None:
         """Make a token, unless there is one."""
@@ -278,10 +296,10 @@ def _remove_logs(directory: Path) -> None:
     """Remove log files and the directories that are empty then; whatever else somebody put there stays."""
     for path in list(_walk(directory)):
         if path.is_dir() and not path.is_symlink():
-            _remove_if_empty(path)
+            remove_if_empty(path)
         elif any(path.match(pattern) for pattern in LOG_FILES):
             path.unlink()
-    _remove_if_empty(directory)
+    remove_if_empty(directory)
 
 
 def _walk(directory: Path) -> Iterator[Path]:
@@ -291,7 +309,8 @@ def _walk(directory: Path) -> Iterator[Path]:
         yield entry
 
 
-def _remove_if_empty(directory: Path) -> None:
+def remove_if_empty(directory: Path) -> None:
+    """Remove a directory, unless somebody has something in it."""
     try:
         directory.rmdir()
     except OSError as error:

@@ -74,7 +74,7 @@ def _data_dir(settings: Settings) -> Iterator[Check]:
     if marker is None:
         yield warn("data directory", f"{data.path}: nothing is installed there", claim.hint(data, name))
         return
-    if marker.runtime != name:
+    if marker.runtime != name or marker.half:
         yield warn("data directory", f"{claim.where(data, name)}.", claim.hint(data, name))
         return
     kept = ", data of an installation that was removed" if marker.kept else f", installed by version {marker.version}"

@@ -13,14 +13,22 @@ from urllib.parse import urlsplit
 
 from resource_airbyte import process
 from resource_airbyte.client.endpoint import Endpoint
-from resource_airbyte.errors import Conflict, NotAvailable, NotFound, ResourceError, RuntimeFault, UsageError
-from resource_airbyte.runtime import claim, launcher, logs, offline
+from resource_airbyte.errors import (
+    Conflict,
+    NotAvailable,
+    NotFound,
+    ResourceError,
+    RuntimeFault,
+    UsageError,
+)
+from resource_airbyte.runtime import claim, launcher, logs, offline, removal
 from resource_airbyte.runtime import instance as daemon
 from resource_airbyte.runtime import service as services
+from resource_airbyte.runtime.alone import alone
 from resource_airbyte.runtime.base import START_HINT, Credential, Outcome, Report, RuntimeStatus, ServiceStatus, silent
 from resource_airbyte.runtime.datadir import DATA, MARKER, REST, DataDir, Marker, new_marker
 from resource_airbyte.runtime.instance import Instance
-from resource_airbyte.runtime.ports import check_port
+from resource_airbyte.runtime.ports import check_port, check_two
 from resource_airbyte.settings import Settings
 
 MIGRATE = "resource_airbyte.engine.main.migrate"
@@ -53,10 +61,11 @@ class Embedded:
             self._validate()
         created = self._data.make()
         with self._alone():
-            marker = self._begin(created, link)
-            self._report("making the database")
-            self._prepare_database()
-        details: dict[str, Any] = {"data_dir": str(self._data.path), "links": list(marker.links)}
+            quicker = not force and self._data.installed()  # another command
+            links = [] if quicker else self._make(created, link)
+        if quicker:
+            return self._install_service() if service else self._already_installed()
+        details: dict[str, Any] = {"data_dir": str(self._data.path), "links": links}
         hint: str | None = START_HINT
         if service:
             added = self._install_service()
@@ -69,8 +78,9 @@ class Embedded:
             return Outcome(claim.where(self._data, self.name), False, hint=claim.hint(self._data, self.name))
         with self._alone():
             self._make_sure_it_is_stopped(force)
-            removed = self._remove(marker, keep_data)
-        kept = self._remove_directory(marker, keep_data)
+            marker = self._data.marker() or marker
+            removed = removal.remove(self._data, marker, keep_data)
+            kept = removal.remove_directory(self._data, marker, keep_data)
         details = {"removed": removed, "kept": kept, "cache_dir": str(self._settings.cache_dir)}
         return Outcome(
             f"resource-airbyte is removed from {self._data.path}", details=details, hint=self._left(kept, keep_data)
@@ -79,10 +89,11 @@ class Embedded:
     def start(self, *, wait: bool = True, timeout: float | None = None) -> Outcome:
         timeout = self._settings.start_timeout if timeout is None else timeout
         self._require_install()
-        _two_ports(self._settings)
+        check_two(self._settings)
         self._data.check(sqlite=not self._settings.database_url)
         began = time.monotonic()
         with self._alone(timeout):
+            self._require_install()  # still
             already = self._already_running(timeout)
             if already is not None:
                 return Outcome(f"Airbyte is already running (process {already.pid})", False, self._ports(already))
@@ -99,13 +110,10 @@ class Embedded:
             return Outcome(f"Airbyte is not running: {claim.where(self._data, self.name)}", False, hint=hint)
         # By force it does not wait its turn: what it would wait for may be a stop that is taking too long.
         with contextlib.nullcontext() if force else self._alone():
-            found = daemon.running(self._data)
-            if found is None:
-                return Outcome("Airbyte is not running", False, hint=START_HINT)
-            return self._stop(found, 0 if force else timeout)
+            return self._stop_what_runs(0 if force else timeout)
 
     def restart(self, *, force: bool = False) -> Outcome:
-        _two_ports(self._settings)
+        check_two(self._settings)
         if self._installed():  # before the old one is stopped, and nothing runs
             offline.check(self._settings)
             self._check_ports()
@@ -200,7 +208,7 @@ class Embedded:
 
     def _validate(self) -> None:
         self._report("checking the data directory and the ports")
-        _two_ports(self._settings)
+        check_two(self._settings)
         self._data.check(sqlite=not self._settings.database_url)
         self._check_ports()
 
@@ -213,16 +221,29 @@ class Embedded:
             if port not in ours:
                 check_port(port, name)
 
+    def _make(self, created: tuple[str, ...], link: Path | None) -> list[str]:
+        marker = self._begin(created, link)
+        self._report("making the database")
+        self._prepare_database()
+        self._data.write_marker(replace(marker, half=None))
+        return list(marker.links)
+
     def _begin(self, created: tuple[str, ...], link: Path | None) -> Marker:
         """Write the marker before anything that it speaks of, so that even half an install can be removed."""
         before = self._data.marker() if self._data.marker_file.exists() and not self._damaged() else None
+        if before is not None and before.half == "uninstall":  # what is left was to go, and may have lost its key
+            removal.parts(self._data, before, keep_data=False)
         links = {} if before is None else dict(before.links)
         if link is not None:
-            links[str(link)] = launcher.make(link)
+            links[str(link)] = launcher.wanted(link)
         was = () if before is None else tuple(name for name in before.created if name == ".")
         marker = new_marker((*(created or was), MARKER, *DATA, *REST), links)
         marker = marker if before is None else replace(marker, service=before.service)
+        whole = before is not None and not before.kept and not before.half
+        marker = marker if whole else replace(marker, half="install")
         self._data.write_marker(marker)
+        if link is not None:
+            launcher.make(link)
         self._data.write_token()
         return marker
 
@@ -235,8 +256,9 @@ class Embedded:
         with self._alone():
             marker = self._data.marker()
             assert marker is not None
-            path, hint = services.install(self._settings, self._data)
+            path = services.place(self._data)
             self._data.write_marker(replace(marker, service=str(path)))
+            hint = services.install(self._settings, self._data)
         sentence = f"Airbyte starts with the session from now on ({path})"
         return Outcome(sentence, details={"data_dir": str(self._data.path), "service": str(path)}, hint=hint)
 
@@ -264,33 +286,13 @@ class Embedded:
         )
 
     def _make_sure_it_is_stopped(self, force: bool) -> None:
-        found = daemon.running(self._data)
-        if found is None:
+        if force:
+            self._stop_what_runs(self._settings.stop_timeout)
             return
-        if not force:
+        found = self._settled(self._settings.start_timeout)
+        if found is not None:
             hint = "stop it first: resource-airbyte manage stop (or add --force)"
             raise Conflict(f"Airbyte is running (process {found.pid}).", hint=hint)
-        self._stop(found, self._settings.stop_timeout)
-
-    def _remove(self, marker: Marker, keep_data: bool) -> list[str]:
-        """Remove what is both recorded and of our making; the marker stays to the end."""
-        removed = [link for link, target in marker.links.items() if launcher.remove(Path(link), target)]
-        if marker.service and services.remove(Path(marker.service)):
-            removed.append(marker.service)
-        names = REST if keep_data else (*DATA, *REST)
-        removed += self._data.remove(tuple(name for name in names if name in marker.created))
-        if keep_data:
-            self._data.write_marker(replace(marker, links={}, kept=True, service=None))
-        else:
-            self._data.marker_file.unlink()
-        return removed
-
-    def _remove_directory(self, marker: Marker, keep_data: bool) -> list[str]:
-        """Remove the directory if install made it and nothing is left in it; answer what is left."""
-        left = sorted(entry.name for entry in self._data.path.iterdir() if entry.name != MARKER)
-        if not left and not keep_data and "." in marker.created:
-            self._data.path.rmdir()
-        return left
 
     def _left(self, kept: list[str], keep_data: bool) -> str:
         cache = self._settings.cache_dir
@@ -306,7 +308,7 @@ class Embedded:
         return claim.installed(self._data, self.name)
 
     def _alone(self, timeout: float | None = None) -> contextlib.AbstractContextManager[None]:
-        return daemon.alone(self._data, self._settings.start_timeout if timeout is None else timeout)
+        return alone(self._data, self._settings.start_timeout if timeout is None else timeout)
 
     def _require_install(self) -> None:
         if not self._installed():
@@ -314,11 +316,9 @@ class Embedded:
 
     def _already_running(self, timeout: float) -> Instance | None:
         """The daemon that runs already. One that is about to end is waited for; one that is stuck is an error."""
-        found = daemon.running(self._data)
-        if found is None:
-            return None
-        problem = daemon.health(found)
-        if problem is None:
+        found = self._settled(timeout)
+        problem = None if found is None else daemon.health(found)
+        if found is None or problem is None:
             return found
         self._report("waiting for the last one to end")
         if process.wait_gone(found.pid, timeout):
@@ -335,6 +335,25 @@ class Embedded:
         where = f"http://localhost:{found.webapp_port}"
         details = {**self._ports(found), "seconds": round(seconds, 2)}
         return Outcome(f"Airbyte is running at {where} (process {found.pid}, {seconds:.1f} s)", details=details)
+
+    def _settled(self, timeout: float) -> Instance | None:
+        found = daemon.running(self._data)
+        if found is None and daemon.processes(self._data):
+            self._report("waiting for a daemon that is starting, or ending")
+            return daemon.settled(self._data, timeout)
+        return found
+
+    def _stop_what_runs(self, timeout: float) -> Outcome:
+        began = time.monotonic()
+        with contextlib.suppress(daemon.Unsettled):  # it has had its time, and is killed below
+            self._settled(timeout)
+        found = daemon.running(self._data)
+        if found is not None:
+            return self._stop(found, max(timeout - (time.monotonic() - began), 0))
+        if pids := daemon.processes(self._data):
+            daemon.kill(pids)
+            return Outcome("Airbyte is stopped; it was not ready yet", details={"pid": pids[0], "killed": True})
+        return Outcome("Airbyte is not running", False, hint=START_HINT)
 
     def _stop(self, found: Instance, timeout: float) -> Outcome:
         if timeout > 0:
@@ -363,11 +382,3 @@ class Embedded:
             "server_port": found.server_port,
             "socket": found.socket,
         }
-
-
-def _two_ports(settings: Settings) -> None:
-    if settings.webapp_port == settings.server_port != 0:
-        raise UsageError(
-            f"webapp_port and server_port are both {settings.webapp_port}, and they must be two ports.",
-            hint="choose another one: AIRBYTE_WEBAPP_PORT=PORT or AIRBYTE_SERVER_PORT=PORT",
-        )

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import select
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -18,15 +16,18 @@ from typing import Any
 
 from resource_airbyte import process
 from resource_airbyte.errors import RuntimeFault, by_code
+from resource_airbyte.runtime.alone import POLL, private
 from resource_airbyte.runtime.datadir import DataDir
 from resource_airbyte.settings import Settings
 
 DAEMON = "resource_airbyte.engine.main.daemon"
 HEALTH = "/api/v1/health"
-# How often another program's lock is tried again: it cannot be waited for with a deadline.
-POLL = 0.05
 # After the daemon was told to end at once: time for it to kill its attempts, before it is killed itself.
 LAST_GRACE = 5.0
+
+
+class Unsettled(RuntimeFault):
+    """A daemon has been starting, or ending, for longer than it may."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,33 @@ def running(data: DataDir) -> Instance | None:
     """The daemon that runs in this directory."""
     found = recorded(data)
     return found if found is not None and found.alive() else None
+
+
+def processes(data: DataDir) -> list[int]:
+    """The daemons of this directory by how they were started: also one that has yet to write its `daemon.json`, or has
+    just removed it. Those in another container are not seen.
+    """
+    import psutil
+
+    words = _command(data)[1:]
+    found = psutil.process_iter(["pid", "cmdline"])
+    return [each.pid for each in found if (each.info["cmdline"] or [])[1 : 1 + len(words)] == words]
+
+
+def settled(data: DataDir, timeout: float) -> Instance | None:
+    """The daemon that runs in this directory, once one that is starting, or about to end, has done so.
+
+    Unsettled when it has not after `timeout` seconds.
+    """
+    moment = process.deadline(timeout)
+    while (found := running(data)) is None and (pids := processes(data)):
+        if time.monotonic() > moment:
+            raise Unsettled(
+                f"Airbyte has been starting, or ending, for {timeout:g} s (process {pids[0]}).",
+                hint="look at it with: resource-airbyte logs; end it with: resource-airbyte manage stop --force",
+            )
+        time.sleep(POLL)
+    return found
 
 
 def health(instance: Instance, timeout: float = 1.0) -> str | None:
@@ -118,19 +146,12 @@ def stop(instance: Instance, timeout: float) -> bool:
     return False
 
 
-@contextlib.contextmanager
-def alone(data: DataDir, timeout: float) -> Iterator[None]:
-    """Hold the lock that lets one command at a time start, stop or change this instance, or wait `timeout` s for it."""
-    moment = process.deadline(timeout)
-    with open(data.path / "start.lock", "a", opener=_private) as file:
-        while not _locked(file.fileno()):
-            if time.monotonic() > moment:
-                raise RuntimeFault(
-                    f"another command has been starting or stopping the instance in {data.path} for {timeout:g} s.",
-                    hint="wait for it to end, then look: resource-airbyte status",
-                )
-            time.sleep(POLL)
-        yield
+def kill(pids: list[int]) -> None:
+    """End daemons that are not ready: nothing runs in them yet, or any more, that could be waited for."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        process.wait_gone(pid, LAST_GRACE)
 
 
 def last_output(data: DataDir, lines: int = 12) -> str:
@@ -143,9 +164,9 @@ def last_output(data: DataDir, lines: int = 12) -> str:
 
 
 def _spawn(settings: Settings, data: DataDir, writer: int) -> process.Child:
-    with open(data.output, "wb", opener=_private) as output:
+    with open(data.output, "wb", opener=private) as output:
         return process.start(
-            process.python(DAEMON, "--socket", str(data.socket()), "--ready-fd", str(writer)),
+            [*_command(data), "--ready-fd", str(writer)],
             env=process.daemon_environment(settings.environment()),
             stdout=output,
             stderr=output,
@@ -154,8 +175,8 @@ def _spawn(settings: Settings, data: DataDir, writer: int) -> process.Child:
         )
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _command(data: DataDir) -> list[str]:
+    return process.python(DAEMON, "--socket", str(data.socket()))
 
 
 def _await_ready(pipe: Any, data: DataDir, timeout: float) -> None:
@@ -204,14 +225,6 @@ def _signal(instance: Instance, number: signal.Signals) -> None:
         raise RuntimeFault(
             f"the daemon (process {instance.pid}) belongs to another user.", hint="run this as the user who started it"
         ) from error
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _socket_connection(path: Path, timeout: float) -> HTTPConnection:

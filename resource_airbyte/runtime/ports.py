@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 
 from resource_airbyte import process
-from resource_airbyte.errors import PortTaken
+from resource_airbyte.errors import PortTaken, UsageError
+from resource_airbyte.settings import Settings
 
 
 def check_port(port: int, setting: str, who: str | None = None) -> None:
@@ -19,6 +20,15 @@ def check_port(port: int, setting: str, who: str | None = None) -> None:
         sentence = f"port {port} is taken by {who or process.listener(port) or 'another program'}."
         hint = f"stop that program, or choose another port: AIRBYTE_{setting.upper()}=PORT"
         raise PortTaken(sentence, hint=hint) from error
+
+
+def check_two(settings: Settings) -> None:
+    """Raise UsageError for one port that is to be both."""
+    if settings.webapp_port == settings.server_port != 0:
+        raise UsageError(
+            f"webapp_port and server_port are both {settings.webapp_port}, and they must be two ports.",
+            hint="choose another one: AIRBYTE_WEBAPP_PORT=PORT or AIRBYTE_SERVER_PORT=PORT",
+        )
 
 
 def probe(port: int) -> None:

@@ -34,21 +34,27 @@ def check() -> None:
         )
 
 
-def install(settings: Settings, data: DataDir) -> tuple[Path, str | None]:
-    """Write the service and have it start with the session; its file, and what is still to be typed if anything."""
+def place(data: DataDir) -> Path:
+    """Where the file of the service is, or would be."""
     name = f"resource-airbyte-{hashlib.sha256(os.fsencode(data.path)).hexdigest()[:8]}"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "LaunchAgents" / f"{name}.plist"
+    return _units() / f"{name}.service"
+
+
+def install(settings: Settings, data: DataDir) -> str | None:
+    """Write the service and have it start with the session; what is still to be typed, if anything."""
+    path = place(data)
     command = process.python(DAEMON, "--socket", str(data.socket()))
     environment = _environment(settings, data)
     if sys.platform == "darwin":
-        path = Path.home() / "Library" / "LaunchAgents" / f"{name}.plist"
-        _write(path, launchd(name, command, environment, data.path))
-        return path, None
+        _write(path, launchd(path.stem, command, environment, data.path))
+        return None
     check()
-    path = _units() / f"{name}.service"
     _write(path, systemd(command, environment, data.path, settings.stop_timeout))
     _systemctl("daemon-reload")
     _systemctl("enable", path.name)
-    return path, _linger()
+    return _linger()
 
 
 def remove(path: Path) -> bool:

@@ -10,9 +10,9 @@ from typing import Any
 
 from resource_airbyte.errors import EngineFault, ResourceError, RuntimeFault
 from resource_airbyte.runtime import image, launcher
+from resource_airbyte.runtime.alone import alone
 from resource_airbyte.runtime.base import Outcome, Report
 from resource_airbyte.runtime.datadir import MARKER, STACK, Marker, new_marker
-from resource_airbyte.runtime.instance import alone
 from resource_airbyte.runtime.stack import containers, preflight, secret, variables
 from resource_airbyte.runtime.stack.faults import REPAIR
 from resource_airbyte.runtime.stack.stack import Stack

@@ -1,6 +1,7 @@
 """Stands in for the daemon where a test is about starting and ending one. AIRBYTE_FAKE says how it behaves:
 
-well (the default), dies (before a word), refuses (reports an error), hangs (says nothing), deaf (ignores SIGTERM).
+well (the default), slow (to begin), dies (before a word), refuses (reports an error), hangs (says nothing),
+deaf (ignores SIGTERM).
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ def main() -> None:
     mode = os.environ.get("AIRBYTE_FAKE", "well")
     if mode == "dies":
         sys.exit("cannot go on: the moon is full")
+    if mode == "slow":
+        time.sleep(0.3)
     if mode == "hangs":
         time.sleep(60)
     if mode == "refuses":

@@ -24,9 +24,10 @@ from resource_airbyte.errors import (
     RuntimeFault,
     UsageError,
 )
-from resource_airbyte.runtime import embedded, instance
+from resource_airbyte.runtime import datadir, embedded, instance, removal
+from resource_airbyte.runtime.alone import alone
 from resource_airbyte.runtime.base import Outcome
-from resource_airbyte.runtime.datadir import write_private
+from resource_airbyte.runtime.datadir import DATA, REST, DataDir, new_marker, write_private
 from resource_airbyte.runtime.embedded import Embedded
 from resource_airbyte.settings import Settings
 
@@ -56,7 +57,7 @@ def _no_database(runtime: Embedded) -> None:
             write_private(runtime._data.path / name, "")
 
 
-def _power_cut(_: Embedded) -> None:
+def _power_cut(*_: object) -> None:
     raise RuntimeFault("power cut")
 
 
@@ -123,6 +124,68 @@ def test_a_failed_install_can_be_repeated_and_removed(runtime: Embedded, setting
         with pytest.raises(RuntimeFault, match="power cut"):
             runtime.install()
     assert runtime.uninstall().changed
+    assert not settings.data_dir.exists()
+
+
+@pytest.mark.parametrize("step", ["_begin", "write_token", "_prepare_database"])
+def test_an_install_that_was_cut_short_is_completed_by_the_next_one(
+    runtime: Embedded, settings: Settings, step: str
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DataDir if step == "write_token" else Embedded, step, _power_cut)
+        with pytest.raises(RuntimeFault, match="power cut"):
+            runtime.install()
+    with pytest.raises(NotInstalled) as caught:
+        start(runtime)
+    assert "manage install" in str(caught.value.hint)
+    assert runtime.install().changed
+    assert start(runtime).changed
+    assert {"token", "master.key"} <= {path.name for path in settings.data_dir.iterdir()}
+
+
+def test_an_uninstall_that_was_cut_short_goes_on_and_what_it_left_is_not_installed_again(
+    runtime: Embedded, settings: Settings
+) -> None:
+    for again in (runtime.uninstall, runtime.install):
+        runtime.install()
+        token = (settings.data_dir / "token").read_text()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(datadir, "_remove_logs", _power_cut)
+            (settings.data_dir / "logs").mkdir(exist_ok=True)
+            (settings.data_dir / "airbyte.db-wal").touch()
+            with pytest.raises(RuntimeFault, match="power cut"):
+                runtime.uninstall()
+        (settings.data_dir / "airbyte.db").touch()
+        with pytest.raises(NotInstalled, match="cut short") as caught:
+            start(runtime)
+        assert "manage uninstall" in str(caught.value.hint)
+        assert not runtime.status().installed
+        assert again().changed
+    assert (settings.data_dir / "token").read_text() != token
+    assert start(runtime).changed
+    runtime.uninstall(force=True)
+    assert not settings.data_dir.exists()
+
+
+def test_data_that_was_to_be_kept_is_there_after_an_uninstall_that_was_cut_short(
+    runtime: Embedded, settings: Settings
+) -> None:
+    runtime.install()
+    (settings.data_dir / "logs").mkdir()
+    (settings.data_dir / "airbyte.db").write_text("rows")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datadir, "_remove_logs", _power_cut)
+        with pytest.raises(RuntimeFault, match="power cut"):
+            runtime.uninstall(keep_data=True)
+    assert runtime.install().changed
+    assert (settings.data_dir / "airbyte.db").read_text() == "rows"
+    assert start(runtime).changed
+
+
+def test_a_removal_leaves_no_marker_that_was_cut_short(runtime: Embedded, settings: Settings) -> None:
+    runtime.install()
+    (settings.data_dir / ".resource-airbyte.0123abcd").write_text("{")
+    runtime.uninstall()
     assert not settings.data_dir.exists()
 
 
@@ -274,6 +337,52 @@ def test_start_need_not_wait(runtime: Embedded) -> None:
         time.sleep(0.02)
 
 
+def test_a_daemon_that_is_starting_is_waited_for(runtime: Embedded, settings: Settings) -> None:
+    runtime.install()
+    assert start(runtime, "slow", wait=False).changed
+    assert "already running" in start(runtime).message
+    runtime.stop()
+    assert start(runtime, "slow", wait=False).changed
+    with pytest.raises(Conflict, match="is running"):
+        runtime.uninstall()
+    runtime.stop()
+    assert start(runtime, "slow", wait=False).changed
+    assert "stopped" in runtime.stop().message
+    assert not instance.processes(runtime._data)
+
+
+def test_a_daemon_that_never_gets_ready_can_be_stopped(runtime: Embedded, settings: Settings) -> None:
+    runtime.install()
+    for force in (True, False):
+        assert start(runtime, "hangs", wait=False).changed
+        assert runtime.stop(force=force, timeout=0.2).details["killed"]
+        assert not instance.processes(runtime._data)
+    start(runtime, "hangs", wait=False)
+    with pytest.raises(RuntimeFault, match="starting, or ending") as caught:
+        start(runtime, timeout=0.2)
+    assert "manage stop --force" in str(caught.value.hint)
+
+
+def test_who_waits_while_all_is_removed_finds_nothing_installed(runtime: Embedded, settings: Settings) -> None:
+    runtime.install()
+    failed: list[Exception] = []
+
+    def late() -> None:
+        try:
+            start(Embedded(settings))
+        except NotInstalled as error:
+            failed.append(error)
+
+    waiting = threading.Thread(target=late)
+    with alone(runtime._data, 1):
+        waiting.start()
+        time.sleep(0.2)
+        removal.remove(runtime._data, new_marker((*DATA, *REST), {}), False)
+    waiting.join(10)
+    assert len(failed) == 1
+    assert not instance.processes(runtime._data)
+
+
 def test_of_two_starts_at_once_one_starts_and_the_other_waits_and_says_so(
     runtime: Embedded, settings: Settings
 ) -> None:
@@ -302,7 +411,7 @@ def test_stop_kills_a_daemon_that_does_not_end(runtime: Embedded) -> None:
 def test_a_stop_by_force_does_not_wait_for_another_stop(runtime: Embedded) -> None:
     runtime.install()
     start(runtime, "deaf")
-    with instance.alone(runtime._data, 1):
+    with alone(runtime._data, 1):
         began = time.monotonic()
         assert runtime.stop(force=True).changed
         assert time.monotonic() - began < 5
@@ -310,7 +419,7 @@ def test_a_stop_by_force_does_not_wait_for_another_stop(runtime: Embedded) -> No
 
 def test_commands_that_change_the_instance_take_turns(runtime: Embedded) -> None:
     runtime.install()
-    with instance.alone(runtime._data, 1), pytest.raises(RuntimeFault, match="another command"):
+    with alone(runtime._data, 1), pytest.raises(RuntimeFault, match="another command"):
         start(runtime, timeout=0.1)
 
 

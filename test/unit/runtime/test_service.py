@@ -82,8 +82,8 @@ def test_an_installation_gets_a_service_later_and_keeps_it_when_it_is_repaired(
 def test_the_unit_runs_the_daemon_of_this_directory(settings: Settings, machine: Path) -> None:
     data = DataDir(settings.data_dir)
     data.make()
-    path, _ = service.install(settings, data)
-    text = path.read_text()
+    service.install(settings, data)
+    text = service.place(data).read_text()
     assert f'Environment="AIRBYTE_DATA_DIR={settings.data_dir}"' in text
     assert 'Environment="AIRBYTE_LOG_LEVEL=DEBUG"' in text
     assert f"WorkingDirectory={settings.data_dir}" in text
@@ -133,7 +133,7 @@ def test_on_macos_it_is_an_agent_that_the_next_login_loads(
     data = DataDir(settings.data_dir)
     data.make()
     data.write_marker(new_marker((), {}))
-    path, hint = service.install(settings, data)
+    path, hint = service.place(data), service.install(settings, data)
     agent = plistlib.loads(path.read_bytes())
     assert path.parent == tmp_path / "Library" / "LaunchAgents"
     assert agent["Label"] == path.stem
