@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import queue
+import re
 import threading
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from resource_airbyte.runtime.stack.containers import Container
 from resource_airbyte.runtime.stack.engine import Engine
 
 Line = tuple[float, str]
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def read(
@@ -42,8 +44,8 @@ def read(
 
 
 def last(engine: Engine, one: Container, lines: int = 8) -> str:
-    """The end of what a container has written, as it is."""
-    return "\n".join(text for _, text in _past(engine, one, None, lines, several=False))
+    """The end of what a container has written, without colours."""
+    return COLOUR.sub("", "\n".join(text for _, text in _past(engine, one, None, lines, several=False)))
 
 
 def _past(engine: Engine, one: Container, since: float | None, tail: int, several: bool) -> list[Line]:

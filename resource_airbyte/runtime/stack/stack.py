@@ -30,6 +30,8 @@ PREPARE = 180.0
 # A service that has ended so often while starting will not come up by waiting.
 HOPELESS = 4
 LONGEST_CALL = 600.0
+# What Temporal says when it finds half of its first tables: the one statement of theirs that cannot be said again.
+CUT_OFF = "namespace_metadata_pkey"
 
 
 class Stack:
@@ -191,11 +193,19 @@ class Stack:
         """What a person needs to know of a service that does not come up: why, and the last that it said."""
         said = output.last(self.engine, one)
         text = f"; it wrote last:\n{said}" if said else "."
+        hint = f"see: resource-airbyte logs --service {one.service}; or allow it more with --timeout"
+        if CUT_OFF in said:
+            hint = self._begin_temporal_anew()
         return Unhealthy(
             f"{one.service} is not healthy: {one.problem or 'it was not ready in time'}{text}",
-            hint=f"see: resource-airbyte logs --service {one.service}; or allow it more with --timeout",
+            hint=hint,
             details={"service": one.service, "health": one.health, "exit_code": one.exit_code},
         )
+
+    def _begin_temporal_anew(self) -> str:
+        database = next((each.identity[:12] for each in self.find("postgres")), "<the container of postgres>")
+        drop = f"docker exec {database} dropdb --force -U airbyte temporal"
+        return f"it was ended while it made its first tables, which are empty yet; it makes them anew after: {drop}"
 
     def blame(self, error: Unhealthy) -> Unhealthy:
         """The same error, with the last words of the service that compose gave up on."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from resource_airbyte.errors import Unhealthy
+from resource_airbyte.runtime.datadir import DataDir
 from resource_airbyte.runtime.stack import containers, health, output, usage
 from resource_airbyte.runtime.stack.containers import Container
 from resource_airbyte.runtime.stack.engine import Engine
+from resource_airbyte.runtime.stack.stack import Stack
 from resource_airbyte.runtime.stack.usage import Sample, Usage
+from resource_airbyte.settings import Settings
 
 IDENTITY = "0f1e" * 16
 
@@ -176,3 +181,19 @@ def test_stopped_containers_whose_network_is_gone_are_dropped_and_no_others() ->
     )
     containers.drop_cut_off(cast(Engine, SimpleNamespace(client=SimpleNamespace(api=api))), "airbyte-1")
     assert gone == ["b"]
+
+
+def test_what_mends_the_tables_of_a_temporal_that_was_ended_while_it_made_them_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = 'pq: duplicate key value violates unique constraint \\"namespace_metadata_pkey\\"'
+    said = f"2026-11-21T19:00:00.1Z \x1b[31mERROR\x1b[0m {line}\n".encode()
+    database, temporal = one(Health={"Status": "healthy"}), one(Status="restarting", ExitCode=1)
+    found = [replace(database, service="postgres"), replace(temporal, service="temporal")]
+    monkeypatch.setattr(Stack, "find", lambda _, service=None: [each for each in found if service != "temporal"])
+    stack = Stack(Settings.load({}, environ={}, cwd=tmp_path), DataDir(tmp_path))
+    api = SimpleNamespace(logs=lambda *_, **__: said)
+    stack.__dict__["engine"] = SimpleNamespace(client=SimpleNamespace(api=api))
+    error = stack.blame(Unhealthy("compose gave up"))
+    assert error.message.endswith(f"it wrote last:\nERROR {line}")
+    assert f"docker exec {IDENTITY[:12]} dropdb --force -U airbyte temporal" in str(error.hint)
