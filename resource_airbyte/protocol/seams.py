@@ -149,7 +149,8 @@ class WriteSetup:
     whenever a destination has moved something in the middle of a call: a call without any may be taken for hung.
     `counted` is told of a stream, before the checkpoints of a commit, how many of the records handed over in this
     attempt are durable where they can be seen, and how many wait in a table or directory that is not in its place yet
-    but can be gone on with. A destination that does not know says nothing.
+    but can be gone on with. A destination that does not know says nothing. `first_fence` is the number of this sync's
+    first attempt: what came before it is another sync's, even one that had the same sync id; 0: nobody knows.
     """
 
     connection_id: str
@@ -161,6 +162,7 @@ class WriteSetup:
     log: Callable[[str, str], None] = field(default=lambda level, message: None)
     progress: Callable[[], None] = field(default=lambda: None)
     counted: Callable[[StreamDescriptor, int, int], None] = field(default=lambda stream, visible, waiting: None)
+    first_fence: int = 0
 
 
 class Destination(Protocol):
@@ -173,8 +175,9 @@ class Destination(Protocol):
     def open(self, setup: WriteSetup) -> list[Checkpoint]:
         """Prepare to write, and return the checkpoints held here for this connection; empty if it keeps none itself.
 
-        Raises Fenced when a newer attempt has been here, CheckpointLost when `setup.expected` says that there was a
-        checkpoint (sequence > 0) and this destination, which keeps its own, has none.
+        Raises Fenced when a newer attempt has been here, or another one of this very number (0 is no number);
+        CheckpointLost when `setup.expected` says that there was a checkpoint (sequence > 0) and this destination, which
+        keeps its own, has none.
         """
         ...
 

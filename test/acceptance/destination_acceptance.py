@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -298,6 +299,41 @@ def test_an_append_that_begins_anew_in_the_same_sync_is_not_doubled_although_sta
     assert ids(warehouse) == [1, 1, 2, 3, 8, 9]
 
 
+@pytest.mark.parametrize("truncates", [False, True])
+def test_a_clock_that_is_set_back_between_attempts_neither_loses_nor_doubles_a_row(
+    warehouse: Warehouse, truncates: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup, now = truncating(sync_id=8) if truncates else stream(sync_id=8), time.time_ns
+    of = {"generation": setup.generation, "epoch": setup.epoch}
+    with Attempt(warehouse, setup) as attempt:
+        attempt.write(people(1, 3))
+        attempt.state(1, **of)
+        if truncates:
+            attempt.write(people(4, 4))
+        attempt.finish(ALL if truncates else frozenset())
+    for fence in (2, 3, 4):
+        monkeypatch.setattr(time, "time_ns", lambda hours=fence: now() - hours * 3_600_000_000_000)
+        with Attempt(warehouse, setup, fence=fence) as attempt:
+            attempt.write(people(4, 5))
+            attempt.finish()  # what no state covers comes again
+    assert ids(warehouse) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("begins_anew", [True, False])
+def test_a_sync_takes_nothing_back_of_a_lost_one_that_had_its_number(warehouse: Warehouse, begins_anew: bool) -> None:
+    """Its number is used again when the metadata database comes from a backup."""
+    setup = stream(sync_id=8, begins_anew=begins_anew)
+    with Attempt(warehouse, setup, fence=7, first_fence=7) as attempt:
+        attempt.write(people(1, 2))
+        attempt.finish()
+    for fence in (9, 10):
+        setup = replace(setup, generation=fence if begins_anew else 1)
+        with Attempt(warehouse, setup, fence=fence, first_fence=9) as attempt:
+            attempt.write(people(2, 3))
+            attempt.finish()
+        assert ids(warehouse) == [1, 2, 2, 3]
+
+
 def test_a_global_state_covers_every_stream(warehouse: Warehouse) -> None:
     with Attempt(warehouse, stream(), stream(ORDERS)) as attempt:
         attempt.write(people(1, 2))
@@ -359,6 +395,14 @@ def test_an_older_attempt_is_fenced_at_open(warehouse: Warehouse) -> None:
         pass
 
 
+def test_an_attempt_of_a_number_that_has_been_here_is_fenced_at_open(warehouse: Warehouse) -> None:
+    with Attempt(warehouse, fence=5):
+        pass
+    with pytest.raises(Fenced) as caught, Attempt(warehouse, fence=5):
+        pass
+    assert caught.value.details == {"held": 5, "ours": 5}
+
+
 def test_an_older_attempt_is_fenced_at_its_next_commit(warehouse: Warehouse) -> None:
     with Attempt(warehouse, fence=1) as old:
         old.write(people(1, 1))
@@ -399,10 +443,10 @@ def test_a_stream_that_is_to_go_on_where_it_was_not_loaded_last_is_refused(
         attempt.state(1, generation=2, epoch=2)
         attempt.finish(complete)
     back = truncating(), replace(truncating(), minimum_generation=0)
-    for setup in back:  # here is a table, but of what came before
-        with pytest.raises(CheckpointLost, match="elsewhere"), Attempt(warehouse, setup, fence=3):
+    for fence, setup in enumerate(back, 3):  # here is a table, but of what came before
+        with pytest.raises(CheckpointLost, match="elsewhere"), Attempt(warehouse, setup, fence=fence):
             pass
-    with Attempt(warehouse, truncating(generation=3), fence=4) as attempt:
+    with Attempt(warehouse, truncating(generation=3), fence=5) as attempt:
         attempt.write(people(1, 4))
         attempt.finish()
     assert ids(warehouse) == [1, 2, 3, 4]
@@ -423,11 +467,11 @@ def test_a_stream_whose_rows_somebody_has_removed_is_refused(
         attempt.finish(frozenset() if staged else ALL)
     (table,) = warehouse.tables() - before if staged else before
     warehouse.remove(table)
-    for minimum in {0, setup.minimum_generation}:
+    for fence, minimum in enumerate({0, setup.minimum_generation}, 3):
         again = replace(setup, minimum_generation=minimum)
         with (
             pytest.raises(CheckpointLost, match="users") as caught,
-            Attempt(warehouse, again, fence=3, expected=(checkpoint(1, of, **given),)),
+            Attempt(warehouse, again, fence=fence, expected=(checkpoint(1, of, **given),)),
         ):
             pass
         assert "content refresh" in str(caught.value.hint)
@@ -446,12 +490,13 @@ def test_a_shared_state_is_looked_for_up_to_the_epoch_that_the_store_has_begun_s
         attempt.state(2, None, epoch=2)
         attempt.flush()
     began = checkpoint(0, None, epoch=3)
-    for heard in (checkpoint(5, None, epoch=1), checkpoint(2, None, epoch=2)):
-        with Attempt(warehouse, expected=(began, heard), fence=2):
+    for fence, heard in enumerate((checkpoint(5, None, epoch=1), checkpoint(2, None, epoch=2)), 2):
+        with Attempt(warehouse, expected=(began, heard), fence=fence):
             pass
     older = checkpoint(0, None, epoch=1), checkpoint(5, None, epoch=1)
-    for unheard in ((began, checkpoint(3, None, epoch=2)), (checkpoint(1, None, epoch=3),), older):
-        with pytest.raises(CheckpointLost), Attempt(warehouse, expected=unheard, fence=2):
+    unheard = (began, checkpoint(3, None, epoch=2)), (checkpoint(1, None, epoch=3),), older
+    for fence, expected in enumerate(unheard, 4):
+        with pytest.raises(CheckpointLost), Attempt(warehouse, expected=expected, fence=fence):
             pass
 
 

@@ -202,6 +202,7 @@ def setup(job: wire.Assignment) -> WriteSetup:
         tuple(_stream(job, configured, target) for configured, target in pairs),
         tuple(expected(job)),
         job.commit_interval,
+        first_fence=job.first_fence,
     )
 
 

@@ -113,6 +113,7 @@ def assignment(
         source_silence=settings.source_silence_timeout,
         destination_silence=settings.destination_silence_timeout,
         memory_limit=settings.attempt_memory_limit,
+        first_fence=min(each.fence for each in jobs.attempts(tx, [job.id])[job.id]),
     )
 
 

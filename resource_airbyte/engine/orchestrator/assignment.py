@@ -72,7 +72,7 @@ class Target(Struct):
 
 class Assignment(Struct, tag="assignment"):
     """All that an attempt needs. `catalog` is the source's, in the protocol's words; `targets` go with its streams,
-    in order. `memory_limit` is in bytes, 0 for none; the parent sees to it.
+    in order. `memory_limit` is in bytes, 0 for none; the parent sees to it. `first_fence`: see WriteSetup.
 
     `fresh` says that no state can exist for any stream, so that the source need not wait for the destination's
     checkpoints.
@@ -94,6 +94,7 @@ class Assignment(Struct, tag="assignment"):
     destination_silence: float
     log_level: str = "INFO"
     memory_limit: int = 0
+    first_fence: int = 0
 
 
 class Ack(Struct, tag="ack"):

@@ -24,7 +24,7 @@ def closed(
 ) -> bool:
     """Close the attempt, and its job with it when it has succeeded; False when somebody else has closed it.
 
-    `kinds` are those of the states that it has stored; `held` is the higher fencing number that it was refused by.
+    `kinds` are those of the states that it has stored; `held` is the fencing number that it was refused by.
     """
     status: jobs.AttemptStatus = "succeeded" if succeeded else "failed"
     if not jobs.close_attempt(tx, job.job, job.attempt, status, stats=stats, failures=failures):
@@ -42,9 +42,11 @@ def closed(
 def _overtake(tx: Session, job: wire.Assignment, held: int) -> None:
     """The newest attempt that we know of was refused: our database was restored from a backup, and knows nothing of
     those that came after it. The next attempt is newer than they; so are the generations that this job begins, since
-    each of them has begun one of a stream at most.
+    each of them has begun one of a stream at most. As the first attempt of its job, this one counts as newer, too: what
+    a job that has had its number before has loaded is none of its own.
     """
     connection = connections.locked(tx, job.connection_id)
-    if connection.fence == job.fence < held:
-        connection.fence = held
+    if connection.fence == job.fence <= held:
+        connection.fence = held + 1
+        jobs.renumber(tx, job.job, job.attempt, held + 1)
         states.skip_generations(tx, job.connection_id, job.job, held - job.fence + 1)

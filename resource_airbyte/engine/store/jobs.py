@@ -180,6 +180,12 @@ def open_attempt(tx: Session, job_id: int) -> Attempt:
     return attempt
 
 
+def renumber(tx: Session, job_id: int, number: int, fence: int) -> None:
+    """Give an attempt that is over another fence: an attempt that we know nothing of has had it."""
+    _attempt(tx, job_id, number).fence = fence
+    tx.flush()
+
+
 def is_running(tx: Session, job_id: int, number: int) -> bool:
     """Whether this attempt still runs. Until this transaction ends nobody closes it."""
     found = select(Attempt.status).where(Attempt.job_id == job_id, Attempt.number == number)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -37,7 +36,6 @@ THREADS = 2
 NO_MEMORY = ("ATTACH ':memory:' AS _airbyte_nothing", "USE _airbyte_nothing", "DETACH memory")
 # Only a checkpoint of ours writes: none that DuckDB makes by itself, in the middle or at the end.
 UNLOGGED = ("SET wal_autocheckpoint = '1TB'", "PRAGMA disable_checkpoint_on_shutdown")
-NANOSECONDS = 1_000_000  # in a millisecond
 LONGEST_COMMAND = 120  # characters
 _LOCK = re.compile(r'lock on file "(?P<file>.*?)".*?held in (?P<program>.*?) \(PID (?P<pid>\d+)\)')
 
@@ -208,7 +206,7 @@ class DuckDB(File, Database):
         the commit.
         """
         self._make_room(batch.rows.nbytes)
-        airbyte_batch = batch.rows  # noqa: F841
+        airbyte_batch = batch.rows.append_column("raw_id", self.raw_ids.columns(batch.rows.num_rows))  # noqa: F841
         self.connection.execute(insertion(batch))
         self._spacing.inserted(batch)
 
@@ -220,14 +218,6 @@ class DuckDB(File, Database):
         if needed > self._limit:
             self._limit = needed
             self.connection.execute(f"SET memory_limit = '{self._limit >> 20}MiB'")
-
-    def new_raw_id(self) -> str:
-        """The first of the next millisecond, once that has come: those of one millisecond are in no order."""
-        moment = time.time_ns() // NANOSECONDS + 1
-        while time.time_ns() < moment * NANOSECONDS:
-            continue
-        first = f"{moment:012x}"
-        return f"{first[:8]}-{first[8:]}-7000-8000-000000000000"
 
     def nested(self, column: str, steps: Sequence[str], kind: AirbyteType) -> str:
         path = literal("$" + "".join(f'."{_in_path(step)}"' for step in steps))

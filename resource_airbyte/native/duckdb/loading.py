@@ -16,7 +16,7 @@ def insertion(batch: Batch) -> str:
     )
     meta = _meta(batch.sync_id, changed=batch.changed)
     return (
-        f"INSERT INTO {batch.into} ({table.columns()}) SELECT uuidv7()::VARCHAR, extracted_at, {meta}, "
+        f"INSERT INTO {batch.into} ({table.columns()}) SELECT raw_id, extracted_at, {meta}, "
         f"{batch.generation}{own} FROM airbyte_batch"
     )
 

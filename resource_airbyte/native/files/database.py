@@ -32,6 +32,8 @@ CREATE TABLE targets (connection_id TEXT, namespace TEXT, name TEXT, generation 
 CREATE TABLE swaps (id INTEGER PRIMARY KEY AUTOINCREMENT, directory TEXT NOT NULL, place TEXT NOT NULL);
 CREATE TABLE removals (path TEXT NOT NULL);
 """
+# What ledgers of earlier versions lack, and such a version does not miss.
+ADDED = "CREATE TABLE IF NOT EXISTS syncs (connection_id TEXT PRIMARY KEY, first_fence INTEGER NOT NULL)"
 
 
 class Database:
@@ -61,6 +63,7 @@ class Database:
                 raise refused(f"{self.path} is no ledger of this destination")
             elif version > VERSION:
                 raise refused(f"{self.path} was made by a newer version of this program", hint="Update this one")
+            self.execute(ADDED)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

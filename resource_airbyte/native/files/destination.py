@@ -71,8 +71,7 @@ class FilesDestination:
 
     def _take_over(self) -> None:
         """From here on no older attempt commits; what it has committed is brought to its place, the rest goes."""
-        with self._ledger.database.transaction():
-            self._ledger.check()
+        self._ledger.take_over(self._setup)
         publish(self._layout, self._ledger)
         sweep(self._layout, self._ledger)
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ...errors import Fenced
 from ...protocol.messages import StreamDescriptor
-from ...protocol.seams import Checkpoint, StateKey, StreamSetup
+from ...protocol.seams import Checkpoint, StateKey, StreamSetup, WriteSetup
 from ...protocol.types import AirbyteType
 from .database import Database
 
@@ -60,7 +60,7 @@ class Part:
     source: str | None
     rows: int
     bytes: int
-    sync_id: int
+    sync_id: int | None
     covered: bool
     connection_id: str
 
@@ -72,16 +72,34 @@ class Ledger:
         self.database = database
         self._path, self.connection_id, self.fence = path, connection_id, fence
 
+    def take_over(self, setup: WriteSetup) -> None:
+        """Write our fence, unless one as high is there (rule 5)."""
+        with self.database.transaction():
+            self._write_fence("excluded.fence > fences.fence OR fences.fence = 0")
+            self._begin(setup)
+
+    def _begin(self, setup: WriteSetup) -> None:
+        """No part is this sync's when it begins: a metadata database that comes from a backup gives the numbers of the
+        syncs that it has lost once more.
+        """
+        sql = "SELECT first_fence FROM syncs WHERE connection_id = ?"
+        known = self.database.rows(sql, self.connection_id)
+        self.database.execute("INSERT OR REPLACE INTO syncs VALUES (?, ?)", self.connection_id, setup.first_fence)
+        if known and known[0][0] != setup.first_fence:  # else it goes on, or an earlier version was here
+            for sync_id in {stream.sync_id for stream in setup.streams}:
+                sql = "UPDATE parts SET sync_id = NULL WHERE connection_id = ? AND sync_id = ?"
+                self.database.execute(sql, self.connection_id, sync_id)
+
     def check(self) -> None:
         """Part of every transaction: write our fence, unless a higher one is there (rule 5)."""
-        sql = (
-            "INSERT INTO fences VALUES (?, ?) ON CONFLICT DO UPDATE SET fence = excluded.fence "
-            "WHERE excluded.fence >= fences.fence"
-        )
+        self._write_fence("excluded.fence >= fences.fence")
+
+    def _write_fence(self, test: str) -> None:
+        sql = f"INSERT INTO fences VALUES (?, ?) ON CONFLICT DO UPDATE SET fence = excluded.fence WHERE {test}"
         if not self.database.execute(sql, self.connection_id, self.fence):
             held = self.database.rows("SELECT fence FROM fences WHERE connection_id = ?", self.connection_id)[0][0]
             raise Fenced(
-                f"A newer attempt (number {held}) writes to {self._path}; number {self.fence} may not",
+                f"Another attempt (number {held}) writes to {self._path}; number {self.fence} may not",
                 details={"held": held, "ours": self.fence},
             )
 

@@ -159,14 +159,11 @@ class Postgres(Database):
     def loader(self) -> Loader:
         from .loading import Loader  # Arrow is not needed for a check or a preview
 
-        self._loader = self._loader or Loader(self._connection)
+        self._loader = self._loader or Loader(self._connection, self.raw_ids)
         return self._loader
 
     def load(self, batch: Batch) -> None:
         self.loader.load(batch)
-
-    def new_raw_id(self) -> str:
-        return self.loader.raw_id()
 
     def nested(self, column: str, steps: Sequence[str], kind: AirbyteType) -> str:
         text = f"({column} #>> ARRAY[{', '.join(map(literal, steps))}])"

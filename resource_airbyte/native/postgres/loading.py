@@ -44,14 +44,10 @@ class Loader:
     Whoever else wants to use the connection waits for `done` first.
     """
 
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self._connection, self._raw_ids = connection, RawIds()
+    def __init__(self, connection: psycopg.Connection, raw_ids: RawIds) -> None:
+        self._connection, self._raw_ids = connection, raw_ids
         self._thread = ThreadPoolExecutor(1, "loading")
         self._under_way: deque[Future[None]] = deque()
-
-    def raw_id(self) -> str:
-        """A raw id greater than any before."""
-        return str(self._raw_ids.column(1)[0])
 
     def load(self, batch: Batch) -> None:
         """Insert the rows, soon. A value that PostgreSQL refuses becomes NULL, and is noted (rule 6)."""

@@ -18,6 +18,8 @@ from .names import META, TableName, quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from .rawids import RawIds
+
 TABLE, VIEW = "table", "view"
 
 
@@ -205,13 +207,16 @@ class Database(Readable):
 
     # Rows, all in the open transaction
 
+    @cached_property
+    def raw_ids(self) -> RawIds:
+        """Where the raw ids of all rows come from, and those between."""
+        from .rawids import RawIds  # Arrow is not needed for a check or a preview
+
+        return RawIds()
+
     @abstractmethod
     def load(self, batch: Batch) -> None:
         """Insert rows, each with a raw id that is greater than any before."""
-
-    @abstractmethod
-    def new_raw_id(self) -> str:
-        """A raw id between those of all rows so far and those of all rows to come."""
 
     @abstractmethod
     def nested(self, column: str, steps: Sequence[str], kind: AirbyteType) -> str:

@@ -45,7 +45,7 @@ class TableDestination:
         database = self._database = self._connect(setup)
         with database.explained():
             self._ledger = Ledger(database, setup.connection_id, setup.fence)
-            self._ledger.take_over()
+            self._ledger.take_over(setup)
             held = self._ledger.checkpoints()
             refuse_gaps(setup, held, database.place)
             self._apart = Apart(setup, held.values())

@@ -6,7 +6,7 @@ It lies in a schema of its own, and each entry is written in the transaction of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from ...errors import CheckpointLost, Fenced
 from ...protocol.messages import StreamDescriptor
@@ -30,6 +30,7 @@ TABLES = {
         "connection_id VARCHAR, namespace VARCHAR, name VARCHAR, generation BIGINT, epoch BIGINT, schema_name VARCHAR, "
         "table_name VARCHAR"
     ),
+    "syncs": "connection_id VARCHAR, first_fence BIGINT, last_raw_id BIGINT",
 }
 # Their columns beside the connection and the stream, in the order in which they are read and written.
 CHECKPOINT = "generation, epoch, sequence, state, fence"
@@ -64,7 +65,8 @@ class Ledger:
     def __init__(self, database: Database, connection_id: str, fence: int) -> None:
         self._database, self._connection_id, self._fence = database, connection_id, fence
         self._names = {table: database.located(database.ledger, f"_airbyte_{table}") for table in TABLES}
-        self._fences = self._names["fences"].sql
+        self._fences, self._syncs = self._names["fences"].sql, self._names["syncs"].sql
+        self._last = 0
         self._checkpoints = self._entries("checkpoints", "kind, namespace, name", CHECKPOINT, "committed_at")
         self._stages = self._entries("stages", "namespace, name", STAGE)
         self._targets = self._entries("targets", "namespace, name", "generation, epoch, schema_name, table_name")
@@ -72,17 +74,41 @@ class Ledger:
     def _entries(self, table: str, key: str, values: str, moment: str = "") -> Entries:
         return Entries(self._database, self._names[table].sql, self._connection_id, key, values, moment)
 
-    def take_over(self) -> None:
-        """Write our fence, unless a higher one is there (rule 5)."""
+    def take_over(self, setup: WriteSetup) -> None:
+        """Write our fence, unless one as high is there (rule 5)."""
         with self._database.transaction():
             self._database.ensure_schema(self._database.ledger)
             for table, columns in TABLES.items():
                 if self._database.kind(self._names[table]) is None:
                     self._database.execute(f"CREATE TABLE {self._names[table].sql} ({columns})")
             if self._held() is None:
-                sql = f"INSERT INTO {self._fences} VALUES (?, ?)"
-                self._database.execute(sql, [self._connection_id, self._fence])
+                self._database.execute(f"INSERT INTO {self._fences} VALUES (?, 0)", [self._connection_id])
+            self._write_fence("fence < ? OR fence = 0")
+            self._begin(setup)
             self.check()
+
+    def _begin(self, setup: WriteSetup) -> None:
+        """Go on with the raw ids where the attempt before has ended. What a sync that is not this one has left to be
+        taken back stays.
+        """
+        sql = f"SELECT first_fence, last_raw_id FROM {self._syncs} WHERE connection_id = ?"
+        known = self._database.rows(sql, [self._connection_id])
+        if not known:  # of an earlier version, or new
+            values = [self._connection_id, setup.first_fence, self._last]
+            self._database.execute(f"INSERT INTO {self._syncs} VALUES (?, ?, ?)", values)
+            return
+        self._last = self._database.raw_ids.last = known[0][1]
+        if known[0][0] != setup.first_fence:
+            sql = f"UPDATE {self._syncs} SET first_fence = ? WHERE connection_id = ?"
+            self._database.execute(sql, [setup.first_fence, self._connection_id])
+            self._forget_marks({stream.sync_id for stream in setup.streams})
+
+    def _forget_marks(self, sync_ids: set[int]) -> None:
+        """A metadata database that comes from a backup gives the numbers of the syncs that it has lost once more."""
+        for key, values in self._stages.all().items():
+            stage = Stage(*values)
+            if stage.since and stage.sync_id in sync_ids:
+                self._stages.put(key, astuple(replace(stage, since=None)))
 
     def check(self) -> None:
         """Last thing of every transaction: what has changed is written, and there is still nobody newer, or Fenced is
@@ -93,13 +119,26 @@ class Ledger:
         """
         for entries in (self._checkpoints, self._stages, self._targets):
             entries.write()
-        sql = f"UPDATE {self._fences} SET fence = ? WHERE connection_id = ? AND fence <= ?"
+        self._write_fence("fence <= ?")
+        self._save_last()
+
+    def _write_fence(self, test: str) -> None:
+        sql = f"UPDATE {self._fences} SET fence = ? WHERE connection_id = ? AND ({test})"
         if not self._database.execute(sql, [self._fence, self._connection_id, self._fence]):
             held = self._held()
             raise Fenced(
-                f"A newer attempt (number {held}) writes to {self._database.place}; number {self._fence} may not",
+                f"Another attempt (number {held}) writes to {self._database.place}; number {self._fence} may not",
                 details={"held": held, "ours": self._fence},
             )
+
+    def _save_last(self) -> None:
+        """The raw ids of the next attempt are greater than all of these, whatever the clock says by then: which rows
+        are to be taken back is read from them.
+        """
+        if self._last != self._database.raw_ids.last:
+            self._last = self._database.raw_ids.last
+            sql = f"UPDATE {self._syncs} SET last_raw_id = ? WHERE connection_id = ?"
+            self._database.execute(sql, [self._last, self._connection_id])
 
     def _held(self) -> int | None:
         sql = f"SELECT max(fence) FROM {self._fences} WHERE connection_id = ?"

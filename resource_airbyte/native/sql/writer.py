@@ -161,7 +161,7 @@ class StreamWriter:
         setup = self.plan.setup
         if self._marked or self._newest or not setup.sync_id:
             return
-        self._marked, since = True, self._database.new_raw_id()
+        self._marked, since = True, self._database.raw_ids.one()
         if self.plan.stage:
             self.plan = replace(self.plan, stage=replace(self.plan.stage, sync_id=setup.sync_id, since=since))
             return

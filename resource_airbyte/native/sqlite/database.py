@@ -18,7 +18,7 @@ from ..sql.database import TABLE, VIEW, Batch, Database, Readable
 from ..sql.failure import failed, refused
 from ..sql.kept import Owner
 from ..sql.names import TableName, literal, quoted
-from ..sql.rawids import AT_ONCE, RawIds
+from ..sql.rawids import AT_ONCE
 from . import loading
 from .dialect import NUMBER_TEXT, SQLiteDialect, widened
 
@@ -70,7 +70,6 @@ class SQLite(File, Database):
 
     def __init__(self, path: Path, *, trying: bool = False) -> None:
         self.path, self.place = path, str(path)
-        self._raw_ids = RawIds()
         onefile.make_parents(path)
         self.private: Path | None = path.parent
         with explained(path):
@@ -154,11 +153,8 @@ class SQLite(File, Database):
         rows = max(1, min(AT_ONCE, given.num_rows * SLICE // max(given.nbytes, 1)))
         for start in range(0, given.num_rows, rows):
             some = given.slice(start, rows)
-            raw_ids = self._raw_ids.column(some.num_rows)
+            raw_ids = self.raw_ids.column(some.num_rows)
             self.connection.executemany(statement, loading.rows(batch, some, raw_ids))
-
-    def new_raw_id(self) -> str:
-        return str(self._raw_ids.column(1)[0])
 
     def nested(self, column: str, steps: Sequence[str], kind: AirbyteType) -> str:
         """By json_each, since a JSON path finds no name that is written with an escape, there or in the JSON."""

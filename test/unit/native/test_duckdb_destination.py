@@ -77,8 +77,8 @@ def test_a_file_that_somebody_is_making_is_left_to_them(warehouse: DuckDBWarehou
 def test_records_that_no_state_covers_leave_memory(warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resource_airbyte.native.sql.destination.WAITING", 500)
     monkeypatch.setattr("resource_airbyte.native.intake.BATCH", 300)
-    for dedups in ("append", "append_dedup"):
-        with Attempt(warehouse, stream(mode=dedups), fence=1) as attempt:
+    for fence, mode in enumerate(("append", "append_dedup"), 1):
+        with Attempt(warehouse, stream(mode=mode), fence=fence) as attempt:
             for first in range(0, 100, 5):
                 attempt.write(people(first, first + 4))
             attempt.state(1)

@@ -68,7 +68,9 @@ def warehouse(tmp_path: Path) -> FilesWarehouse:
 
 def loaded(warehouse: FilesWarehouse, records: list[dict[str, Any]], schema: dict[str, Any] = TYPED) -> list[Path]:
     """Append these in one sync; returns the parts."""
-    with Attempt(warehouse, stream(json_schema=schema)) as attempt:
+    directory = warehouse.directory(USERS)
+    fence = 1 + (len(warehouse.parts(USERS)) if directory.exists() else 0)
+    with Attempt(warehouse, stream(json_schema=schema), fence=fence) as attempt:
         attempt.write(records)
         attempt.finish()
     return warehouse.parts(USERS)
@@ -346,7 +348,7 @@ def test_files_whose_ledger_is_gone_are_not_added_to_but_replaced(warehouse: Fil
     with pytest.raises(ConnectorError, match="does not know") as caught, Attempt(warehouse):
         pass
     assert "content refresh" in str(caught.value.hint)
-    with Attempt(warehouse, truncating()) as attempt:
+    with Attempt(warehouse, truncating(), fence=2) as attempt:
         attempt.write(people(1, 2))
         attempt.finish()
     assert ids(warehouse) == [1, 2]
@@ -357,7 +359,7 @@ def test_formats_are_not_mixed_in_one_directory(warehouse: FilesWarehouse) -> No
     other = FilesWarehouse(warehouse.path, "jsonl")
     with pytest.raises(ConnectorError, match="are parquet, but the configuration now says jsonl"):
         Attempt(other, fence=2).__enter__()
-    with Attempt(other, truncating(), fence=2) as attempt:
+    with Attempt(other, truncating(), fence=3) as attempt:
         attempt.write(people(1, 2))
         attempt.finish()
     assert [part.suffix for part in other.parts(USERS)] == [".jsonl"]
@@ -384,12 +386,27 @@ def test_deduplication_is_refused_with_the_destinations_that_do_it(warehouse: Fi
     assert "destination-duckdb" in str(caught.value.hint)
 
 
+def test_a_ledger_of_an_earlier_version_gets_what_it_lacks_in_the_middle_of_a_sync(warehouse: FilesWarehouse) -> None:
+    with Attempt(warehouse, stream(sync_id=8)) as attempt:
+        attempt.write(people(1, 3))
+        attempt.state(1)
+        attempt.write(people(4, 4))
+        attempt.finish()
+    with closing(sqlite3.connect(warehouse.path / ".airbyte" / "ledger.db")) as ledger:
+        ledger.execute("DROP TABLE syncs")
+    for fence in (2, 3):
+        with Attempt(warehouse, stream(sync_id=8), fence=fence, first_fence=1) as attempt:
+            attempt.write(people(4, 5))
+            attempt.finish()
+        assert ids(warehouse) == [1, 2, 3, 4, 5]
+
+
 def test_a_second_attempt_of_the_same_number_is_told_who_is_there(warehouse: FilesWarehouse) -> None:
-    with Attempt(warehouse):
+    with Attempt(warehouse, fence=0):
         with pytest.raises(ConnectorError, match=f"pid {os.getpid()}") as caught:
-            Attempt(warehouse).__enter__()
+            Attempt(warehouse, fence=0).__enter__()
         assert caught.value.failure_type == "transient_error"
-    with Attempt(warehouse):
+    with Attempt(warehouse, fence=0):
         pass
 
 
@@ -499,7 +516,7 @@ def test_a_stream_whose_directory_is_a_file_or_a_link_is_refused(warehouse: File
         pass
     (warehouse.path / "users").unlink()
     (warehouse.path / "users").symlink_to(warehouse.path)
-    with pytest.raises(ConnectorError, match="symbolic link"), Attempt(warehouse):
+    with pytest.raises(ConnectorError, match="symbolic link"), Attempt(warehouse, fence=2):
         pass
 
 

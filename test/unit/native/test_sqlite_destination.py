@@ -58,6 +58,20 @@ def warehouse(tmp_path: Path) -> SQLiteWarehouse:
     return SQLiteWarehouse(tmp_path / "deep" / "er" / "warehouse.db")
 
 
+def test_a_ledger_of_an_earlier_version_gets_what_it_lacks_in_the_middle_of_a_sync(warehouse: SQLiteWarehouse) -> None:
+    with Attempt(warehouse, stream(sync_id=8)) as attempt:
+        attempt.write(people(1, 3))
+        attempt.state(1)
+        attempt.write(people(4, 4))
+        attempt.finish()
+    warehouse.query("DROP TABLE _airbyte_syncs")
+    for fence in (2, 3):
+        with Attempt(warehouse, stream(sync_id=8), fence=fence, first_fence=1) as attempt:
+            attempt.write(people(4, 5))
+            attempt.finish()
+        assert ids(warehouse) == [1, 2, 3, 4, 5]
+
+
 def load(warehouse: SQLiteWarehouse, schema: dict[str, Any], record: dict[str, Any], fence: int = 1) -> None:
     with Attempt(warehouse, stream(json_schema={"properties": schema}), fence=fence) as attempt:
         attempt.write([record])
