@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from own_stack import until
 
 from resource_airbyte.errors import Conflict, EngineFault, PortTaken, RuntimeFault
 from resource_airbyte.runtime import image
@@ -151,6 +152,20 @@ def test_a_service_that_was_killed_comes_back_and_status_tells(runtime: Compose)
     assert (status.state, status.running) == ("unhealthy", True)
     assert "server: ended with exit code 137" in str(status.problem)
     assert runtime.start().changed
+    assert runtime.status().healthy
+
+
+def test_a_service_that_has_died_again_and_again_comes_up_at_once_when_its_trouble_is_over(runtime: Compose) -> None:
+    (webapp,), api = runtime._stack.find("webapp"), engine.connect().client.api
+
+    def run(script: str) -> None:
+        api.exec_start(api.exec_create(runtime._stack.find("server")[0].identity, ["sh", "-c", script], user="root"))
+
+    run("touch /data/webapp")
+    api.exec_start(api.exec_create(webapp.identity, ["sh", "-c", "kill -9 -1"]))
+    until(lambda: runtime._stack.find("webapp")[0].restarts >= stack.HOPELESS + 1 or None, "many deaths", 30.0)
+    run("rm /data/webapp")
+    assert runtime.start(timeout=30).changed
     assert runtime.status().healthy
 
 

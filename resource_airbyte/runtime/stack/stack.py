@@ -27,7 +27,7 @@ STOPPING = (("worker",), ("webapp", "server"), ("temporal",), ("postgres",))
 GRACE = 10
 # Seconds that the database may take to come up while installing, and its migration.
 PREPARE = 180.0
-# A service that has ended so often while starting will not come up by waiting.
+# A service that has ended so often while we wait for it will not come up by waiting.
 HOPELESS = 4
 LONGEST_CALL = 600.0
 # What Temporal says when it finds half of its first tables: the one statement of theirs that cannot be said again.
@@ -159,11 +159,13 @@ class Stack:
     def await_well(self, deadline: float, services: Sequence[str] = SERVICES) -> None:
         """Wait until these services are healthy, woken by the engine; `deadline` is in seconds since the epoch."""
         found: list[Container] = []
+        before: dict[str, int] = {}
         for found in self._looks(deadline):
             if self.well(found, services):
                 return
             for one in found:
-                sick = one.restarts >= HOPELESS or (one.running and one.health == "unhealthy")
+                ended = one.restarts - before.setdefault(one.identity, one.restarts)
+                sick = ended >= HOPELESS or (one.running and one.health == "unhealthy")
                 if one.service in services and sick and not one.well:
                     raise self._unwell(one)
         late = worst([one for one in found if one.service in services])
@@ -259,8 +261,13 @@ class Stack:
         self.stop_these(self.find("postgres"), GRACE)
 
     def resume(self, deadline: float) -> None:
-        """Let containers go on that somebody has paused: compose does not, and takes them for ill until they answer."""
-        paused = {one.identity for one in self.find() if one.state == "paused"}
+        """Let containers go on that somebody has paused: compose does not, and takes them for ill until they answer.
+
+        One that the engine is about to start again is stopped: the longer it has died, the longer would that take.
+        """
+        found = self.find()
+        self.stop_these([one for one in found if one.state == "restarting"], 0)
+        paused = {one.identity for one in found if one.state == "paused"}
         for identity in paused:
             self.engine.client.api.unpause(identity)
         for found in self._looks(deadline) if paused else ():

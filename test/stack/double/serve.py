@@ -1,7 +1,7 @@
 """Stands in for a service of the stack: `serve.py NAME` answers on a port, `serve.py ask` says whether it does.
 
 The variable AIRBYTE_DOUBLE says how one behaves: "server sick" (its health check fails), "worker dies", "worker deaf"
-(takes no notice of being asked to end).
+(takes no notice of being asked to end). One whose name is a file in /data dies as well.
 """
 
 import http.client
@@ -39,7 +39,7 @@ def serve() -> None:
         with open(f"/run/secrets/{name}") as file:
             assert file.read().strip()
     print(f"{NAME} is up")
-    if MODE == [NAME, "dies"]:
+    if MODE == [NAME, "dies"] or os.path.exists(f"/data/{NAME}"):
         sys.exit(f"{NAME} has no wish to live")
     with open(ASKED, "w") as file:
         file.write(NAME)
