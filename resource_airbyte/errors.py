@@ -43,6 +43,7 @@ own.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -302,6 +303,25 @@ class Fenced(SyncFailed):
     """A newer attempt writes to this destination; this one may not (rule 5 of the data)."""
 
     code, http_status = "fenced", 409
+
+
+def of_disk(error: OSError) -> RuntimeFault | None:
+    """What the system says of a disk or a file, with what to do about it; None for what has another cause."""
+    disk = f"the disk of {error.filename}" if error.filename else "a disk"
+    again = "then try again"
+    known = {
+        errno.ENOSPC: (f"{disk} is full", f"free some space there, {again}"),
+        errno.EDQUOT: (f"{disk} has no more room for this user (quota)", f"free some space there, {again}"),
+        errno.EROFS: (f"{disk} is read-only", f"make it writable, {again}"),
+        errno.EIO: (f"{disk} fails ({error.strerror})", f"see to the disk, {again}"),
+    }
+    if error.errno in (errno.EACCES, errno.EPERM) and error.filename:
+        message = f"{error.filename} is closed to this user ({error.strerror})"
+        return RuntimeFault(f"{message}.", hint=f"look whose it is: ls -ld {error.filename}")
+    if error.errno not in known:
+        return None
+    message, hint = known[error.errno]
+    return RuntimeFault(f"{message}.", hint=hint)
 
 
 def tree(root: type[ResourceError] = ResourceError) -> Iterator[type[ResourceError]]:

@@ -13,7 +13,7 @@ from resource_airbyte.cli import failures, overview, render
 from resource_airbyte.cli.result import INTERRUPTED, Result
 from resource_airbyte.cli.session import Session, of
 from resource_airbyte.cli.tree import PROGRAM, Group, application
-from resource_airbyte.errors import ResourceError
+from resource_airbyte.errors import ResourceError, of_disk
 
 
 class Root(Group):
@@ -65,6 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         render.silence_stdout()
         return 0
+    except OSError as error:
+        known = of_disk(error)
+        return failures.unexpected(error) if known is None else failures.fail(known, session)
     except Exception as error:
         return failures.unexpected(error)
     finally:

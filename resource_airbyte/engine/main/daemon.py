@@ -26,7 +26,7 @@ from resource_airbyte import __version__, process
 from resource_airbyte.engine.main import logfiles
 from resource_airbyte.engine.main.doors import Doors, opened
 from resource_airbyte.engine.main.serving import serve
-from resource_airbyte.errors import Conflict, ResourceError
+from resource_airbyte.errors import Conflict, ResourceError, RuntimeFault, of_disk
 from resource_airbyte.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,14 +41,16 @@ def main(arguments: list[str] | None = None) -> int:
     parent = Parent(options.ready_fd)
     try:
         run(Settings.load(), options.socket, parent)
-    except ResourceError as error:
-        log.error("cannot start: %s", error.message)
-        parent.failed(error.code, error.message, error.hint)
-        return 1
     except Exception as error:
-        log.exception("ended by an unexpected error")
-        traceback.print_exc()
-        parent.failed("runtime", f"the daemon failed: {type(error).__name__}: {error}", "see: resource-airbyte logs")
+        known = error if isinstance(error, ResourceError) else of_disk(error) if isinstance(error, OSError) else None
+        if known is None:
+            log.exception("ended by an unexpected error")
+            traceback.print_exc()
+            what = f"the daemon failed: {type(error).__name__}: {error}"
+            known = RuntimeFault(what, hint="see: resource-airbyte logs")
+        else:
+            log.error("cannot start: %s", known.message)
+        parent.failed(known.code, known.message, known.hint)
         return 1
     return 0
 

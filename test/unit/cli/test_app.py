@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,21 @@ def test_something_unexpected_is_short_and_keeps_its_traceback_in_a_private_file
     assert "Traceback" in file.read_text()
     assert "hunter2" not in ran.err + file.read_text()
     assert file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES])
+def test_a_disk_that_cannot_be_used_is_no_mistake_of_ours(
+    run: Any, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number), "/data/start.lock")
+
+    monkeypatch.setattr(Session, "runtime", property(fail))
+    done = run("manage", "start")
+    assert done.code == 1
+    assert "/data/start.lock" in done.err
+    assert "hint: " in done.err
+    assert "unexpected" not in done.err
 
 
 def test_ctrl_c_is_130(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
