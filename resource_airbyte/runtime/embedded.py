@@ -336,18 +336,23 @@ class Embedded:
         details = {**self._ports(found), "seconds": round(seconds, 2)}
         return Outcome(f"Airbyte is running at {where} (process {found.pid}, {seconds:.1f} s)", details=details)
 
-    def _settled(self, timeout: float) -> Instance | None:
-        found = daemon.running(self._data)
-        if found is None and daemon.processes(self._data):
+    def _awaited(self, timeout: float) -> Instance | None:
+        if daemon.running(self._data) is None and daemon.processes(self._data):
             self._report("waiting for a daemon that is starting, or ending")
-            return daemon.settled(self._data, timeout)
+        return daemon.settled(self._data, timeout)
+
+    def _settled(self, timeout: float) -> Instance | None:
+        found = self._awaited(timeout)
+        if found is None and (pids := daemon.processes(self._data)):
+            raise RuntimeFault(
+                f"Airbyte has been starting, or ending, for {timeout:g} s (process {pids[0]}).",
+                hint="look at it with: resource-airbyte logs; end it with: resource-airbyte manage stop --force",
+            )
         return found
 
     def _stop_what_runs(self, timeout: float) -> Outcome:
         began = time.monotonic()
-        with contextlib.suppress(daemon.Unsettled):  # it has had its time, and is killed below
-            self._settled(timeout)
-        found = daemon.running(self._data)
+        found = self._awaited(timeout)
         if found is not None:
             return self._stop(found, max(timeout - (time.monotonic() - began), 0))
         if pids := daemon.processes(self._data):

@@ -26,10 +26,6 @@ HEALTH = "/api/v1/health"
 LAST_GRACE = 5.0
 
 
-class Unsettled(RuntimeFault):
-    """A daemon has been starting, or ending, for longer than it may."""
-
-
 @dataclass(frozen=True)
 class Instance:
     """A daemon that was started in a data directory: its `daemon.json`. Times are seconds since the epoch."""
@@ -73,17 +69,11 @@ def processes(data: DataDir) -> list[int]:
 
 
 def settled(data: DataDir, timeout: float) -> Instance | None:
-    """The daemon that runs in this directory, once one that is starting, or about to end, has done so.
-
-    Unsettled when it has not after `timeout` seconds.
+    """The daemon that runs in this directory, once one that is starting, or about to end, has done so, or has had
+    `timeout` seconds to.
     """
     moment = process.deadline(timeout)
-    while (found := running(data)) is None and (pids := processes(data)):
-        if time.monotonic() > moment:
-            raise Unsettled(
-                f"Airbyte has been starting, or ending, for {timeout:g} s (process {pids[0]}).",
-                hint="look at it with: resource-airbyte logs; end it with: resource-airbyte manage stop --force",
-            )
+    while (found := running(data)) is None and processes(data) and time.monotonic() < moment:
         time.sleep(POLL)
     return found
 
