@@ -161,9 +161,15 @@ class DuckDB(File, Database):
                 self.connection.execute("ROLLBACK")
 
     def close(self) -> None:
+        """DuckDB brings its log into the file by itself, but not where it has found it and has not used a table's index
+        since: without being told to, it would keep it.
+        """
         with suppress(duckdb.Error):  # after a fatal error, whose message has been told already
             if self.inside:  # closed in the middle of a call: by another thread, because it hangs
                 self.connection.interrupt()
+            elif not self._unlogged:
+                self.rest()
+        with suppress(duckdb.Error):
             self.connection.close()
         shutil.rmtree(self.private, ignore_errors=True)
 

@@ -166,6 +166,24 @@ def test_a_full_disk_is_said_plainly(tmp_path: Path, error: Exception) -> None:
     assert caught.value.failure_type == "config_error"
 
 
+def test_the_log_of_a_killed_process_is_gone_after_the_next_even_if_a_table_is_indexed(
+    warehouse: DuckDBWarehouse, tmp_path: Path
+) -> None:
+    with Attempt(warehouse, commit_interval=0.0) as attempt:
+        attempt.write(people(1, 2))
+        attempt.finish()
+    warehouse.query("CREATE INDEX mine ON users (name)")
+    with Attempt(warehouse, fence=2, commit_interval=0.0) as attempt:
+        attempt.write(people(3, 4))
+        attempt.state(1)
+        left = DuckDBWarehouse(shutil.copytree(warehouse.path.parent, tmp_path / "killed") / warehouse.path.name)
+    assert left.path.with_name("warehouse.duckdb.wal").exists()
+    with Attempt(left, fence=3):
+        pass
+    assert [path.name for path in left.path.parent.iterdir()] == ["warehouse.duckdb"]
+    assert ids(left) == [1, 2, 3, 4]
+
+
 def test_a_disk_without_room_for_what_does_not_fit_in_memory_is_said_plainly(
     warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
