@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConnectorError
+from ..sql import onefile
 from ..sql.failure import failed, refused
+from .layout import PRIVATE
 
 # "RAfl": tells our file from any other SQLite database.
 APPLICATION = 0x5241666C
@@ -121,6 +123,9 @@ def _of_ledger(path: Path, error: sqlite3.Error) -> ConnectorError:
             "transient_error",
             f"See which one it is: lsof {path}/.airbyte/ledger.db",
         )
+    unwritable = onefile.unwritable(path / PRIVATE) if name.startswith(onefile.UNTOLD) else None
+    if unwritable:
+        return _of_system(path, unwritable)
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return refused(f"The ledger {path}/.airbyte/ledger.db cannot be written: {error}")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):

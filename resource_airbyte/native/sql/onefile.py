@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from ...errors import ConnectorError
 from . import access
 from .database import Database
 from .failure import failed, refused
+
+UNTOLD = "SQLITE_CANTOPEN", "SQLITE_IOERR"  # errors of SQLite's that may be the file system's
+TRIED = 64 << 10  # bytes: more than SQLite needs at once beside its file
 
 
 def make_parents(path: Path) -> None:
@@ -72,8 +76,20 @@ def full(path: Path) -> ConnectorError:
     return failed(f"The disk of {path} is full", "config_error", "Free some space there, then sync again")
 
 
+def unwritable(directory: Path) -> OSError | None:
+    """Why no file can be written in a directory, which SQLite keeps to itself; None: one can."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as tried:
+            tried.write(bytes(TRIED))
+        return None
+    except OSError as error:
+        return error
+
+
 def of_system(path: Path, error: OSError) -> ConnectorError:
     """What an error of the operating system's is to the sync."""
-    if error.errno == errno.ENOSPC or "[errno 28]" in str(error):  # Arrow tells it in the text alone
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "[errno 28]" in str(error):  # Arrow tells it in the text alone
         return full(path)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return refused(f"{path} cannot be written: {os.strerror(error.errno)}")
     return failed(f"{path}: {error.strerror or error}", "system_error")

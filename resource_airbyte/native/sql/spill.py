@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,4 +48,5 @@ class Spill:
     def close(self) -> None:
         """Let go of what was never taken."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # it goes, whatever could not be written
+                self._file.close()

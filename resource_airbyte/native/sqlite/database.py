@@ -206,6 +206,9 @@ def translated(path: Path, error: sqlite3.Error) -> ConnectorError:
         return onefile.full(path)
     if name.startswith("SQLITE_NOTADB"):
         return refused(f"{path} exists but is no SQLite file", hint="Name another file as destination_path")
+    unwritable = onefile.unwritable(path.parent) if name.startswith(onefile.UNTOLD) else None
+    if unwritable:
+        return onefile.of_system(path, unwritable)
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return refused(f"{path} cannot be written: {error}")
     return failed(f"{path}: {error}", "system_error")

@@ -6,10 +6,11 @@ import errno
 import json
 import os
 import sqlite3
+import tempfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow.parquet as pq
 import pytest
@@ -499,6 +500,20 @@ def test_a_full_disk_is_said_plainly(tmp_path: Path, error: Exception) -> None:
     with pytest.raises(ConnectorError, match="is full") as caught, explained(tmp_path):
         raise error
     assert caught.value.failure_type == "config_error"
+
+
+def no_room(*given: Any, **more: Any) -> NoReturn:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_without_room_for_the_ledgers_journal_is_said_to_be_full(
+    warehouse: FilesWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says of any file that it cannot make that it cannot open it."""
+    monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
+    (warehouse.path / ".airbyte" / "ledger.db-journal").mkdir(parents=True)
+    with pytest.raises(ConnectorError, match="is full"):
+        Attempt(warehouse).__enter__()
 
 
 def test_a_ledger_that_is_no_ledger_is_refused(warehouse: FilesWarehouse) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from destination_acceptance import *  # noqa: F403
@@ -218,6 +221,36 @@ def test_a_full_disk_is_said_plainly(tmp_path: Path) -> None:
         with pytest.raises(ConnectorError, match="is full") as caught, explained(tmp_path / "x.db"):
             connection.executescript("CREATE TABLE a (b); CREATE TABLE c (d); CREATE TABLE e (f);")
     assert caught.value.failure_type == "config_error"
+
+
+def no_room(*given: Any, **more: Any) -> NoReturn:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_without_room_for_a_journal_is_said_to_be_full(
+    warehouse: SQLiteWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says of any file that it cannot make that it cannot open it."""
+    monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
+    Path(f"{warehouse.path}-journal").mkdir(parents=True)
+    with pytest.raises(ConnectorError, match="is full"):
+        Attempt(warehouse).__enter__()
+
+
+class FullDisk(io.FileIO):
+    def write(self, data: object) -> NoReturn:
+        no_room(data)
+
+
+def test_rows_that_wait_on_a_full_disk_do_not_keep_the_file_open(
+    warehouse: SQLiteWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resource_airbyte.native.sql.destination.WAITING", 50)
+    file = io.BufferedRandom(FullDisk(tmp_path / "spilled", "w+b"))
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **more: file)
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(1, 9))
+    assert os.listdir(warehouse.path.parent) == [warehouse.path.name]
 
 
 def test_a_check_leaves_nothing_behind(tmp_path: Path) -> None:
