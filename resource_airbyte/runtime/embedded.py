@@ -351,10 +351,9 @@ class Embedded:
         return found
 
     def _stop_what_runs(self, timeout: float) -> Outcome:
-        began = time.monotonic()
         found = self._awaited(timeout)
         if found is not None:
-            return self._stop(found, max(timeout - (time.monotonic() - began), 0))
+            return self._stop(found, timeout)
         if pids := daemon.processes(self._data):
             daemon.kill(pids)
             return Outcome("Airbyte is stopped; it was not ready yet", details={"pid": pids[0], "killed": True})

@@ -397,6 +397,14 @@ def test_of_two_starts_at_once_one_starts_and_the_other_waits_and_says_so(
     assert runtime.status().healthy
 
 
+def test_a_stop_says_the_time_that_syncs_have(settings: Settings, runtime: Embedded) -> None:
+    runtime.install()
+    start(runtime)
+    said: list[str] = []
+    Embedded(settings, report=said.append).stop(timeout=20)
+    assert said == ["stopping Airbyte; running syncs have 20 s to reach their next checkpoint"]
+
+
 def test_stop_kills_a_daemon_that_does_not_end(runtime: Embedded) -> None:
     runtime.install()
     start(runtime, "deaf")
