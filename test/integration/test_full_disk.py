@@ -155,15 +155,16 @@ def test_a_sync_does_not_begin_on_a_disk_that_is_nearly_full(tmp_path: Path) -> 
     engine.close()
 
 
-def test_lines_that_there_is_no_room_for_are_counted_and_nothing_else_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_lines_that_the_disk_does_not_take_are_counted_and_nothing_else_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     room = [50]
 
     class Narrow(joblog.FileIO):
         def write(self, data: Any) -> int:
             if not room[0]:
-                raise OSError(errno.ENOSPC, "No space left on device")
+                raise OSError(number, os.strerror(number))
             written = super().write(bytes(data)[: room[0]])
             room[0] -= written
             return written
@@ -177,5 +178,5 @@ def test_lines_that_there_is_no_room_for_are_counted_and_nothing_else_is_lost(
         log.line("INFO", "source", "four")
     lines = (tmp_path / "1" / "0.log").read_text().splitlines()
     assert lines[0].endswith("INFO source: one")
-    assert lines[2] == "(the disk was full: 2 lines are missing here)"
+    assert lines[2] == "(the disk was full, or failed: 2 lines are missing here)"
     assert lines[3].endswith("INFO source: four")

@@ -14,8 +14,8 @@ LEVELS = {"FATAL": 50, "ERROR": 40, "WARN": 30, "WARNING": 30, "INFO": 20, "DEBU
 
 
 MOST = 64 << 20  # characters of either connector in one attempt
-# A sync need not fail for its log: lines that there is no room for are counted, and that is said once there is.
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+# A sync need not fail for its log: lines that the disk does not take are counted, and that is said once it does.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
 class JobLog:
@@ -47,7 +47,7 @@ class JobLog:
 
     def _put(self, entry: str) -> None:
         if self._missing:
-            entry = f"(the disk was full: {self._missing} lines are missing here)\n{entry}"
+            entry = f"(the disk was full, or failed: {self._missing} lines are missing here)\n{entry}"
         data = ("\n" if self._torn else "").encode() + f"{entry}\n".encode("utf-8", "replace")
         try:
             self._append(data)
