@@ -65,7 +65,20 @@ def processes(data: DataDir) -> list[int]:
 
     words = _command(data)[1:]
     found = psutil.process_iter(["pid", "cmdline"])
-    return [each.pid for each in found if (each.info["cmdline"] or [])[1 : 1 + len(words)] == words]
+    pids = [each.pid for each in found if (each.info["cmdline"] or [])[1 : 1 + len(words)] == words]
+    return [pid for pid in pids if _is_there(pid, data)]
+
+
+def _is_there(pid: int, data: DataDir) -> bool:
+    """Whether a daemon is in this directory, and not in one that was at its path before and is gone. Not every system
+    tells: then it is.
+    """
+    if not os.path.exists("/proc/self/cwd"):
+        return True
+    try:
+        return os.path.samestat(os.stat(f"/proc/{pid}/cwd"), data.path.stat())
+    except OSError:  # it has just ended, or is somebody else's
+        return False
 
 
 def settled(data: DataDir, timeout: float) -> Instance | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import stat
 import sys
@@ -349,6 +350,20 @@ def test_a_daemon_that_is_starting_is_waited_for(runtime: Embedded, settings: Se
     assert start(runtime, "slow", wait=False).changed
     assert "stopped" in runtime.stop().message
     assert not instance.processes(runtime._data)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells where a process is")
+def test_a_daemon_of_a_directory_that_somebody_removed_is_not_waited_for(runtime: Embedded, settings: Settings) -> None:
+    runtime.install()
+    start(runtime)
+    (lost,) = instance.processes(runtime._data)
+    shutil.rmtree(settings.data_dir)
+    try:
+        assert runtime.install().changed
+        assert not instance.processes(runtime._data)
+        assert start(runtime).changed
+    finally:
+        instance.kill([lost])
 
 
 def test_a_daemon_that_never_gets_ready_can_be_stopped(runtime: Embedded, settings: Settings) -> None:
