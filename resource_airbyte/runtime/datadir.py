@@ -233,7 +233,9 @@ class DataDir:
             errno.EDQUOT: "is over the disk quota of this user",
         }
         cause = causes.get(error.errno or 0, f"cannot be used: {error.strerror or error}")
-        return DataDirUnusable(f"the data directory {self.path} {cause}.", hint=MOVE)
+        # What is installed there has its data there: somewhere else it would begin anew.
+        room = "free some space there, or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        return DataDirUnusable(f"the data directory {self.path} {cause}.", hint=f"{room}{MOVE}")
 
     def _foreign(self) -> ResourceError:
         import pwd

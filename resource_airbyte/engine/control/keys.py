@@ -43,6 +43,8 @@ class Keys:
             return  # its file may be in a directory that cannot be written to
         try:
             box.sweep()
+            if self._token is not None:
+                self._token.sweep()
             if box.rotating():
                 done = self._complete()
                 log.info("brought a replacement of the master key to its end: %d configurations", done.configurations)

@@ -51,7 +51,10 @@ def replace(path: Path, content: bytes) -> None:
 
 def sweep(path: Path) -> None:
     """Remove what a killed `replace` left beside the file; nothing has been sealed with it."""
-    path.with_name(f"{path.name}.new").unlink(missing_ok=True)
+    try:
+        path.with_name(f"{path.name}.new").unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def _put(path: Path, content: bytes) -> None:

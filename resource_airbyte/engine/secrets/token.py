@@ -27,6 +27,10 @@ class Token:
     def __repr__(self) -> str:
         return "Token(…)"
 
+    def sweep(self) -> None:
+        """Remove what a killed process left beside the file."""
+        keyfile.sweep(self._path)
+
     def rotate(self) -> None:
         """Replace it; the old one opens nothing from now on. What is killed on the way has the one or the other."""
         text = secrets.token_urlsafe(32)

@@ -99,6 +99,7 @@ def test_a_directory_that_cannot_be_written_says_why(
     with pytest.raises(DataDirUnusable, match=words) as caught:
         data.check(sqlite=True)
     assert "AIRBYTE_DATA_DIR" in str(caught.value.hint)
+    assert ("free some space" in str(caught.value.hint)) == (number in (errno.ENOSPC, errno.EDQUOT))
 
 
 def test_a_disk_that_is_almost_full_is_refused_with_the_numbers(data: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,6 +121,22 @@ def test_a_rotation_killed_at_any_step_loses_nothing_and_is_brought_to_its_end(t
     assert [keys[0], max(keys), keys[-1]] == [1, 2, 1]
 
 
+def test_what_a_killed_rotation_of_the_token_left_goes_with_the_next_start_unless_the_disk_fails(
+    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    (tmp_path / "token").write_text("old")
+    (tmp_path / "token.new").write_text("half")
+    keys = Keys(cast(Context, instance), Token(tmp_path / "token"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", broken)
+        keys.finish()
+    keys.finish()
+    assert sorted(path.name for path in tmp_path.glob("token*")) == ["token"]
+
+
 def test_a_rotation_that_failed_is_completed_by_the_next(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
