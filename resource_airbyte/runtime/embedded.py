@@ -370,8 +370,13 @@ class Embedded:
     def _down(self) -> RuntimeStatus:
         last = daemon.recorded(self._data)
         problem = None if last is None else f"the last daemon (process {last.pid}) ended without cleaning up"
-        details = {"data_dir": str(self._data.path)}
-        return RuntimeStatus(self.name, True, False, False, problem=problem, hint=START_HINT, details=details)
+        hint, details = START_HINT, {"data_dir": str(self._data.path)}
+        if pids := daemon.processes(self._data):
+            problem, hint = (
+                f"it is starting, or ending (process {pids[0]})",
+                "look again, or see: resource-airbyte logs",
+            )
+        return RuntimeStatus(self.name, True, False, False, problem=problem, hint=hint, details=details)
 
     def _services(self, found: Instance, problem: str | None) -> Iterator[ServiceStatus]:
         well = problem is None

@@ -373,6 +373,7 @@ def test_a_daemon_that_never_gets_ready_can_be_stopped(runtime: Embedded, settin
         assert runtime.stop(force=force, timeout=0.2).details["killed"]
         assert not instance.processes(runtime._data)
     start(runtime, "hangs", wait=False)
+    assert "it is starting" in str(runtime.status().problem)
     with pytest.raises(RuntimeFault, match="starting, or ending") as caught:
         start(runtime, timeout=0.2)
     assert "manage stop --force" in str(caught.value.hint)
