@@ -185,9 +185,12 @@ class Destination(Protocol):
         """Take records. They need not be durable until a state after them is committed."""
         ...
 
-    def state(self, checkpoint: Checkpoint) -> None:
+    def state(self, *checkpoints: Checkpoint) -> None:
         """Take a state that covers the records of its key written before it; hand it to `committed` once they are
         durable. One that a newer of the same key has overtaken by then need not be handed back.
+
+        Several are committed at once, or none. One without a payload says that there is no state of its key any more;
+        a destination that keeps no checkpoints itself need not hand it back.
         """
         ...
 

@@ -52,5 +52,7 @@ class Apart:
         if own is not None:
             self._own.add(own)
             return [own] if own in streams else []
+        if not checkpoint.payload:  # the end of one that there was
+            return []
         named = members(msgspec.json.decode(checkpoint.payload)) if self._own else set()
         return [stream for stream in streams if not named or stream in named or stream not in self._own]

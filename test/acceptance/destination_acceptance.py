@@ -385,6 +385,18 @@ def test_checkpoints_are_found_again(warehouse: Warehouse) -> None:
     assert held == [checkpoint(1, ORDERS), checkpoint(2, None), checkpoint(5)]
 
 
+def test_states_that_are_given_together_are_committed_together_with_the_end_of_another(warehouse: Warehouse) -> None:
+    streams, end = (stream(), stream(ORDERS)), replace(checkpoint(2, None), payload=b"")
+    with Attempt(warehouse, *streams, commit_interval=0.0) as attempt:
+        attempt.state(1, None)
+        attempt.write(people(1, 2))
+        attempt.write(people(3, 3), ORDERS)
+        attempt.destination.state(checkpoint(1), checkpoint(1, ORDERS), end)
+    assert (ids(warehouse), ids(warehouse, ORDERS)) == ([1, 2], [3])
+    with Attempt(warehouse, *streams, fence=2, expected=(checkpoint(1, None),)) as attempt:
+        assert sorted(attempt.held, key=str) == sorted([checkpoint(1), checkpoint(1, ORDERS), end], key=str)
+
+
 # One writer
 
 

@@ -277,6 +277,28 @@ def test_a_job_goes_on_as_it_began_though_its_streams_are_configured_otherwise_b
     engine.close()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", ["global", "legacy"])
+def test_a_source_that_goes_over_to_states_of_streams_and_dies_has_nothing_twice(
+    duckdb: Bench, tmp_path: Path, shared: str
+) -> None:
+    """Of one stream a source can be handed one state alone, and that of the whole connection is what counts."""
+    complete = [{"status": [name, "COMPLETE"]} for name in ("a", "b")]
+    given = source()
+    both = [{"records": {"stream": name, "count": 2}} for name in ("a", "b")]
+    given["on"]["read"] = [*both, {shared: {"a": {"position": 2}, "b": {"position": 2}}}, *complete]
+    connection = duckdb.connect(given)
+    assert duckdb.sync(connection).status == "succeeded"
+    each = [{"records": {"stream": name, "state_every": 2}} for name in ("a", "b")]
+    turns = [[each[0], {"crash": "cosmic ray"}], [*each, *complete]]
+    given["on"]["read"] = [{"turn": [str(tmp_path / "turn"), turns]}]
+    duckdb.engine.configure_source(connection, given)
+    assert [duckdb.sync(connection).status for _ in turns] == ["failed", "succeeded"]
+    assert duckdb.positions(connection) == {"a": 6, "b": 6}
+    assert not [found for found in duckdb.engine.states(connection).values() if found.kind == shared and found.state]
+    assert (duckdb.ids("a"), duckdb.ids("b")) == (ONCE, ONCE)
+
+
 def test_a_global_state_forgets_the_cleared_stream_and_no_other(duckdb: Bench) -> None:
     given = source()
     given["on"]["read"] = [

@@ -256,7 +256,7 @@ class Run:
         if saved:
             self._store(opened.assignment, saved, lines)
             heard.saved += len(saved)
-            heard.kinds |= {message.position.kind for message in saved}
+            heard.kinds |= {message.position.kind for message in saved if message.position.state}
         for message in batch:
             if isinstance(message, wire.Line):
                 lines.line(message.level, message.origin, message.text)
@@ -369,7 +369,7 @@ def _save(tx: Session, connection_id: str, position: wire.Position) -> bool:
         generation=position.generation,
         epoch=position.epoch,
         sequence=position.sequence,
-        state=position.state,
+        state=position.state or None,
     )
 
 

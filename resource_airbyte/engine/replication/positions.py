@@ -56,6 +56,8 @@ def _brought_over(found: Checkpoint, known: Checkpoint, formers: Sequence[Former
     passed = [each for each in formers if (each.epoch, each.sequence) < (found.epoch, found.sequence)]
     if not passed or found.epoch > known.epoch:
         return known
+    if not found.payload:
+        return replace(known, payload=b"")
     payload = encode(without(msgspec.json.decode(found.payload), passed[-1].without))
     return replace(known, payload=payload)
 

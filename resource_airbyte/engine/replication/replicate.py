@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from ...protocol.chunk import Chunk
-from ...protocol.messages import ConfiguredCatalog, ErrorTrace, Estimate, Log, StreamDescriptor
+from ...protocol.messages import ConfiguredCatalog, ErrorTrace, Estimate, Log
 from ...protocol.seams import (
     BadLine,
     Checkpoint,
@@ -32,7 +32,9 @@ from .counts import Counts, Fault, Outcome, estimate, from_error, from_trace, is
 from .flushes import Flushes
 from .gate import complete, covers_strangers, death, judge_counts, judge_source, judge_strangers, overclaimed
 from .oddities import Oddities
+from .passage import Passage
 from .positions import Former, begins_anew, ordered, reconcile, state_document
+from .report import Report
 from .standing import Standing
 
 TICK = 0.5
@@ -44,26 +46,6 @@ ENDING = 10.0
 FAREWELL = 30.0
 MOST_FAULTS = 100  # and no more are told: some report one for ever
 T = TypeVar("T")
-
-
-class Report(Protocol):
-    """Who is told what happens. Called from the threads of the replication."""
-
-    def committed(self, checkpoint: Checkpoint) -> None:
-        """Store a checkpoint that the destination has committed."""
-        ...
-
-    def progress(self, counts: dict[StreamDescriptor, Counts]) -> None:
-        """Called about twice a second, for as long as the attempt lives."""
-        ...
-
-    def line(self, level: str, origin: str, text: str) -> None:
-        """A line for the log."""
-        ...
-
-    def reconfigured(self, configuration: dict[str, Any]) -> None:
-        """Store the source's new configuration; returns only when it is stored (rule 9)."""
-        ...
 
 
 class Replication:
@@ -99,6 +81,7 @@ class Replication:
         self._faults: list[Fault] = []
         self._odd = Oddities(report.line)
         self._positions: dict[StateKey, Checkpoint] = {}
+        self._passage = Passage({}, ())
         self._source_failed = False
         self._flushes = Flushes(setup.commit_interval)
         self._cut = False
@@ -195,6 +178,7 @@ class Replication:
         held = self._destination.open(self._setup)
         stored = {checkpoint.key: checkpoint for checkpoint in self._stored}
         self._positions = reconcile(self._stored, held, self._formers)
+        self._passage = Passage(self._positions, self._counts.keys() - begins_anew(self._catalog.streams))
         for key, checkpoint in self._positions.items():
             ours = stored[key]
             if checkpoint is ours:
@@ -302,8 +286,10 @@ class Replication:
         if stream is not None:
             self._counts[stream].states += 1
             self._counts[stream].claimed += state.records or 0
-        self._drive(self._opened.state, checkpoint)
-        self._flushes.unsaved = True
+        given = self._passage.hand_on(checkpoint)
+        if given:
+            self._drive(self._opened.state, *given)
+            self._flushes.unsaved = True
 
     def _status(self, event: Status) -> None:
         if event.stream in self._counts:
@@ -330,6 +316,10 @@ class Replication:
         self._faults += missed
         done = frozenset() if self._odd.lost else complete(self._counts, ended_well=well)
         done -= {fault.stream for fault in missed}
+        cut = self._cut or self._stopped.is_set()
+        if done == self._counts.keys() and not self._faults and not cut and (given := self._passage.end()):
+            self._drive(self._opened.state, *given)
+        done = self._passage.without(done)
         for stream, committed in self._drive(self._opened.finish, done).items():
             self._standing.finished(stream, committed)
         self._odd.tell()

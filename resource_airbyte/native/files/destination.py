@@ -108,12 +108,13 @@ class FilesDestination:
             for writer in writers:
                 writer.roll()
 
-    def state(self, checkpoint: Checkpoint) -> None:
+    def state(self, *checkpoints: Checkpoint) -> None:
         """See Destination.state. A global or legacy state covers every stream that has none of its own beside it."""
-        with self._explained():
-            for writer in self._covered(checkpoint):
-                writer.seal()
-        self._pending[checkpoint.key] = checkpoint
+        for checkpoint in checkpoints:
+            with self._explained():
+                for writer in self._covered(checkpoint):
+                    writer.seal()
+            self._pending[checkpoint.key] = checkpoint
         self._commit_if_due()
 
     def _covered(self, checkpoint: Checkpoint) -> list[StreamWriter]:

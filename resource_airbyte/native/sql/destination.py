@@ -98,11 +98,12 @@ class TableDestination:
                 max(self._writers.values(), key=lambda writer: writer.size).spill()
                 self._setup.progress()
 
-    def state(self, checkpoint: Checkpoint) -> None:
+    def state(self, *checkpoints: Checkpoint) -> None:
         """See Destination.state. A global or legacy state covers every stream that has none of its own beside it."""
-        for writer in self._covered(checkpoint):
-            writer.seal()
-        self._pending[checkpoint.key] = checkpoint
+        for checkpoint in checkpoints:
+            for writer in self._covered(checkpoint):
+                writer.seal()
+            self._pending[checkpoint.key] = checkpoint
         self._commit_if_due()
 
     def _covered(self, checkpoint: Checkpoint) -> list[StreamWriter]:

@@ -102,6 +102,9 @@ class Scripted:
         for found in filter(None, entries):
             name = found["stream_descriptor"]["name"]
             self.positions[name] = (found.get("stream_state") or {}).get("position", 0)
+        for name, found in entry.items():
+            if name in self.positions and "position" in found:  # a LEGACY state that has a position of each stream
+                self.positions[name] = found["position"]
 
     def main(self):
         for step in self.config.get("on", {}).get(self.command) or ["answer"]:

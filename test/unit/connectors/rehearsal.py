@@ -50,8 +50,9 @@ class Counting:
         # What is longer than any sensible row is only counted.
         rows += [json.loads(bytes(r.data)) if len(r.data) < 100_000 else None for r in chunk.records]
 
-    def state(self, checkpoint: Checkpoint) -> None:
-        self.setup.committed(checkpoint)
+    def state(self, *checkpoints: Checkpoint) -> None:
+        for checkpoint in checkpoints:
+            self.setup.committed(checkpoint)
 
     def flush(self) -> None:
         """Everything is committed at once here."""

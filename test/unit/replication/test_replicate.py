@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -97,6 +98,7 @@ class MemoryDestination:
     closed: bool = False
     flushed: threading.Event = field(default_factory=threading.Event)
     writes: int = 0
+    together: list[int] = field(default_factory=list)
     at_work: bool = False
 
     def open(self, setup: WriteSetup) -> list[Checkpoint]:
@@ -111,11 +113,13 @@ class MemoryDestination:
             raise ConnectorCrashed("disk on fire", origin="destination")
         self.rows[chunk.stream] = self.rows.get(chunk.stream, 0) + len(chunk) - self.swallow
 
-    def state(self, checkpoint: Checkpoint) -> None:
+    def state(self, *checkpoints: Checkpoint) -> None:
         for stream, rows in self.rows.items():
             if not self.silent_counts:
                 self.setup.counted(stream, rows, 0)
-        self.setup.committed(checkpoint)
+        self.together.append(len(checkpoints))
+        for checkpoint in checkpoints:
+            self.setup.committed(checkpoint)
 
     def flush(self) -> None:
         """Everything is committed at once here."""
@@ -447,6 +451,38 @@ def test_an_attempt_ends_even_if_its_destination_never_lets_go(monkeypatch: pyte
     (fault,) = faults(run(ScriptedSource([records(A, 1)]), destination, destination_silence=0.1))
     never.set()
     assert fault.type == "destination_timeout"
+
+
+def whole(*named: StreamDescriptor) -> bytes:
+    states = [{"stream_descriptor": {"name": each.name}, "stream_state": {}} for each in named]
+    return json.dumps({"type": "GLOBAL", "global": {"stream_states": states}}).encode()
+
+
+def test_states_of_streams_are_kept_back_while_a_shared_one_counts_until_every_stream_is_complete() -> None:
+    shared = Checkpoint(StateKey("global"), 0, 3, 7, whole(A, B))
+    stored = (shared, *(Checkpoint(StateKey("stream", each), 0, 1, 0, b"") for each in (A, B)))
+    over = [records(A, 2), state(A, 1), Status(A, "COMPLETE"), records(B, 2), state(B, 1)]
+    notes, destination = Notes(), MemoryDestination()
+    assert not run(ScriptedSource([*over, Status(B, "COMPLETE")]), destination, notes, stored=stored).faults
+    ends = [("a", 1, b'{"type":"STREAM","at":1}'), ("b", 1, b'{"type":"STREAM","at":1}'), (None, 8, b"")]
+    found = [(each.key.stream and each.key.stream.name, each.sequence, each.payload) for each in notes.checkpoints]
+    assert (found, destination.together) == (ends, [3])
+    again = ScriptedSource([])
+    run(again, MemoryDestination(held=notes.checkpoints), stored=stored)  # it died before the store heard of them
+    assert [each["type"] for each in json.loads(again.given or b"[]")] == ["STREAM", "STREAM"]
+    notes, destination = Notes(), MemoryDestination()
+    assert run(ScriptedSource(over), destination, notes, stored=stored).faults
+    assert (notes.checkpoints, destination.complete) == ([], frozenset())  # else it would be there twice
+
+
+def test_a_source_that_writes_a_shared_state_too_goes_on_from_that_and_from_states_of_streams_that_it_leaves_out() -> (
+    None
+):
+    stored = (Checkpoint(StateKey("global"), 0, 3, 7, whole(A, B)),)
+    notes = Notes()
+    said = SourceState(StateKey("global"), whole(A))
+    run(ScriptedSource([state(A, 1), state(B, 1), said, state(A, 2)]), notes=notes, stored=stored)
+    assert [each.key.stream for each in notes.checkpoints] == [B, None, A]
 
 
 def test_a_global_state_covers_every_stream() -> None:

@@ -172,10 +172,12 @@ class ChildDestination:
         else:
             self._send([*_renamed(chunk, setup), b""])
 
-    def state(self, checkpoint: Checkpoint) -> None:
-        self._given[checkpoint.key].append((_said(checkpoint.payload), checkpoint))
-        payload = _with_descriptor(checkpoint, self._names)
-        self._send([b'{"type":"STATE","state":' + payload + b"}", b""])
+    def state(self, *checkpoints: Checkpoint) -> None:
+        for checkpoint in checkpoints:
+            if checkpoint.payload:  # the protocol has no word for the end of one
+                self._given[checkpoint.key].append((_said(checkpoint.payload), checkpoint))
+                payload = _with_descriptor(checkpoint, self._names)
+                self._send([b'{"type":"STATE","state":' + payload + b"}", b""])
 
     def flush(self) -> None:
         """Nothing to do: the protocol has no word for it; a destination commits when it sees fit."""
