@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from resource_airbyte.errors import DatabaseMismatch
+from resource_airbyte.errors import DatabaseMismatch, DataDirUnusable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "resource_airbyte_schema"
@@ -68,11 +68,19 @@ def keep_copy(engine: Engine, found: str) -> Path | None:
     path = Path(str(engine.url.database))
     copy = path.with_name(f"{path.name}.schema-{found}")
     partial = copy.with_name(copy.name + ".part")
-    partial.unlink(missing_ok=True)
-    os.close(os.open(partial, os.O_CREAT | os.O_WRONLY, 0o600))
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as target:
-        source.backup(target)
-    partial.replace(copy)
+    try:
+        partial.unlink(missing_ok=True)
+        os.close(os.open(partial, os.O_CREAT | os.O_WRONLY, 0o600))
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as target:
+            source.backup(target)
+        partial.replace(copy)
+    except (sqlite3.Error, OSError) as error:
+        with suppress(OSError):  # what cannot be removed now is, when it is tried again
+            partial.unlink(missing_ok=True)
+        raise DataDirUnusable(
+            f"{path} is of an older version and is copied before it is changed, but {copy} cannot be written: {error}",
+            hint=f"see to the disk, which must hold {path.stat().st_size / 1e6:,.0f} MB more; then try again",
+        ) from error
     return copy
 
 

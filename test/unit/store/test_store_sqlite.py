@@ -54,6 +54,26 @@ def test_an_older_database_is_copied_beside_itself_and_migrated(
         assert stored.execute("SELECT id FROM workspaces").fetchall() == [(workspace_id,)]
 
 
+def test_an_older_database_that_there_is_no_room_to_copy_is_left_as_it_is(
+    db: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+
+    def narrow(place: Path) -> sqlite3.Connection:
+        connection = connect(place)
+        if place != path:
+            connection.execute("PRAGMA max_page_count = 2")
+        return connection
+
+    monkeypatch.setattr(migrate, "head", lambda: "9999")
+    monkeypatch.setattr(migrate, "upgrade", None)
+    monkeypatch.setattr(migrate.sqlite3, "connect", narrow)  # type: ignore[attr-defined]
+    with pytest.raises(DataDirUnusable, match="disk is full") as caught:
+        db.prepare()
+    assert "disk" in str(caught.value.hint)
+    assert not list(path.parent.glob("*.schema-*"))
+
+
 def test_a_migration_that_fails_leaves_nothing_behind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.parent.mkdir()
     real = migrate.upgrade
