@@ -121,6 +121,7 @@ class DuckDB(File, Database):
         if self._unlogged:
             return
         with explained(self.path):
+            self._empty_log()
             self.connection.close()
             self.connection = duckdb.connect(":memory:", config=self._config())
             self._prepare()
@@ -128,6 +129,14 @@ class DuckDB(File, Database):
             for statement in (*NO_MEMORY, attached, f"USE {quoted(self._catalog)}", *UNLOGGED, KEEP_ROWS_APART):
                 self.connection.execute(statement)
         self._unlogged = True
+
+    def _empty_log(self) -> None:
+        """Half an entry, which a kill or a full disk leaves, stays in the log until another one is made, however often
+        it is checkpointed; and DuckDB (2.0) is ended by a segmentation fault when it commits without a log beside it.
+        """
+        if Path(f"{self.path}.wal").exists():
+            self._spacing.mark()
+            self.rest()
 
     def explained(self) -> AbstractContextManager[None]:
         return explained(self.path)

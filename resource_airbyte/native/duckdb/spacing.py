@@ -65,6 +65,10 @@ class Spacing:
         """Whether the file has large rows."""
         return self._database.kind(self._mark) is not None
 
+    def mark(self) -> None:
+        """Say once more that the file has large rows."""
+        self._database.execute(f"CREATE OR REPLACE TABLE {self._mark.sql} (since TIMESTAMPTZ)")
+
     def clear(self, tables: Sequence[TableName]) -> int:
         """Delete the blank rows that a killed process left in these tables; returns how many there were."""
         return sum(map(self._clear, tables)) if self.marked else 0

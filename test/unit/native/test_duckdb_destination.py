@@ -16,8 +16,9 @@ from duckdb_warehouse import DuckDBWarehouse
 
 from resource_airbyte.errors import ConnectorError
 from resource_airbyte.native.duckdb import preview
-from resource_airbyte.native.duckdb.database import explained, translated
+from resource_airbyte.native.duckdb.database import DuckDB, explained, translated
 from resource_airbyte.native.duckdb.spacing import Spacing
+from resource_airbyte.native.duckdb.specification import configuration
 from resource_airbyte.native.sql.ledger import lost
 from resource_airbyte.native.sql.names import quoted
 from resource_airbyte.protocol.messages import ConfiguredCatalog, ConfiguredStream, Stream, StreamDescriptor
@@ -182,6 +183,27 @@ def test_the_log_of_a_killed_process_is_gone_after_the_next_even_if_a_table_is_i
         pass
     assert [path.name for path in left.path.parent.iterdir()] == ["warehouse.duckdb"]
     assert ids(left) == [1, 2, 3, 4]
+
+
+def test_half_an_entry_in_the_log_of_a_file_with_large_rows_goes_before_it_is_opened_without_a_log(
+    warehouse: DuckDBWarehouse,
+) -> None:
+    """DuckDB does not survive it."""
+    with Attempt(warehouse) as attempt:
+        attempt.write(people(1, 1))
+        attempt.finish()
+    warehouse.query("CREATE TABLE airbyte_internal._airbyte_spaced (since TIMESTAMPTZ)")
+    log = warehouse.path.with_name("warehouse.duckdb.wal")
+    log.write_bytes(b"d\0be\0")
+    opened = DuckDB(configuration({"destination_path": str(warehouse.path)}))
+    try:
+        assert not log.exists()
+    finally:
+        opened.close()
+    with Attempt(warehouse, fence=2) as attempt:
+        attempt.write(people(2, 2))
+        attempt.finish()
+    assert ids(warehouse) == [1, 2]
 
 
 def test_a_disk_without_room_for_what_does_not_fit_in_memory_is_said_plainly(
