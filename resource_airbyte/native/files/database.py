@@ -135,7 +135,8 @@ def _of_ledger(path: Path, error: sqlite3.Error) -> ConnectorError:
 
 
 def _of_system(path: Path, error: OSError) -> ConnectorError:
-    where = error.filename or path
+    named = error.filename and os.path.isabs(error.filename)  # while a directory is removed a name is one in there
+    where = error.filename if named else path
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or "[errno 28]" in str(error):  # Arrow tells it in the text alone
         return _full(path)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

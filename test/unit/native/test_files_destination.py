@@ -502,6 +502,11 @@ def test_a_full_disk_is_said_plainly(tmp_path: Path, error: Exception) -> None:
     assert caught.value.failure_type == "config_error"
 
 
+def test_an_error_below_a_directory_that_is_removed_names_the_destination(tmp_path: Path) -> None:
+    with pytest.raises(ConnectorError, match=f"^{tmp_path}: Input/output error"), explained(tmp_path):
+        raise OSError(errno.EIO, "Input/output error", "one")
+
+
 def no_room(*given: Any, **more: Any) -> NoReturn:
     raise OSError(errno.ENOSPC, "No space left on device")
 
