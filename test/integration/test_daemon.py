@@ -226,12 +226,27 @@ def test_two_starts_at_once_make_one_daemon(make: Make, installed: Embedded) -> 
     assert sorted(outcome.changed for outcome in outcomes) == [False, True]
 
 
-def test_a_second_daemon_in_the_same_directory_refuses(make: Make, installed: Embedded) -> None:
+def test_a_second_daemon_in_the_same_directory_refuses(
+    make: Make, installed: Embedded, monkeypatch: pytest.MonkeyPatch
+) -> None:
     installed.start()
-    installed._data.instance_file.rename(installed._data.path / "away")  # as after a careless clean-up
+    installed._data.instance_file.rename(installed._data.path / "away")
+    monkeypatch.setattr(instance, "processes", lambda _: [])  # as where it is in another container
     with pytest.raises(Conflict, match="another daemon already uses"):
         make().start()
     (installed._data.path / "away").rename(installed._data.instance_file)
+
+
+def test_a_daemon_whose_file_somebody_removed_can_be_stopped(make: Make, installed: Embedded) -> None:
+    installed.start()
+    pid = daemon_of(installed).pid
+    installed._data.instance_file.unlink()
+    with pytest.raises(RuntimeFault, match=f"process {pid}") as caught:
+        make().start(timeout=0.5)
+    assert "manage stop --force" in str(caught.value.hint)
+    assert installed.stop(force=True).changed
+    assert not process.alive(pid)
+    assert installed.start().changed
 
 
 def test_after_kill_9_the_next_start_works(installed: Embedded) -> None:
