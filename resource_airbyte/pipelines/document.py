@@ -191,8 +191,9 @@ def _side(top: Section, said: str | None) -> Side:
         if (written := top.choice("type", KINDS)) not in (None, side):
             raise top.error(f"{connector!r} is a {side}, not a {written}", "connector")
         return side
-    named = own.is_own(connector)
-    hint = "add type: source, or type: destination" if named else f"write source-{connector} or destination-{connector}"
+    hint = "add type: source, or type: destination"
+    if not own.is_own(connector):
+        hint = f"write source-{connector} or destination-{connector}; or {hint}"
     raise top.error(f"{connector!r} may be a source or a destination", "connector", hint)
 
 
