@@ -69,8 +69,9 @@ def sync(
     source: float = PATIENT,
     destination: float = PATIENT,
     into: Destination | None = None,
+    fence: int = 1,
 ) -> Outcome:
-    """One attempt; `source` and `destination` are how long each may be silent."""
+    """One attempt; `source` and `destination` are how long each may be silent, `fence` is its number."""
     mark = f"liveness-{id(reads):x}."
 
     def program(role: str) -> Program:
@@ -84,7 +85,7 @@ def sync(
         ChildSource(program("source"), {"streams": [people], "on": {"read": reads}}),
         lambda: into or ChildDestination(program("destination"), {"write": write}, catalog),
         catalog,
-        WriteSetup("c", 1, streams),
+        WriteSetup("c", fence, streams),
         (),
         Notes(),
         fresh=True,
@@ -191,7 +192,7 @@ def test_a_destination_of_ours_that_waits_for_somebody_s_lock_is_silent(warehous
     assert sync(reads, {}, into=warehouse.destination()).faults == []
     with connected(warehouse) as other:
         other.execute("LOCK TABLE main.people")
-        fault = only(sync(reads, {}, destination=1.0, into=warehouse.destination()))
+        fault = only(sync(reads, {}, destination=1.0, into=warehouse.destination(), fence=2))
     assert (fault.origin, fault.type) == ("destination", "destination_timeout")
 
 
@@ -205,7 +206,7 @@ def test_a_destination_of_ours_that_works_at_a_long_statement_is_not_silent(ware
             "$$ BEGIN PERFORM pg_sleep(3); RETURN NEW; END $$"
         )
         other.execute("CREATE TRIGGER crawl BEFORE INSERT ON main.people FOR EACH ROW EXECUTE FUNCTION main.crawl()")
-    assert sync(reads, {}, destination=1.0, into=warehouse.destination()).faults == []
+    assert sync(reads, {}, destination=1.0, into=warehouse.destination(), fence=2).faults == []
 
 
 def test_each_bit_that_a_destination_takes_is_a_sign_of_life_also_of_one_long_record() -> None:
