@@ -110,11 +110,13 @@ def _begin(stack: Stack, created: tuple[str, ...], link: Path | None) -> Marker:
         before = None
     links = {} if before is None else dict(before.links)
     if link is not None:
-        links[str(link)] = launcher.make(link)
+        links[str(link)] = launcher.wanted(link)
     was = () if before is None else tuple(name for name in before.created if name == ".")
     marker = new_marker((*(created or was), MARKER, *STACK), links, "compose")
     marker = replace(marker, images=() if before is None else before.images)
     stack.data.write_marker(marker)
+    if link is not None:
+        launcher.make(link)
     return marker
 
 
